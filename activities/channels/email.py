@@ -1,0 +1,139 @@
+"""The e-mail channel: a notice becomes an e-mail, which one of three transports takes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr
+from typing import Any, Protocol
+
+from activities.channels.errors import UndeliverableError
+from activities.channels.notice import Notice
+from templates import render_email
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail to one person.
+
+    `root` is the Message-ID of the first mail of its thread: its own, or that of an earlier one.
+    `decision_id` and `message` say what it is about without saying anything.
+    """
+
+    sender: Address
+    to: Address
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    root: str
+    decision_id: str
+    message: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those beside sender, recipient, date and subject."""
+        thread = {"In-Reply-To": self.root, "References": self.root}
+        return {
+            "Message-ID": self.message_id,
+            **(thread if self.root != self.message_id else {}),
+            "Auto-Submitted": "auto-generated",
+            # Outlook and Exchange answer automatic mail with absence notes unless told not to.
+            "X-Auto-Response-Suppress": "All",
+        }
+
+
+class EmailTransport(Protocol):
+    @property
+    def provider(self) -> str: ...
+
+    async def send(self, email: Email) -> str:
+        """Hand it over and return the provider's id for it. Raises `DeliveryError`."""
+        ...
+
+
+class EmailChannel:
+    """`sender` is what mails come from: `Name <address>`. Raises `ValueError` when it is not."""
+
+    def __init__(self, transport: EmailTransport, sender: str) -> None:
+        self._transport = transport
+        self._sender = parse_sender(sender)
+
+    @property
+    def provider(self) -> str:
+        return self._transport.provider
+
+    async def send(self, notice: Notice) -> str:
+        return await self._transport.send(compose(notice, self._sender))
+
+
+def compose(notice: Notice, sender: Address) -> Email:
+    """The e-mail of this notice. Raises `UndeliverableError` for what is no address."""
+    try:
+        to = parse_address(notice.approver)
+    except ValueError as error:
+        raise UndeliverableError(f"{notice.approver!r} is not an e-mail address.") from error
+    rendered = render_email(notice.message, template_context(notice))
+    first = "escalation" if notice.asked_before else "decision-request"
+    return Email(
+        sender=sender,
+        to=to,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=_message_id(notice, notice.message, sender.domain),
+        root=_message_id(notice, first, sender.domain),
+        decision_id=notice.decision.id,
+        message=notice.message,
+    )
+
+
+def template_context(notice: Notice) -> dict[str, Any]:
+    """The names that the templates of messages know."""
+    outcome = notice.outcome
+    response = outcome.response if outcome else None
+    return {
+        "decision_id": notice.decision.id,
+        "agent": notice.decision.agent,
+        "request": notice.decision.request,
+        "expires_at": notice.decision.expires_at,
+        "approver": notice.approver,
+        "asked_before": notice.asked_before,
+        "link": notice.link,
+        "now": notice.now,
+        "outcome": outcome
+        and {
+            "status": outcome.status,
+            "origin": outcome.origin,
+            "by": outcome.by,
+            "at": outcome.at,
+            "notes": outcome.notes,
+            "choice": response.choice if response else None,
+            "data": response.data if response else None,
+        },
+    }
+
+
+def parse_address(text: str) -> Address:
+    """One plain address; its domain in ASCII. Raises `ValueError`."""
+    local, at, domain = text.rpartition("@")
+    try:
+        return Address(addr_spec=f"{local}{at}{domain.encode('idna').decode()}")
+    except (ValueError, MessageError, IndexError) as error:
+        # The standard library raises each of these for some bad address.
+        raise ValueError(f"{text!r} is not an e-mail address") from error
+
+
+def parse_sender(text: str) -> Address:
+    """`Name <address>`, or the address alone. Raises `ValueError`."""
+    name, address = parseaddr(text)
+    plain = parse_address(address)
+    return Address(display_name=name, username=plain.username, domain=plain.domain)
+
+
+def _message_id(notice: Notice, message: str, domain: str) -> str:
+    """The same for every attempt, so that a mail client folds a repeated mail into one."""
+    content = "\n".join((notice.decision.id, notice.approver, message))
+    return f"<{hashlib.sha256(content.encode()).hexdigest()[:24]}@{domain}>"

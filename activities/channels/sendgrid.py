@@ -1,0 +1,154 @@
+"""E-mail by SendGrid.
+
+Its library is synchronous. The activity around it is not, since it reads Temporal and the store, so
+the blocking call alone runs in threads: of their own, that a slow provider starves nothing else,
+and with a timeout, because a thread that never ends would keep its message for ever.
+"""
+
+# The library has no types.
+# pyright: basic
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+
+import sendgrid
+from python_http_client.exceptions import HTTPError
+from sendgrid.helpers.mail import (
+    ClickTracking,
+    CustomArg,
+    From,
+    Ganalytics,
+    Header,
+    Mail,
+    OpenTracking,
+    SubscriptionTracking,
+    To,
+    TrackingSettings,
+)
+
+from activities.channels.email import Email
+from activities.channels.errors import (
+    DeferredError,
+    DeliveryError,
+    RefusedError,
+    UndeliverableError,
+)
+
+# At DEBUG the library under SendGrid's logs the API key, and mails with their signed links.
+logging.getLogger("python_http_client").setLevel(logging.INFO)
+
+TIMEOUT = 15
+"""Seconds for a call; well below the activity's own limit."""
+
+THREADS = 16
+
+
+class SendGrid:
+    provider = "sendgrid"
+
+    def __init__(self, api_key: str, host: str, timeout: int = TIMEOUT) -> None:
+        self._client = sendgrid.SendGridAPIClient(api_key, host=host)
+        self._client.client.timeout = timeout
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sendgrid")
+
+    async def send(self, email: Email) -> str:
+        """Returns SendGrid's `X-Message-Id`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._post, to_mail(email))
+
+    def _post(self, mail: Mail) -> str:
+        try:
+            response = self._client.send(mail)
+        except HTTPError as error:
+            raise delivery_error(error) from error
+        except (OSError, HTTPException) as error:
+            raise DeferredError(f"SendGrid cannot be reached: {error}") from error
+        return response.headers.get("X-Message-Id") or mail.get()["headers"]["Message-ID"]
+
+
+def to_mail(email: Email) -> Mail:
+    """What SendGrid's library sends for it."""
+    mail = Mail(
+        from_email=From(email.sender.addr_spec, email.sender.display_name or None),
+        to_emails=To(email.to.addr_spec),
+        subject=email.subject,
+        plain_text_content=email.text,
+        html_content=email.html,
+    )
+    for name, value in email.headers.items():
+        mail.add_header(Header(name, value))
+    # SendGrid shows these in its events and logs: ids alone, which say nothing.
+    mail.add_custom_arg(CustomArg("decision_id", email.decision_id))
+    mail.add_custom_arg(CustomArg("message", email.message))
+    # Tracking would rewrite the signed links, and lead each click past a third party.
+    mail.tracking_settings = TrackingSettings(
+        click_tracking=ClickTracking(enable=False, enable_text=False),
+        open_tracking=OpenTracking(enable=False),
+        subscription_tracking=SubscriptionTracking(enable=False),
+        ganalytics=Ganalytics(enable=False),
+    )
+    return mail
+
+
+def delivery_error(error: HTTPError) -> DeliveryError:
+    """What SendGrid's answer means for the message."""
+    status, answer = int(error.status_code), _answer(error)
+    if status == 429 or status >= 500:
+        return DeferredError(f"SendGrid asks to try later ({status}).", retry_after(error.headers))
+    if status == 400 and _blames_the_recipient(error):
+        return UndeliverableError(f"SendGrid refuses the address: {answer}")
+    if status in (401, 403):
+        return RefusedError(
+            f"SendGrid refuses us ({status}): {answer}. Check HANDOVER_SENDGRID_API_KEY, that the"
+            " key may send mail, and that the sender HANDOVER_EMAIL_FROM is verified there."
+        )
+    return RefusedError(
+        f"SendGrid refuses our request ({status}): {answer}. Check HANDOVER_EMAIL_FROM and"
+        " HANDOVER_SENDGRID_HOST."
+    )
+
+
+def retry_after(headers: Message) -> timedelta | None:
+    """How long to wait, by `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (epoch)."""
+    now = datetime.now(UTC)
+    try:
+        if value := headers.get("Retry-After"):
+            wait = (
+                timedelta(seconds=int(value))
+                if value.strip().isdecimal()
+                else parsedate_to_datetime(value) - now
+            )
+        elif value := headers.get("X-RateLimit-Reset"):
+            wait = datetime.fromtimestamp(int(value), UTC) - now
+        else:
+            return None
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(wait, timedelta(seconds=1))
+
+
+def _errors(error: HTTPError) -> list[dict[str, Any]]:
+    try:
+        errors = json.loads(error.body)["errors"]
+    except (ValueError, TypeError, KeyError):
+        return []
+    return [entry for entry in errors if isinstance(entry, dict)]
+
+
+def _blames_the_recipient(error: HTTPError) -> bool:
+    fields = [str(entry.get("field") or "") for entry in _errors(error)]
+    return any(field.startswith("personalizations") and ".to" in field for field in fields)
+
+
+def _answer(error: HTTPError) -> str:
+    said = "; ".join(str(entry.get("message") or "") for entry in _errors(error))
+    return " ".join(said.split())[:300].rstrip(".") or str(error.reason)

@@ -1,0 +1,110 @@
+"""E-mail by SMTP."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Literal
+
+import aiosmtplib
+from aiosmtplib import (
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from activities.channels.email import Email
+from activities.channels.errors import (
+    DeferredError,
+    DeliveryError,
+    RefusedError,
+    UndeliverableError,
+)
+from activities.channels.mime import to_bytes
+
+TIMEOUT = 15.0
+"""Seconds for each step of the conversation."""
+
+NOT_AUTHENTICATED = (530, 534, 535, 538)
+
+
+class Smtp:
+    provider = "smtp"
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: Literal["starttls", "tls", "none"] = "starttls",
+        username: str | None = None,
+        password: str | None = None,
+        tls_context: ssl.SSLContext | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._host, self._port, self._tls = host, port, tls
+        self._username, self._password = username, password
+        self._tls_context, self._timeout = tls_context, timeout
+
+    async def send(self, email: Email) -> str:
+        """Returns the Message-ID, by which a mail server's log can be searched."""
+        try:
+            await aiosmtplib.send(
+                to_bytes(email),
+                sender=email.sender.addr_spec,
+                recipients=[email.to.addr_spec],
+                hostname=self._host,
+                port=self._port,
+                username=self._username,
+                password=self._password,
+                use_tls=self._tls == "tls",
+                start_tls=self._tls == "starttls",
+                tls_context=self._tls_context,
+                timeout=self._timeout,
+            )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise delivery_error(error) from error
+        return email.message_id
+
+
+def delivery_error(error: Exception) -> DeliveryError:
+    """What an exception of aiosmtplib means for the message."""
+    match error:
+        case SMTPRecipientsRefused(recipients=[refused, *_]):
+            return delivery_error(refused)
+        case SMTPResponseException(code=code) if 400 <= code < 500:
+            return DeferredError(f"The mail server asks to try later: {_answer(error)}")
+        case SMTPRecipientRefused() if not _is_policy(error):
+            return UndeliverableError(f"The mail server refuses the address: {_answer(error)}")
+        case SMTPResponseException(code=code) if code in NOT_AUTHENTICATED:
+            return RefusedError(
+                f"The mail server refuses our login: {_answer(error)}. Check"
+                " HANDOVER_SMTP_USERNAME and HANDOVER_SMTP_PASSWORD."
+            )
+        case SMTPResponseException():
+            return RefusedError(
+                f"The mail server refuses our mail: {_answer(error)}. Check HANDOVER_EMAIL_FROM"
+                " and that this server may send through it."
+            )
+        case _ if isinstance(error.__cause__, ssl.SSLError):
+            return RefusedError(
+                f"No safe connection to the mail server: {error}. Check HANDOVER_SMTP_TLS and the"
+                " server's certificate."
+            )
+        case OSError():
+            return DeferredError(f"The mail server cannot be reached: {error}")
+        case _:
+            # aiosmtplib says so of a server without STARTTLS or without a login.
+            return RefusedError(
+                f"The mail server cannot do what is asked of it: {error} Check HANDOVER_SMTP_TLS,"
+                " HANDOVER_SMTP_USERNAME and HANDOVER_SMTP_PASSWORD."
+            )
+
+
+def _is_policy(refused: SMTPRecipientRefused) -> bool:
+    """Whether it is us who may not send (no login, no relaying) and not the address that is bad."""
+    return refused.code in NOT_AUTHENTICATED or re.match(r"5\.7\.", refused.message) is not None
+
+
+def _answer(error: SMTPResponseException) -> str:
+    return f"{error.code} {' '.join(error.message.split())}"[:300]

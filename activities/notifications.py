@@ -1,0 +1,173 @@
+"""Telling people: the activity that the workflow calls for every message."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from activities.channels.errors import DeliveryError, RefusedError, application_error
+from activities.channels.notice import Channel, Notice
+from activities.requests import Requests
+from links import Link, LinkKeys
+from workflows import proof
+from workflows.messages import (
+    SEND_NOTIFICATION,
+    UNDELIVERABLE,
+    NotificationSent,
+    SendNotificationInput,
+)
+
+logger = logging.getLogger(__name__)
+
+STORE_TIMEOUT = 5.0
+"""Seconds for the store, which a message never waits for longer."""
+
+
+class DeliveryLog(Protocol):
+    """What became of each message. `key` names one message to one approver by one channel."""
+
+    async def find(self, key: str) -> str | None:
+        """The provider's id of a message that was sent."""
+        ...
+
+    async def record(
+        self,
+        *,
+        key: str,
+        decision_id: str,
+        message: str,
+        approver: str,
+        channel: str,
+        result: Literal["sent", "failed", "deferred", "refused"],
+        provider: str,
+        provider_message_id: str | None = None,
+    ) -> None: ...
+
+
+class Notifications:
+    """The activity and what it needs. `channels` are those set up, by name."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        keyring: proof.Keyring,
+        links: LinkKeys,
+        public_url: str,
+        channels: Mapping[str, Channel],
+        deliveries: DeliveryLog,
+    ) -> None:
+        self._requests = Requests(client, keyring)
+        self._links = links
+        self._public_url = public_url.rstrip("/")
+        self._channels = channels
+        self._deliveries = deliveries
+
+    @activity.defn(name=SEND_NOTIFICATION)
+    async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
+        """Send one message to one approver, once.
+
+        Raises `ApplicationError`, retryable or not, as `channels.errors` says.
+        """
+        channel = self._channels.get(input.channel)
+        if channel is None:
+            raise ApplicationError(
+                f"The channel {input.channel!r} is not set up.",
+                type=UNDELIVERABLE,
+                non_retryable=True,
+            )
+        message_id = await self._sent_before(input)
+        if message_id is None:
+            message_id = await self._send(input, channel)
+        return NotificationSent(provider=channel.provider, message_id=message_id)
+
+    async def _send(self, input: SendNotificationInput, channel: Channel) -> str:
+        notice = await self._notice(input)
+        try:
+            message_id = await channel.send(notice)
+        except DeliveryError as error:
+            level = logging.ERROR if isinstance(error, RefusedError) else logging.WARNING
+            logger.log(level, "message not sent: %s", error, extra=_about(input))
+            await self._record(input, error.result, channel.provider)
+            # Without its cause: the audit trail shows the innermost message, which is to be ours.
+            raise application_error(error) from None
+        logger.info("message sent", extra=_about(input))
+        await self._record(input, "sent", channel.provider, message_id)
+        return message_id
+
+    async def _notice(self, input: SendNotificationInput) -> Notice:
+        try:
+            decision = await self._requests.load(input.decision_id)
+            self._requests.verify(input, decision)
+        except proof.UnprovenError as error:
+            logger.error("message refused: %s", error, extra=_about(input))  # noqa: TRY400
+            raise ApplicationError(
+                f"Not sent: {error}.", type="Unproven", non_retryable=True
+            ) from None
+        token = self._links.mint(Link(decision.id, input.approver))
+        return Notice(
+            decision=decision,
+            message=input.message,
+            approver=input.approver,
+            link=f"{self._public_url}/d/{token}",
+            now=datetime.now(UTC),
+            outcome=input.outcome,
+        )
+
+    async def _sent_before(self, input: SendNotificationInput) -> str | None:
+        """The id of this message if an earlier attempt sent it, and only its report was lost."""
+        if activity.info().attempt == 1:
+            return None
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return await self._deliveries.find(delivery_key(input))
+        except Exception:
+            # Twice is better than never.
+            logger.exception("the store cannot say what was sent", extra=_about(input))
+            return None
+
+    async def _record(
+        self,
+        input: SendNotificationInput,
+        result: Literal["sent", "failed", "deferred", "refused"],
+        provider: str,
+        provider_message_id: str | None = None,
+    ) -> None:
+        """Note it, and never fail: a retry for the note's sake would send the message again."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                await self._deliveries.record(
+                    key=delivery_key(input),
+                    decision_id=input.decision_id,
+                    message=input.message,
+                    approver=input.approver,
+                    channel=input.channel,
+                    result=result,
+                    provider=provider,
+                    provider_message_id=provider_message_id,
+                )
+        except Exception:
+            logger.exception("the store did not take a delivery", extra=_about(input))
+
+
+def delivery_key(input: SendNotificationInput) -> str:
+    """Names this message to this approver by this channel."""
+    content = "\n".join((input.decision_id, input.message, input.approver, input.channel))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _about(input: SendNotificationInput) -> dict[str, str]:
+    return {
+        "decision_id": input.decision_id,
+        "notification": input.message,
+        "approver": input.approver,
+        "channel": input.channel,
+    }

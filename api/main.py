@@ -1,0 +1,92 @@
+"""The API's composition root: `python -m uvicorn api.main:app`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
+
+from fastapi import FastAPI
+
+import logs
+from api import errors
+from api.decisions import Decisions
+from api.deps import Service
+from api.metrics import Metrics
+from api.requests import Requests
+from api.routes import decisions, health, outbox, pages
+from api.signing import Signer
+from api.waiting import Waiting
+from config import connect, create_once, load_secrets, load_settings
+from links import LinkKeys
+from store import open_store
+from store.keys import new_key
+
+MAX_BODY = 2 * 1024 * 1024
+"""Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    secrets = load_secrets(settings)
+    signer = Signer(secrets.signing_keys, secrets.verify_keys)
+    client = await connect(lazy=True)
+    store = await open_store(settings.store_url)
+    await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), "default")
+    waiting = Waiting(client, signer.keyring, settings.max_waits)
+    app.state.service = Service(
+        settings=settings,
+        secrets=secrets,
+        client=client,
+        store=store,
+        links=LinkKeys(secrets.link_keys),
+        waiting=waiting,
+        decisions=Decisions(
+            client,
+            store,
+            signer,
+            waiting,
+            task_queue=settings.task_queue,
+            receipts=settings.receipts,
+        ),
+        metrics=Metrics(client, store),
+    )
+    answer_waits_when_stopped(waiting.close)
+    yield
+    await store.close()
+
+
+def answer_waits_when_stopped(close: Callable[[], None]) -> None:
+    """Answer open long-polls on the signal itself.
+
+    uvicorn waits for open requests before it tells the application that it stops, so they would
+    hold it up for as long as they may wait. Its own handler still runs.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(close)
+            if callable(before):
+                before(received, frame)
+
+        signal.signal(number, handle)
+
+
+app = FastAPI(
+    title="Handover",
+    version="0.1.0",
+    summary="Ask a person before an AI agent acts.",
+    lifespan=lifespan,
+    max_body_size=MAX_BODY,
+)
+app.add_middleware(Requests)
+errors.install(app)
+for routes in (decisions, pages, outbox, health):
+    app.include_router(routes.router)

@@ -1,0 +1,320 @@
+"""From a decision's history to what it means, with no worker and no query.
+
+`Fold` takes the events of one run in order and applies them to `lifecycle` in just the order in
+which the workflow did: per workflow task, signals first, then what came of activities, then time.
+It believes nothing that the history merely claims. A status comes from responses whose proof holds
+against the API's own keyring, and a run that says otherwise is void.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+
+from handover.models import Decision, Notification, Origin, Status, is_permitted
+from workflows import lifecycle, proof, signals
+from workflows.lifecycle import DeliveryFailed, Entry, Event, State, TimePassed, Withdrawn
+from workflows.messages import (
+    SEND_NOTIFICATION,
+    STATUS_ATTRIBUTE,
+    DecisionInput,
+    SendNotificationInput,
+)
+
+START_TOLERANCE = timedelta(minutes=10)
+"""How far the run's first event may be from the sealed `created_at`: further, and somebody started
+an old decision again. Clocks of the API and of Temporal may differ by less."""
+
+ASKING = ("decision-request", "escalation")
+
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+CLOSED = {
+    COMPLETED: "completed without an answer",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: "terminated in Temporal",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed in Temporal",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: "timed out in Temporal",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled in Temporal",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: "continued as a new run in Temporal",
+}
+FAILED_ACTIVITY = (
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
+)
+HEARD_BY_THE_WORKFLOW = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    EventType.EVENT_TYPE_TIMER_FIRED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+    *FAILED_ACTIVITY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the record. `event_id` is the number of the history event it was read from."""
+
+    event_id: int | None
+    type: str
+    at: datetime
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Fold:
+    """One run of one decision, as far as its events were fed."""
+
+    def __init__(self, decision_id: str, keyring: proof.Keyring) -> None:
+        self._id = decision_id
+        self._keyring = keyring
+        self._unheard: list[HistoryEvent] = []
+        self._in_task = 0
+        self._task_started = datetime.min.replace(tzinfo=UTC)
+        self._sent: dict[int, SendNotificationInput] = {}
+        self._recorded_status: str | None = None
+        self._takers = {
+            EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: self._start,
+            EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
+            EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED: self._begin_task,
+            EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: self._hear,
+            EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._notice_reset,
+            EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: self._compare,
+        }
+        self.input: DecisionInput | None = None
+        self.state: State | None = None
+        self.void: str | None = None
+        """Why nothing that this run says counts, where it doesn't."""
+        self.closed = False
+        self.notifications: list[Notification] = []
+        self.entries: list[AuditEntry] = []
+
+    @property
+    def settled(self) -> bool:
+        """Whether the decision has its final status: nothing that comes later changes it."""
+        return self.void is not None or (self.state is not None and self.state.outcome is not None)
+
+    def has_declined(self, approver: str) -> bool:
+        """Whether this approver said that they are the wrong person."""
+        return self.state is not None and approver in self.state.declined
+
+    def feed(self, event: HistoryEvent) -> None:
+        """Take the next event."""
+        kind = event.event_type
+        if kind in HEARD_BY_THE_WORKFLOW:
+            self._unheard.append(event)
+        elif kind in CLOSED:
+            self._close(event, CLOSED[kind])
+        elif take := self._takers.get(kind):
+            take(event)
+
+    def received(self) -> Iterator[AuditEntry]:
+        """Signals that are in the history and that no worker has looked at yet."""
+        for event in self._unheard:
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                name = event.workflow_execution_signaled_event_attributes.signal_name
+                yield AuditEntry(
+                    event.event_id, "signal.received", time_of(event.event_time), {"signal": name}
+                )
+
+    def _start(self, event: HistoryEvent) -> None:
+        at = time_of(event.event_time)
+        payloads = event.workflow_execution_started_event_attributes.input.payloads
+        try:
+            self.input = proof.sealed_input(payloads, self._keyring)
+        except proof.UnprovenError as error:
+            self._annul(event, str(error))
+            return
+        if self.input.id != self._id:
+            self._annul(event, f"started with the input of {self.input.id}")
+        elif abs(at - self.input.created_at) > START_TOLERANCE:
+            self._annul(event, "started again after the decision was created")
+        rules = lifecycle.rules_of(self.input.request, self.input.created_at, self.input.expires_at)
+        self.state = lifecycle.begin(rules)
+        created = {"agent": self.input.agent, "action": self.input.request.action}
+        self._record(event, "decision.created", created)
+        self._record_log(event, self.state.log)
+
+    def _begin_task(self, event: HistoryEvent) -> None:
+        """What is in the history now is what this task will hear, if it completes."""
+        self._in_task = len(self._unheard)
+        self._task_started = time_of(event.event_time)
+
+    def _notice_reset(self, event: HistoryEvent) -> None:
+        cause = event.workflow_task_failed_event_attributes.cause
+        if cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+            self._annul(event, "reset in Temporal")
+
+    def _note_notification(self, event: HistoryEvent) -> None:
+        scheduled = event.activity_task_scheduled_event_attributes
+        if scheduled.activity_type.name != SEND_NOTIFICATION:
+            return
+        sending = SendNotificationInput.model_validate_json(scheduled.input.payloads[0].data)
+        self._sent[event.event_id] = sending
+        self.notifications.append(
+            Notification(
+                message=sending.message,
+                approver=sending.approver,
+                channel=sending.channel,
+                result="pending",
+                at=time_of(event.event_time),
+            )
+        )
+
+    def _hear(self, completed: HistoryEvent) -> None:
+        """What the workflow learned in the task that just completed."""
+        heard, self._unheard = self._unheard[: self._in_task], self._unheard[self._in_task :]
+        self._in_task = 0
+        if self.state is None or self.input is None:
+            return
+        # Temporal's SDK delivers a task's signals before everything else in it.
+        heard.sort(key=lambda e: e.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+        for event in heard:
+            for meaning in self._meanings(event, self.input):
+                self._apply(event, meaning)
+        timer = [e for e in heard if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
+        if not self.state.outcome:
+            self._apply(timer[-1] if timer else completed, TimePassed(self._task_started))
+
+    def _meanings(self, event: HistoryEvent, input: DecisionInput) -> Iterator[Event]:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                signal = event.workflow_execution_signaled_event_attributes
+                yield signals.interpret(
+                    signal.signal_name, signal.input.payloads, input, self._task_started
+                )
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+                if self.state and not self.state.outcome:
+                    yield Withdrawn(self._task_started, Origin.OPERATOR)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                self._note_sent(event)
+            case kind if kind in FAILED_ACTIVITY:
+                sending, reason = self._note_failed(event)
+                if sending and sending.message in ASKING:
+                    yield DeliveryFailed(
+                        self._task_started, sending.approver, sending.channel, reason
+                    )
+            case _:
+                pass
+
+    def _apply(self, cause: HistoryEvent, event: Event) -> None:
+        assert self.state  # noqa: S101 - set by the first event
+        before = len(self.state.log)
+        self.state = lifecycle.apply(self.state, event)
+        self._record_log(cause, self.state.log[before:])
+
+    def _note_sent(self, event: HistoryEvent) -> None:
+        attributes = event.activity_task_completed_event_attributes
+        sending = self._sent.get(attributes.scheduled_event_id)
+        if sending is None:
+            return
+        result = json.loads(attributes.result.payloads[0].data)
+        outcome = {"result": "sent", "provider_message_id": result.get("message_id")}
+        self._update(attributes.scheduled_event_id, **outcome)
+        self._record(
+            event,
+            "notification.sent",
+            _what(sending) | outcome | {"provider": result.get("provider")},
+        )
+
+    def _note_failed(self, event: HistoryEvent) -> tuple[SendNotificationInput | None, str]:
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+            attributes = event.activity_task_failed_event_attributes
+        else:
+            attributes = event.activity_task_timed_out_event_attributes
+        reason = _innermost(attributes.failure)
+        sending = self._sent.get(attributes.scheduled_event_id)
+        if sending:
+            self._update(attributes.scheduled_event_id, result="failed", reason=reason)
+            self._record(event, "notification.failed", _what(sending) | {"reason": reason})
+        return sending, reason
+
+    def _update(self, scheduled_event_id: int, **changes: str | None) -> None:
+        index = list(self._sent).index(scheduled_event_id)
+        self.notifications[index] = self.notifications[index].model_copy(update=changes)
+
+    def _compare(self, event: HistoryEvent) -> None:
+        fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
+        recorded = fields.indexed_fields.get(STATUS_ATTRIBUTE)
+        if recorded and self.state and json.loads(recorded.data) != self.state.status:
+            self._annul(event, "the workflow's own record contradicts the proven responses")
+
+    def _close(self, event: HistoryEvent, how: str) -> None:
+        self.closed = True
+        if not self.settled:
+            self._annul(event, how)
+        elif event.event_type != COMPLETED:
+            self._record(event, "workflow.ended", {"message": how})
+
+    def _annul(self, event: HistoryEvent, why: str) -> None:
+        if self.void is None:
+            self.void = why
+            self._record(event, "decision.cancelled", {"origin": Origin.OPERATOR, "message": why})
+
+    def _record_log(self, cause: HistoryEvent, log: tuple[Entry, ...]) -> None:
+        for entry in log:
+            self._record(cause, entry.type, entry.details)
+
+    def _record(self, cause: HistoryEvent, type: str, details: dict[str, Any]) -> None:
+        self.entries.append(AuditEntry(cause.event_id, type, time_of(cause.event_time), details))
+
+
+def time_of(timestamp: Timestamp) -> datetime:
+    """The instant, rounded just as `workflow.now()` rounds it."""
+    return datetime.fromtimestamp(timestamp.ToNanoseconds() / 1e9, UTC)
+
+
+def _what(sending: SendNotificationInput) -> dict[str, Any]:
+    return {"message": sending.message, "approver": sending.approver, "channel": sending.channel}
+
+
+def _innermost(failure: Failure) -> str:
+    while failure.HasField("cause"):
+        failure = failure.cause
+    return failure.message
+
+
+def read_decision(fold: Fold, now: datetime) -> Decision:
+    """The decision as the API answers it. The fold has at least the first event.
+
+    Raises `proof.UnprovenError` where the run was not started by this service at all: then there is
+    no agent whose decision it could be.
+    """
+    if fold.input is None or fold.state is None:
+        raise proof.UnprovenError(fold.void or "the history is empty")
+    input, outcome = fold.input, fold.state.outcome
+    response = outcome.response if outcome and not fold.void else None
+    status = Status.CANCELLED if fold.void else fold.state.status
+    decision = Decision(
+        **input.request.model_dump(),
+        id=input.id,
+        status=status,
+        approved=status == Status.APPROVED,
+        created_at=input.created_at,
+        expires_at=input.expires_at,
+        escalation_level=fold.state.level,
+        notifications=fold.notifications,
+    )
+    if fold.void:
+        decision.origin = Origin.OPERATOR
+        decision.resolved_at = fold.entries[-1].at if fold.entries else now
+        decision.response_notes = fold.void
+    elif outcome:
+        decision.origin = outcome.origin
+        decision.resolved_at = outcome.at
+        decision.resolved_by = outcome.by
+        decision.response_notes = outcome.notes
+        decision.response_data = response.data if response else None
+    if decision.enforce:
+        decision.action_permitted = is_permitted(
+            status,
+            has_payload=input.request.payload is not None,
+            execute_at=decision.execute_at,
+            now=now,
+        )
+    return decision

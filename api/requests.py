@@ -1,0 +1,61 @@
+"""A request's id, and a log line for each: by route, because a link's path is a secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+log = logging.getLogger(__name__)
+
+
+class Requests:
+    """ASGI middleware: takes or makes `X-Request-Id`, answers with it, logs by it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        structlog.contextvars.clear_contextvars()
+        request_id = _request_id(scope)
+        started, status = time.monotonic(), 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            _log(scope, status, time.monotonic() - started)
+
+
+def _request_id(scope: Scope) -> str:
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "no route")
+    fields: dict[str, object] = {
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "seconds": round(seconds, 4),
+    }
+    if decision_id := scope.get("path_params", {}).get("decision_id"):
+        fields["decision_id"] = decision_id
+    log.info("%s %s %s", scope["method"], route, status, extra=fields)

@@ -1,0 +1,77 @@
+"""`/healthz`, `/readyz` and `/metrics`: what operators and their machines ask."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.service import RPCError
+
+from api.deps import Service, The
+from api.errors import RETRY_AFTER, ApiError, asking_temporal
+
+POLLED_WITHIN = timedelta(seconds=75)
+"""A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Whether this process runs."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(service: The) -> JSONResponse:
+    """Whether decisions can be taken and people asked: 503 with the reasons where not."""
+    checks = {
+        "temporal": await _holds(_temporal_answers(service)),
+        "store": await _holds(service.store.ping()),
+        "worker": await _holds(_worker_polls(service)),
+    }
+    ready = all(check == "ok" for check in checks.values())
+    return JSONResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks},
+        status_code=200 if ready else 503,
+        headers={} if ready else {"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+@router.get("/metrics")
+async def metrics(service: The) -> Response:
+    """Prometheus metrics."""
+    service.metrics.waiting.set(service.waiting.waiting)
+    return Response(await service.metrics.render(), media_type="text/plain; version=0.0.4")
+
+
+async def _holds(check: Awaitable[None]) -> str:
+    try:
+        await check
+    except (ApiError, RPCError, SQLAlchemyError, OSError) as error:
+        return str(error)
+    return "ok"
+
+
+async def _temporal_answers(service: Service) -> None:
+    async with asking_temporal():
+        await service.client.service_client.check_health()
+
+
+async def _worker_polls(service: Service) -> None:
+    request = DescribeTaskQueueRequest(
+        namespace=service.client.namespace,
+        task_queue=TaskQueue(name=service.settings.task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    async with asking_temporal():
+        answer = await service.client.workflow_service.describe_task_queue(request)
+    last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
+    if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
+        raise ApiError("no worker polls: decisions are taken, and nobody is asked")

@@ -1,0 +1,108 @@
+"""`/outbox/{token}`: the mails of a service without an e-mail provider.
+
+Behind a token of its own, because an agent on the same machine has an API key and must not find the
+links by which it could approve its own requests.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+import secrets
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from api.deps import Service, The
+from api.errors import NotFound
+from api.views import GUARDS, failure, page
+
+SHOWN = 200
+NAME = re.compile(r"[A-Za-z0-9_.-]+\.eml")
+WEB_LINK = re.compile(r"(https?://[!-;=?-~]+)")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/outbox/{token}")
+async def outbox(service: The, token: str) -> Response:
+    """The mails, newest first."""
+    try:
+        folder = _folder(service, token)
+    except NotFound as error:
+        return failure(error)
+    newest = sorted(folder.glob("*.eml"), reverse=True)[:SHOWN]
+    return page("outbox", {"mails": [_line(token, path) for path in newest]})
+
+
+@router.get("/outbox/{token}/{name}")
+async def mail(service: The, token: str, name: str) -> Response:
+    """One mail: its headers, its plain text with links that work."""
+    try:
+        message = _read(_folder(service, token), name)
+    except NotFound as error:
+        return failure(error)
+    shown = ("From", "To", "Date", "Message-ID", "In-Reply-To")
+    context = {
+        "back": f"/outbox/{token}",
+        "subject": message["Subject"] or "",
+        "headers": [(h, message[h]) for h in shown if message[h]],
+        "text_parts": [
+            (p, bool(WEB_LINK.fullmatch(p))) for p in WEB_LINK.split(_part(message, "plain"))
+        ],
+        "html_url": f"/outbox/{token}/{name}/html",
+    }
+    return page("mail", context)
+
+
+@router.get("/outbox/{token}/{name}/html")
+async def html(service: The, token: str, name: str) -> Response:
+    """The HTML part as a mail program shows it: no scripts, and links open."""
+    try:
+        message = _read(_folder(service, token), name)
+    except NotFound as error:
+        return failure(error)
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+        " frame-ancestors 'none'; sandbox allow-top-navigation allow-popups"
+    )
+    return HTMLResponse(
+        _part(message, "html"), headers={**GUARDS, "Content-Security-Policy": policy}
+    )
+
+
+def _folder(service: Service, token: str) -> Path:
+    known = service.secrets.outbox_token
+    if (
+        service.settings.email != "outbox"
+        or not known
+        or not secrets.compare_digest(token.encode(), known.encode())
+    ):
+        raise NotFound("There is no such page.")
+    return service.settings.data_dir / "outbox"
+
+
+def _read(folder: Path, name: str) -> EmailMessage:
+    path = folder / name
+    if not NAME.fullmatch(name) or not path.is_file():
+        raise NotFound("There is no such mail.")
+    return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)  # pyright: ignore[reportReturnType]
+
+
+def _line(token: str, path: Path) -> dict[str, Any]:
+    message = _read(path.parent, path.name)
+    return {
+        "url": f"/outbox/{token}/{path.name}",
+        "subject": message["Subject"] or "(no subject)",
+        "to": message["To"] or "",
+        "date": message["Date"] or "",
+    }
+
+
+def _part(message: EmailMessage, subtype: str) -> str:
+    part = message.get_body(preferencelist=(subtype,))
+    return part.get_content() if part else ""

@@ -1,0 +1,168 @@
+"""What the service accepts: the strict counterparts of `handover.models`, and its own answers.
+
+Limits stand here and nowhere deeper: the workflow takes the tolerant types, so that tightening a
+limit never touches a decision that is under way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+
+import rfc8785
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    HttpUrl,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
+
+from handover.models import DecisionRequest
+from workflows.lifecycle import MAX_ACTION
+
+MAX_PAYLOAD = 256 * 1024
+MAX_METADATA = 16 * 1024
+MAX_APPROVERS = 20
+MAX_STEPS = 10
+
+Text = Annotated[str, StringConstraints(strict=True)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("an entry is there twice; name each once")
+    return values
+
+
+def _available(channel: str) -> str:
+    if channel != "email":
+        raise ValueError(f"{channel!r} is not available in this version; use 'email'")
+    return channel
+
+
+def _no_callback(url: str | None) -> None:
+    if url is not None:
+        raise ValueError(
+            "callbacks are not available in this version; hold the request with ?wait=30 instead"
+        )
+
+
+def _no_attachments(ids: list[str]) -> list[str]:
+    if ids:
+        raise ValueError("attachments are not available in this version; leave this out")
+    return ids
+
+
+def _web_url(url: str) -> str:
+    HttpUrl(url)
+    return url
+
+
+def check_json(value: Any, most: int | None = None) -> Any:
+    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes."""
+    try:
+        size = len(rfc8785.dumps(value))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"this has no canonical JSON form ({error}); send integers beyond ±(2^53 - 1) as"
+            " strings, no NaN or infinity, no lone surrogates, no deep nesting"
+        ) from error
+    if most and size > most:
+        raise ValueError(f"this is {size:,} bytes of JSON; at most {most:,} are taken")
+    return value
+
+
+Distinct = AfterValidator(_distinct)
+Approvers = Annotated[list[EmailStr], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
+Channel = Annotated[Literal["email", "slack", "webhook"], AfterValidator(_available)]
+Channels = Annotated[list[Channel], Field(min_length=1), Distinct, BeforeValidator(_as_list)]
+Options = Annotated[list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct]
+ImageUrl = Annotated[Text, StringConstraints(max_length=2_000), AfterValidator(_web_url)]
+
+Payload = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))]
+Metadata = Annotated[dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewEscalationStep(Strict):
+    after_minutes: Minutes
+    approvers: Approvers
+
+
+class NewResponseType(Strict):
+    type: Literal["approve_deny", "confirm"] = "approve_deny"
+
+
+class NewDecision(Strict):
+    """The body of `POST /decisions`."""
+
+    action: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_ACTION, pattern=r"\S")]
+    approver: Annotated[Approvers, BeforeValidator(_as_list)]
+    context: Annotated[Text, StringConstraints(max_length=100_000)] | None = None
+    urgency: Literal["low", "medium", "high", "critical"] = "medium"
+    timeout_minutes: Minutes = 60
+    escalation: Annotated[list[NewEscalationStep], Field(max_length=MAX_STEPS)] = []
+    channel: Channels = ["email"]
+    options: Options = ["approve", "deny", "modify"]
+    payload: Payload | None = None
+    response_type: NewResponseType = NewResponseType()
+    context_images: Annotated[list[ImageUrl], Field(max_length=5)] = []
+    attachment_ids: Annotated[list[str], AfterValidator(_no_attachments)] = []
+    callback_url: Annotated[str | None, AfterValidator(_no_callback)] = None
+    enforce: StrictBool = False
+    metadata: Metadata = {}
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        for index, step in enumerate(self.escalation):
+            if step.after_minutes >= self.timeout_minutes:
+                raise ValueError(
+                    f"escalation.{index}.after_minutes: the decision expires after"
+                    f" {self.timeout_minutes:g} minutes; escalate earlier"
+                )
+        check_json(self.model_dump(mode="json"))
+        return self
+
+    def to_request(self) -> DecisionRequest:
+        """As the agent wrote it: what is one word and no list is told as one word."""
+        content = self.model_dump(mode="json")
+        for name in ("approver", "channel"):
+            if len(content[name]) == 1:
+                content[name] = content[name][0]
+        return DecisionRequest.model_validate(content)
+
+
+class Cancellation(Strict):
+    """The body of `POST /decisions/{id}/cancel`."""
+
+    notes: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
+
+
+class AuditLine(BaseModel):
+    """`event_id` is the number of the history's event; None for what the store keeps."""
+
+    event_id: int | None
+    type: str
+    at: datetime
+    details: dict[str, Any]
+
+
+class Audit(BaseModel):
+    decision_id: str
+    status: str
+    entries: list[AuditLine]

@@ -1,0 +1,50 @@
+"""The only place that signs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from workflows import proof
+from workflows.messages import (
+    DecisionInput,
+    Response,
+    Signature,
+    SignedResponse,
+    SignedWithdrawal,
+    Withdrawal,
+)
+
+
+class Signer:
+    """Signs with the first of its keys and vouches for all of them, and for `verify_keys`.
+
+    `signing_keys` are Ed25519 seeds, `verify_keys` public keys, both in base64.
+    """
+
+    def __init__(self, signing_keys: Sequence[str], verify_keys: Sequence[str] = ()) -> None:
+        private = [Ed25519PrivateKey.from_private_bytes(base64.b64decode(k)) for k in signing_keys]
+        public = [base64.b64encode(k.public_key().public_bytes_raw()).decode() for k in private]
+        self._key = private[0]
+        self._key_id = proof.key_id(public[0])
+        self.keyring: dict[str, str] = {
+            proof.key_id(key): key for key in dict.fromkeys([*public, *verify_keys])
+        }
+
+    def seal(self, input: DecisionInput) -> DecisionInput:
+        recorded = input.model_dump(mode="json", exclude={"seal"})
+        return input.model_copy(update={"seal": self._sign(proof.seal_statement(recorded))})
+
+    def sign_response(self, response: Response) -> SignedResponse:
+        signature = self._sign(proof.response_statement(response))
+        return SignedResponse(**response.model_dump(), signature=signature)
+
+    def sign_withdrawal(self, withdrawal: Withdrawal) -> SignedWithdrawal:
+        signature = self._sign(proof.withdrawal_statement(withdrawal))
+        return SignedWithdrawal(**withdrawal.model_dump(), signature=signature)
+
+    def _sign(self, statement: bytes) -> Signature:
+        value = base64.b64encode(self._key.sign(statement)).decode()
+        return Signature(key_id=self._key_id, value=value)

@@ -1,0 +1,110 @@
+"""Waiting for a decision without asking again and again.
+
+However many wait for one decision in this process, one long-poll follows its history. Beyond a
+bound on such polls a wait ends early, with jitter, and the caller asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from temporalio.client import Client
+
+from api.errors import asking_temporal
+from api.reading import Fold
+from workflows import proof
+
+EARLY_ANSWER = (1.0, 3.0)
+"""Seconds (uniform) after which a wait that finds no free poll ends."""
+
+
+class Watch:
+    """One decision's history, followed for everybody who waits for it."""
+
+    def __init__(self, client: Client, decision_id: str, keyring: proof.Keyring) -> None:
+        self.fold = Fold(decision_id, keyring)
+        self.waiters = 0
+        self._handle = client.get_workflow_handle(decision_id)
+        self._news = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._follow())
+
+    async def until(self, done: Callable[[Fold], bool]) -> None:
+        while not done(self.fold):
+            await asyncio.shield(self._news)
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            async with asking_temporal(limit=None):
+                async for event in self._handle.fetch_history_events(wait_new_event=True):
+                    self.fold.feed(event)
+                    self._tell()
+        except Exception as error:
+            self._news.set_exception(error)
+            self._news.exception()  # nobody may be waiting any more
+
+    def _tell(self) -> None:
+        self._news.set_result(None)
+        self._news = asyncio.get_running_loop().create_future()
+
+
+class Waiting:
+    """The shared polls of one process; `most` at once."""
+
+    def __init__(self, client: Client, keyring: proof.Keyring, most: int) -> None:
+        self._client = client
+        self._keyring = keyring
+        self._most = most
+        self._watches: dict[str, Watch] = {}
+        self._held: set[asyncio.Timeout] = set()
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are held right now."""
+        return len(self._held)
+
+    async def until(
+        self, decision_id: str, seconds: float, done: Callable[[Fold], bool]
+    ) -> Fold | None:
+        """The decision as soon as it is `done`; None when the time is over or this process stops.
+
+        Raises `NotFound` and `Unavailable`.
+        """
+        free = decision_id in self._watches or len(self._watches) < self._most
+        if not free:
+            seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
+        hold = asyncio.timeout(0 if self._closed else seconds)
+        self._held.add(hold)
+        try:
+            async with hold:
+                return await self._watch(decision_id, done) if free else await asyncio.Future()
+        except TimeoutError:
+            return None
+        finally:
+            self._held.discard(hold)
+
+    def close(self) -> None:
+        """Answer everybody who waits, now."""
+        self._closed = True
+        for hold in self._held:
+            hold.reschedule(0)
+
+    async def _watch(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
+        watch = self._watches.get(decision_id)
+        if watch is None:
+            watch = Watch(self._client, decision_id, self._keyring)
+            self._watches[decision_id] = watch
+        watch.waiters += 1
+        try:
+            await watch.until(done)
+            return watch.fold
+        finally:
+            watch.waiters -= 1
+            if watch.waiters == 0:
+                watch.stop()
+                del self._watches[decision_id]

@@ -1,0 +1,1 @@
+"""Everything on one machine: a Temporal dev server, the worker and the API, by one command."""

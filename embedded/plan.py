@@ -1,0 +1,94 @@
+"""What one run starts: the commands and the environment of its programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import Settings
+from embedded.ports import HOST, Ports
+
+ROOT = Path(__file__).resolve().parent.parent
+SEARCH_ATTRIBUTES = {
+    "HandoverStatus": "Keyword",
+    "HandoverUrgency": "Keyword",
+    "HandoverAgent": "Keyword",
+    "HandoverApprover": "KeywordList",
+}
+RETENTION_DAYS = 3650
+"""A history that expires is an audit trail that is lost."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    settings: Settings
+    ports: Ports
+    dev_server: Path | None = None
+    """None where a Temporal server is running already, at `TEMPORAL_ADDRESS`."""
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data_dir.resolve()
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.ports.api.address}"
+
+    def dev_server_command(self) -> list[str]:
+        command = [
+            str(self.dev_server), "server", "start-dev",
+            "--log-level", "warn",
+            "--ip", HOST,
+            "--port", str(self.ports.temporal.number),
+            "--ui-port", str(self.ports.temporal_ui.number),
+            "--db-filename", str(self.data / "temporal.db"),
+            # Nearly twice as many decisions a second; a killed process still loses nothing.
+            "--sqlite-pragma", "journal_mode=wal",
+            "--sqlite-pragma", "synchronous=normal",
+            # A waiting agent is a long-poll, and the server's own limit is 1,200 of them.
+            "--dynamic-config-value", "frontend.namespaceCount=5000",
+        ]  # fmt: skip
+        for name, kind in SEARCH_ATTRIBUTES.items():
+            command += ["--search-attribute", f"{name}={kind}"]
+        return command
+
+    def retention_command(self) -> list[str]:
+        return [
+            str(self.dev_server), "operator", "namespace", "update",
+            "--address", self.ports.temporal.address,
+            "--namespace", "default",
+            "--retention", f"{RETENTION_DAYS}d",
+        ]  # fmt: skip
+
+    def worker_command(self) -> list[str]:
+        return [sys.executable, "worker.py"]
+
+    def api_command(self) -> list[str]:
+        where = ["--host", HOST, "--port", str(self.ports.api.number)]
+        return [sys.executable, "-m", "uvicorn", "api.main:app", *where]
+
+    def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """For every program of the run: `outer`, with what the run itself decides."""
+        environment = {
+            "HANDOVER_PUBLIC_URL": self.api_url,
+            **outer,
+            "HANDOVER_DATA_DIR": str(self.data),
+        }
+        return self._with_dev_server(environment) if self.dev_server else environment
+
+    def _with_dev_server(self, environment: dict[str, str]) -> dict[str, str]:
+        """Nothing of another Temporal server's settings may reach our own: no key, no namespace."""
+        kept = {key: value for key, value in environment.items() if not _is_temporal(key)}
+        return {
+            "HANDOVER_MAX_WAITS": "4000",
+            **kept,
+            "TEMPORAL_ADDRESS": self.ports.temporal.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+
+
+def _is_temporal(variable: str) -> bool:
+    return variable.startswith("TEMPORAL_")

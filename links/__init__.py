@@ -1,0 +1,9 @@
+"""Link tokens: who a link was made for, and which decision it is about.
+
+Pure. Activities mint, the API reads. A token never carries the choice, and it has no expiry of its
+own: what it may do follows from the decision (answer while pending, read afterwards).
+"""
+
+from links.tokens import BadTokenError, Link, LinkKeys
+
+__all__ = ["BadTokenError", "Link", "LinkKeys"]

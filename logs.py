@@ -1,0 +1,41 @@
+"""JSON logs on standard error: one object a line, with the decision's id where there is one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+"""Tracebacks without local variables: among those are keys, tokens and people's words."""
+
+
+def configure(level: str) -> None:
+    """Send everything that is logged, by us and by libraries, through one JSON renderer."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(FRAMES),
+                structlog.processors.EventRenamer("message"),
+                structlog.processors.JSONRenderer(default=str),
+            ],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # Its lines hold whole paths, and a link's path is the right to answer: `api.requests` logs.
+    logging.getLogger("uvicorn.access").disabled = True

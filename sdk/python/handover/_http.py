@@ -1,0 +1,152 @@
+"""Where calls become HTTP: the only module that knows the HTTP library."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from typing import Any, Protocol, TypeVar
+
+import httpx2
+
+from ._base import Answer, Call, Steps
+from ._options import Options, is_loopback
+from ._version import __version__
+from .exceptions import APIConnectionError
+
+HTTPClient = httpx2.Client
+AsyncHTTPClient = httpx2.AsyncClient
+T = TypeVar("T")
+
+USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
+
+
+class Exchange(Protocol):
+    def send(self, call: Call) -> Answer: ...
+    def close(self) -> None: ...
+
+
+class AsyncExchange(Protocol):
+    async def send(self, call: Call) -> Answer: ...
+    async def close(self) -> None: ...
+
+
+def run(exchange: Exchange, steps: Steps[T]) -> T:
+    """Carry out the steps, blocking."""
+    try:
+        call = next(steps)
+        while True:
+            if call.after:
+                time.sleep(call.after)
+            try:
+                answer = exchange.send(call)
+            except APIConnectionError as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(answer)
+    except StopIteration as stop:
+        return stop.value
+
+
+async def run_async(exchange: AsyncExchange, steps: Steps[T]) -> T:
+    """Carry out the steps in an event loop."""
+    try:
+        call = next(steps)
+        while True:
+            if call.after:
+                await asyncio.sleep(call.after)
+            try:
+                answer = await exchange.send(call)
+            except APIConnectionError as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(answer)
+    except StopIteration as stop:
+        return stop.value
+
+
+class HTTPExchange:
+    """Calls over a connection pool; `http_client`, when given, stays its owner's to close."""
+
+    def __init__(self, options: Options, http_client: HTTPClient | None) -> None:
+        self._options = options
+        self._http = http_client or httpx2.Client(**_pool(options))
+        self._owned = http_client is None
+
+    def send(self, call: Call) -> Answer:
+        began = time.monotonic()
+        try:
+            response = self._http.request(**_request(self._options, call))
+        except httpx2.RequestError as error:
+            raise _connection_error(self._options, error, time.monotonic() - began) from error
+        return _answer(response, time.monotonic() - began)
+
+    def close(self) -> None:
+        if self._owned:
+            self._http.close()
+
+
+class AsyncHTTPExchange:
+    """The same in an event loop."""
+
+    def __init__(self, options: Options, http_client: AsyncHTTPClient | None) -> None:
+        self._options = options
+        self._http = http_client or httpx2.AsyncClient(**_pool(options))
+        self._owned = http_client is None
+
+    async def send(self, call: Call) -> Answer:
+        began = time.monotonic()
+        try:
+            response = await self._http.request(**_request(self._options, call))
+        except httpx2.RequestError as error:
+            raise _connection_error(self._options, error, time.monotonic() - began) from error
+        return _answer(response, time.monotonic() - began)
+
+    async def close(self) -> None:
+        if self._owned:
+            await self._http.aclose()
+
+
+def _pool(options: Options) -> dict[str, Any]:
+    return {
+        # Each waiting agent holds a connection: a limit would make them wait for one another.
+        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+        # No proxy from the environment can reach this machine's own loopback address.
+        "trust_env": not is_loopback(options.base_url),
+    }
+
+
+def _request(options: Options, call: Call) -> dict[str, Any]:
+    headers = {
+        "authorization": f"Bearer {options.api_key}",
+        "accept": "application/json",
+        "user-agent": USER_AGENT,
+        **({"content-type": "application/json"} if call.content else {}),
+        **call.headers,
+    }
+    return {
+        "method": call.method,
+        "url": options.base_url + call.path,
+        "params": call.params or None,
+        "headers": headers,
+        "content": call.content,
+        "timeout": httpx2.Timeout(options.timeout, read=call.read_within or options.timeout),
+        "follow_redirects": False,  # the API key is for the service at base_url and no other
+    }
+
+
+def _answer(response: httpx2.Response, took: float) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, response.content, took)
+
+
+def _connection_error(
+    options: Options, error: httpx2.RequestError, took: float
+) -> APIConnectionError:
+    dropped = isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError)
+    told = str(error) or type(error).__name__
+    return APIConnectionError(
+        f"Handover at {options.base_url} {'dropped the connection' if dropped else 'not reached'}:"
+        f" {told}",
+        took if dropped else 0.0,
+    )

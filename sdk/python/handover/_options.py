@@ -1,0 +1,79 @@
+"""What a client is built with: arguments first, the environment after them, checked once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from .exceptions import ConfigurationError
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    api_key: str
+    base_url: str
+    dev_mode: bool
+    timeout: float
+    """Seconds for one exchange, beyond those for which the service holds a wait."""
+    retry_for: float
+    """Seconds to go on trying to reach a service that has not answered yet."""
+    clock: Callable[[], float] = time.monotonic
+
+
+def resolve_options(
+    api_key: str | None, base_url: str | None, *, dev_mode: bool, timeout: float, retry_for: float
+) -> Options:
+    """Complete the arguments from the environment.
+
+    Raises `ConfigurationError` where they do not make a client.
+    """
+    url = (base_url or os.environ.get("HANDOVER_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
+    _check_url(url)
+    if dev_mode and not is_loopback(url):
+        raise ConfigurationError(
+            f"dev_mode approves everything without asking, so it is refused with {url}, which is"
+            " not this machine. Leave out dev_mode, or base_url and HANDOVER_BASE_URL."
+        )
+    key = (api_key or os.environ.get("HANDOVER_API_KEY") or "").strip()
+    if not dev_mode:
+        _check_key(key)
+    return Options(
+        api_key=key, base_url=url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL names this machine, and can be reached from nowhere else."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ConfigurationError(
+            f"base_url (or HANDOVER_BASE_URL) is {url!r}; it should look like {DEFAULT_BASE_URL}"
+        )
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise ConfigurationError(
+            "No API key: pass api_key, or set HANDOVER_API_KEY. To try your agent without asking"
+            " anybody, use dev_mode=True."
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("The API key has characters that no key has: copy it again.")

@@ -1,0 +1,237 @@
+"""What can go wrong, as one tree:
+
+HandoverError
+├── ConfigurationError           the client cannot be built like this (also a ValueError)
+├── APIConnectionError           the service was not reached (also a ConnectionError)
+├── UnreadableAnswerError        something answered, but not the service
+├── APIError                     the service refused the request
+│   ├── BadRequestError          400
+│   ├── AuthenticationError      401
+│   ├── PermissionDeniedError    403
+│   ├── NotFoundError            404
+│   ├── ConflictError            409
+│   ├── InvalidRequestError      422; `fields` says which and why
+│   ├── RateLimitError           429
+│   └── ServiceError             5xx
+├── WaitTimeoutError             we stopped waiting; the decision goes on (also a TimeoutError)
+└── ActionDenied                 the action must not run
+    ├── DecisionExpired          nobody answered in time
+    └── DecisionCancelled        withdrawn by the agent, or stopped by an operator
+
+None of them ever means that the action may run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import shorten
+from typing import Any, NamedTuple, cast
+
+from .models import Decision, Origin, Status
+
+
+class HandoverError(Exception):
+    """The base of every error that this package raises."""
+
+    __module__ = "handover"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__module__ = "handover"  # the name under which users import it, also in tracebacks
+
+
+class ConfigurationError(HandoverError, ValueError):
+    """The client cannot be built like this; the message says what to change."""
+
+
+class APIConnectionError(HandoverError, ConnectionError):
+    """The service was not reached, or the connection dropped before it had answered.
+
+    `held` is for how many seconds it had held the request when the connection dropped, 0 when it
+    was never reached.
+    """
+
+    def __init__(self, message: str, held: float = 0.0) -> None:
+        super().__init__(message, held)
+        self.held = held
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnreadableAnswerError(HandoverError):
+    """A successful status with a body that is not Handover's: a proxy's page, for example."""
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class APIError(HandoverError):
+    """The service refused the request: `status`, and what its problem document says.
+
+    `code` is a stable word to branch on, `error` a sentence for people, `request_id` finds the
+    request in the service's log, and `retry_after` is in seconds, where the service told it.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        problem: Mapping[str, Any],
+        request_id: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(status, problem, request_id, retry_after)
+        self.status = status
+        self.problem = problem
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.code: str | None = problem.get("code")
+        self.error = str(problem.get("error") or problem.get("detail") or "the request failed")
+        self.fields = _field_errors(problem.get("errors"))
+
+    def __str__(self) -> str:
+        told = f"{self.status} {self.code or self.problem.get('title') or ''}".rstrip()
+        fields = "".join(f"\n  {field}: {message}" for field, message in self.fields)
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{told}: {self.error}{request}{fields}"
+
+
+def _field_errors(errors: object) -> tuple[FieldError, ...]:
+    entries = cast(list[object], errors) if isinstance(errors, list) else []
+    found = [cast(dict[str, object], entry) for entry in entries if isinstance(entry, dict)]
+    return tuple(
+        FieldError(str(entry.get("field", "")), str(entry.get("message", ""))) for entry in found
+    )
+
+
+class BadRequestError(APIError):
+    """400: the service could not read the request."""
+
+
+class AuthenticationError(APIError):
+    """401: the API key is missing, unknown or revoked."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the API key may not do this."""
+
+
+class NotFoundError(APIError):
+    """404: there is no such decision, or not for this API key."""
+
+
+class ConflictError(APIError):
+    """409: the decision's state does not allow this, for example because it is settled."""
+
+
+class InvalidRequestError(APIError):
+    """422: a field is wrong. `fields` names each, with what is wrong with it."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests."""
+
+
+class ServiceError(APIError):
+    """5xx: the service, or something in front of it, failed."""
+
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+
+
+def error_class(status: int) -> type[APIError]:
+    """The class for an HTTP status."""
+    return _BY_STATUS.get(status, ServiceError if status >= 500 else APIError)
+
+
+class WaitTimeoutError(HandoverError, TimeoutError):
+    """We stopped waiting. It says nothing about the decision, which goes on without us."""
+
+    def __init__(self, decision_id: str, timeout: float) -> None:
+        super().__init__(decision_id, timeout)
+        self.decision_id = decision_id
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return (
+            f"Not settled after {self.timeout:g} s. The decision is still open:"
+            f" client.decisions.wait({self.decision_id!r}) goes on waiting for it."
+        )
+
+
+class ActionDenied(HandoverError):  # noqa: N818 - the contract's name: a verdict, not a failure
+    """The action must not run. `decision` says who decided, and their notes."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.decision = decision
+
+    def __str__(self) -> str:
+        decision = self.decision
+        return f"{_quoted(decision.action)} must not run: {_reason(decision)} [{decision.id}]"
+
+
+class DecisionExpired(ActionDenied):
+    """Nobody answered in time, so the service denied."""
+
+
+class DecisionCancelled(ActionDenied):
+    """The agent withdrew its question, or an operator stopped the decision."""
+
+
+def denial(decision: Decision) -> ActionDenied:
+    """The error for a decision that does not permit its action."""
+    match decision.status:
+        case Status.EXPIRED:
+            return DecisionExpired(decision)
+        case Status.CANCELLED:
+            return DecisionCancelled(decision)
+        case _:
+            return ActionDenied(decision)
+
+
+def _reason(decision: Decision) -> str:
+    who = decision.resolved_by or "the service"
+    match decision.status:
+        case Status.DENIED:
+            return f"denied by {who}" + _notes(decision)
+        case Status.EXPIRED:
+            return f"nobody answered before {decision.expires_at:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+        case Status.CANCELLED:
+            agent = decision.origin == Origin.AGENT
+            return "withdrawn by the agent" if agent else "stopped by an operator"
+        case Status.MODIFIED:
+            return f"{who} changed it in words, which nothing can run" + _change(decision)
+        case Status.SCHEDULED:
+            return f"{who} permitted it from {decision.execute_at} on"
+        case Status.PENDING:
+            return "nobody has decided yet"
+        case Status.APPROVED:
+            return "the service does not say that it is permitted"
+        case unknown:
+            return f"this version of handover does not know the status {unknown!r}"
+
+
+def _change(decision: Decision) -> str:
+    action = (decision.response_data or {}).get("action")
+    return f": {_quoted(str(action))}" if action else _notes(decision)
+
+
+def _notes(decision: Decision) -> str:
+    return f": {_quoted(decision.response_notes)}" if decision.response_notes else ""
+
+
+def _quoted(text: str) -> str:
+    return '"' + shorten(text, 200, placeholder="…") + '"'

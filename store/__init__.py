@@ -1,0 +1,9 @@
+"""The SQL store: what has to outlive a decision, or is no part of its history.
+
+API keys, idempotency keys, what became of each message, and responses that came too late. SQLite
+embedded, PostgreSQL in production.
+"""
+
+from store.database import Store, open_store
+
+__all__ = ["Store", "open_store"]

@@ -1,0 +1,89 @@
+"""Opening the store, and bringing its schema up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from pathlib import Path
+from typing import IO, Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from store.deliveries import Deliveries
+from store.idempotency import IdempotencyKeys
+from store.keys import ApiKeys
+from store.late import LateResponses
+
+MIGRATION_LOCK = 0x48414E44
+"""Number of the PostgreSQL advisory lock under which one process at a time migrates."""
+
+
+class Store:
+    """One database, and what it keeps."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.keys = ApiKeys(engine)
+        self.idempotency = IdempotencyKeys(engine)
+        self.deliveries = Deliveries(engine)
+        self.late_responses = LateResponses(engine)
+
+    async def ping(self) -> None:
+        """Raise what the database raises when it is away."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+async def open_store(url: str) -> Store:
+    """Connect to the database of this SQLAlchemy URL and migrate it.
+
+    `sqlite+aiosqlite:///…` or `postgresql+psycopg://…`.
+    """
+    engine = create_async_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        path = make_url(url).database or ""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        with await asyncio.to_thread(_locked, Path(path + ".lock")):
+            await _upgrade(engine)
+    else:
+        await _upgrade(engine)
+    return Store(engine)
+
+
+async def _upgrade(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(:lock)")
+            await connection.execute(lock, {"lock": MIGRATION_LOCK})
+        await connection.run_sync(_run_migrations)
+
+
+def _locked(path: Path) -> IO[str]:
+    """The file, locked; closing it gives the lock back."""
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _run_migrations(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # Write-ahead logging lets the API read while the worker writes; a killed process loses nothing.
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()

@@ -1,0 +1,60 @@
+"""What became of each message: so that no retry sends it twice, and so that it can be counted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.tables import deliveries
+
+Result = Literal["sent", "failed", "deferred", "refused"]
+"""`failed`: no retry helps; `deferred`: tried again later; `refused`: the provider refuses us."""
+
+
+class Deliveries:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, key: str) -> str | None:
+        """The provider's id of the message of this key, where it was sent."""
+        query = select(deliveries.c.provider_message_id).where(
+            deliveries.c.key == key, deliveries.c.result == "sent"
+        )
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query.limit(1))).scalar_one_or_none()
+
+    async def record(
+        self,
+        *,
+        key: str,
+        decision_id: str,
+        message: str,
+        approver: str,
+        channel: str,
+        result: Result,
+        provider: str,
+        provider_message_id: str | None = None,
+    ) -> None:
+        values = {
+            "key": key,
+            "decision_id": decision_id,
+            "message": message,
+            "approver": approver,
+            "channel": channel,
+            "result": result,
+            "provider": provider,
+            "provider_message_id": provider_message_id,
+            "at": datetime.now(UTC),
+        }
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(deliveries).values(values))
+
+    async def counts(self) -> list[tuple[str, str, str, int]]:
+        """Messages by channel, message and result."""
+        columns = (deliveries.c.channel, deliveries.c.message, deliveries.c.result)
+        query = select(*columns, func.count()).group_by(*columns)
+        async with self._engine.connect() as connection:
+            return [(c, m, r, n) for c, m, r, n in await connection.execute(query)]

@@ -1,0 +1,49 @@
+"""Idempotency keys, kept so that they outlive the decision's history and Temporal's retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.tables import idempotency_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The decision that a key made, and the digest of the request that it came with."""
+
+    decision_id: str
+    fingerprint: str
+
+
+class IdempotencyKeys:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, agent_id: str, key: str) -> Remembered | None:
+        columns = idempotency_keys.c
+        query = select(columns.decision_id, columns.fingerprint).where(
+            columns.agent_id == agent_id, columns.key == key
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return Remembered(row.decision_id, row.fingerprint) if row else None
+
+    async def remember(self, agent_id: str, key: str, made: Remembered) -> None:
+        """Keep the key. One that is there already stays as it is."""
+        values = {
+            "agent_id": agent_id,
+            "key": key,
+            "fingerprint": made.fingerprint,
+            "decision_id": made.decision_id,
+            "created_at": datetime.now(UTC),
+        }
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(idempotency_keys).values(values))
+        except IntegrityError:
+            return

@@ -1,0 +1,71 @@
+"""The tables. A change here needs a migration in `migrations/versions`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone, so it is put back when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+metadata = MetaData()
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("agent_id", String(40), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("message", String(40), nullable=False),
+    Column("approver", String(320), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("result", String(20), nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("provider_message_id", String(300)),
+    Column("at", Instant, nullable=False),
+    Index("deliveries_key", "key", "result"),
+)
+
+late_responses = Table(
+    "late_responses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", String(40), nullable=False, index=True),
+    Column("approver", String(320), nullable=False),
+    Column("choice", String(20), nullable=False),
+    Column("notes", Text),
+    Column("data", JSON),
+    Column("reason", String(40), nullable=False),
+    Column("received_at", Instant, nullable=False),
+)

@@ -1,0 +1,5 @@
+"""What people read: messages and pages, as Jinja2 templates, and the one environment for them."""
+
+from templates.rendering import RenderedEmail, render_email, render_page
+
+__all__ = ["RenderedEmail", "render_email", "render_page"]

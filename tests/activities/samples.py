@@ -1,0 +1,95 @@
+"""Decisions, notices and e-mails for these tests, sealed and signed as the API does it."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities.channels.email import Email, compose, parse_sender
+from activities.channels.notice import Notice
+from api.signing import Signer
+from handover.models import DecisionRequest, EscalationStep, Origin, Status
+from workflows import lifecycle, proof
+from workflows.messages import DecisionInput, Outcome, Response, SignedResponse
+
+SIGNER = Signer([base64.b64encode(bytes(range(32))).decode()])
+OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
+NOW = datetime.now(UTC).replace(microsecond=0)
+SENDER = parse_sender("Handover <handover@mail.example.com>")
+ANN, BOB, CARL = "ann@example.com", "bob@example.com", "carl@example.com"
+LINK = "https://handover.example.com/d/key.token.signature"
+
+
+def make_decision(
+    decision_id: str = "dec_1", signer: Signer = SIGNER, **changes: Any
+) -> DecisionInput:
+    """A decision that asks Ann, and Bob and Carl in ten minutes; `changes` are of its request."""
+    fields: dict[str, Any] = {
+        "action": "Refund order 1142",
+        "approver": ANN,
+        "timeout_minutes": 30,
+        "escalation": [EscalationStep(after_minutes=10, approvers=[BOB, CARL])],
+    }
+    request = DecisionRequest(**(fields | changes))
+    return signer.seal(
+        DecisionInput(
+            id=decision_id,
+            agent="refund-bot",
+            agent_id="key_1",
+            request=request,
+            request_digest=proof.request_digest(request),
+            created_at=NOW,
+            expires_at=NOW + timedelta(minutes=request.timeout_minutes),
+            rules_version=lifecycle.RULES_VERSION,
+            keyring=signer.keyring,
+        )
+    )
+
+
+def sign_response(
+    decision: DecisionInput, approver: str, choice: str, signer: Signer = SIGNER, **changes: Any
+) -> SignedResponse:
+    fields: dict[str, Any] = {
+        "decision_id": decision.id,
+        "request_digest": decision.request_digest,
+        "approver": approver,
+        "choice": choice,
+        "received_at": NOW + timedelta(minutes=1),
+    }
+    return signer.sign_response(Response(**(fields | changes)))
+
+
+def make_outcome(
+    decision: DecisionInput,
+    approver: str = BOB,
+    choice: str = "approve",
+    signer: Signer = SIGNER,
+    **changes: Any,
+) -> Outcome:
+    """What the rules make of this approver's answer; `changes` are of the response."""
+    response = sign_response(decision, approver, choice, signer, **changes)
+    statuses = {"approve": Status.APPROVED, "deny": Status.DENIED, "modify": Status.MODIFIED}
+    return Outcome(
+        status=statuses[choice],
+        origin=Origin.HUMAN,
+        at=response.received_at,
+        by=approver,
+        notes=response.notes,
+        response=response,
+    )
+
+
+def make_notice(
+    message: str = "decision-request", approver: str = ANN, outcome: Outcome | None = None, **changes: Any
+) -> Notice:
+    """`changes` are of the decision's request."""
+    decision = make_decision(**changes)
+    if outcome is None and message in ("settled", "receipt"):
+        outcome = make_outcome(decision, notes="Checked with the warehouse.")
+    return Notice(decision, message, approver, LINK, NOW + timedelta(minutes=5), outcome)
+
+
+def make_email(message: str = "decision-request", approver: str = ANN, **changes: Any) -> Email:
+    """`changes` are of the decision's request."""
+    return compose(make_notice(message, approver, **changes), SENDER)

@@ -1,0 +1,85 @@
+"""The approver, played over HTTP: the e-mail, its link, the form."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Protocol, cast
+
+import httpx2
+
+from tests.support import eventually
+
+
+class HasOutbox(Protocol):
+    outbox: Path
+
+
+def mails(service: HasOutbox, to: str, subject: str = "") -> list[EmailMessage]:
+    """All mails to this address, oldest first."""
+    found = [
+        cast(EmailMessage, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+        for path in sorted(service.outbox.glob("*.eml"))
+    ]
+    return [mail for mail in found if to in mail["To"] and subject in mail["Subject"]]
+
+
+async def newest_mail(service: HasOutbox, to: str, subject: str = "") -> EmailMessage:
+    """The newest mail to this address, as soon as there is one."""
+    return (await eventually(lambda: mails(service, to, subject)))[-1]
+
+
+def answer_link(mail: EmailMessage) -> str:
+    """The link to the page, as it stands in the plain text."""
+    part = mail.get_body(("plain",))
+    assert part
+    found = re.findall(r"https?://\S+/d/[A-Za-z0-9_.-]+", part.get_content())
+    assert found, part.get_content()
+    return found[0]
+
+
+async def press(link: str, choice: str, **typed: str) -> httpx2.Response:
+    """Open the page, fill in the form, press a button; the page that comes back."""
+    async with httpx2.AsyncClient(timeout=30) as browser:
+        opened = await browser.get(link)
+        form = Form.of(opened.text)
+        assert choice in form.choices, (opened.status_code, form.choices)
+        return await browser.post(link, data={**form.fields, **typed, "choice": choice})
+
+
+class Form(HTMLParser):
+    """The fields of a page's form, as a browser would send them, and its buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.choices: list[str] = []
+        self._textarea: str | None = None
+
+    @classmethod
+    def of(cls, page: str) -> Form:
+        form = cls()
+        form.feed(page)
+        return form
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "input":
+            self.fields[given["name"]] = given["value"]
+        elif tag == "textarea":
+            self._textarea = given["name"]
+            self.fields[self._textarea] = ""
+        elif tag == "button" and given.get("name") == "choice":
+            self.choices.append(given["value"])
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea:
+            self.fields[self._textarea] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._textarea = None

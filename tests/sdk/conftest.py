@@ -1,0 +1,62 @@
+"""A scripted service, and both clients behind one face."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import pytest
+from handover import AsyncHandoverClient, HandoverClient
+
+from tests.sdk.service import Behaviour, Service
+
+
+class Connect(Protocol):
+    def __call__(self, url: str, **options: Any) -> Callable[..., Awaitable[Any]]: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Service]]:
+    """Start services with a script of behaviours, one per request."""
+    started: list[Service] = []
+
+    def start(*script: Behaviour) -> Service:
+        started.append(Service(*script))
+        return started[-1]
+
+    yield start
+    for service in started:
+        service.stop()
+
+
+@pytest.fixture(params=["blocking", "asynchronous"])
+async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
+    """`await connect(url)(method, …)` calls `client.decisions.<method>(…)`, whichever client."""
+    async with AsyncExitStack() as opened:
+
+        def blocking(url: str, **options: Any) -> Callable[..., Awaitable[Any]]:
+            client = opened.enter_context(HandoverClient("ho_key", url, **options))
+
+            def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:
+                return asyncio.to_thread(getattr(client.decisions, method), *args, **fields)
+
+            return call
+
+        def asynchronous(url: str, **options: Any) -> Callable[..., Awaitable[Any]]:
+            client = AsyncHandoverClient("ho_key", url, **options)
+            opened.push_async_callback(client.close)
+
+            def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:
+                return getattr(client.decisions, method)(*args, **fields)
+
+            return call
+
+        yield blocking if request.param == "blocking" else asynchronous
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDOVER_API_KEY", raising=False)
+    monkeypatch.delenv("HANDOVER_BASE_URL", raising=False)

@@ -1,0 +1,224 @@
+"""A small HTTP server that plays the service, faults included, and a player for steps without I/O.
+
+It is a real server on a real port, because what the client must survive happens to connections.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+from handover._base import Answer, Call
+from handover._options import Options
+from handover.exceptions import APIConnectionError
+
+T = TypeVar("T")
+DECISION_ID = "dec_one"
+
+
+def decision(status: str = "pending", **fields: Any) -> dict[str, Any]:
+    """A decision as the service writes it."""
+    return {
+        "id": DECISION_ID,
+        "status": status,
+        "approved": status == "approved",
+        "action": "Refund order 1142",
+        "created_at": "2026-01-05T10:00:00Z",
+        "expires_at": "2026-01-05T10:30:00Z",
+        **fields,
+    }
+
+
+def problem(status: int, code: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "about:blank", "title": "T", "status": status, "code": code, **fields}
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any] | None
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    service: Service
+
+    def handle_request(self) -> None:
+        content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = json.loads(content) if content else None
+        self.service.requests.append(Request(self.command, self.path, headers, body))
+        next(self.service.script)(self)
+
+    do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests read `service.requests` instead."""
+
+
+Behaviour = Callable[[Handler], None]
+
+
+def replies(body: object, status: int = 200, **headers: str) -> Behaviour:
+    """Answer, with headers given by their names in snake case."""
+
+    def behave(handler: Handler) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return behave
+
+
+def drops(handler: Handler) -> None:
+    """Take the request and close the connection without an answer."""
+    handler.close_connection = True
+
+
+@dataclass
+class Holds:
+    """Hold the request until told what to do with it."""
+
+    then: Behaviour
+    reached: Event = field(default_factory=Event)
+    go_on: Event = field(default_factory=Event)
+
+    def __call__(self, handler: Handler) -> None:
+        self.reached.set()
+        if self.go_on.wait(30):
+            self.then(handler)
+        else:
+            drops(handler)
+
+
+class Service:
+    """Answers each request with the next behaviour of its script."""
+
+    def __init__(self, *script: Behaviour) -> None:
+        self.requests: list[Request] = []
+        self.script = iter(script)
+        self._start(0)
+        self.port = self._server.server_port
+
+    def _start(self, port: int) -> None:
+        handler = type("ThisHandler", (Handler,), {"service": self})
+        self._server = Server(("127.0.0.1", port), handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.drop_all()
+        self._server.server_close()
+
+    def start_again(self) -> None:
+        """On the same port, as after a restart."""
+        self._start(self.port)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # server_close() waits for its threads: none outlives a test
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is part of the play."""
+
+    def drop_all(self) -> None:
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Comes:
+    """An answer that comes `took` seconds after its request; None: held for as long as asked."""
+
+    body: object
+    status: int = 200
+    took: float | None = 0.01
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Fails:
+    """No answer: the connection is refused, or drops after it was held for `held` seconds."""
+
+    held: float = 0.0
+
+
+@dataclass
+class Play:
+    """Carries steps out against a script, in no time: pauses and held requests move its clock."""
+
+    script: Iterable[Comes | Fails]
+    clock: Clock = field(default_factory=Clock)
+    calls: list[Call] = field(default_factory=list[Call])
+
+    def options(self, retry_for: float = 60) -> Options:
+        return Options(
+            api_key="ho_key",
+            base_url="http://127.0.0.1:1",
+            dev_mode=False,
+            timeout=15,
+            retry_for=retry_for,
+            clock=self.clock,
+        )
+
+    def run(self, steps: Generator[Call, Answer, T]) -> T:
+        script = iter(self.script)
+        try:
+            call = next(steps)
+            while True:
+                self.calls.append(call)
+                self.clock.now += call.after
+                call = self._next(steps, call, next(script))
+        except StopIteration as stop:
+            return stop.value
+
+    def _next(
+        self, steps: Generator[Call, Answer, object], call: Call, comes: Comes | Fails
+    ) -> Call:
+        if isinstance(comes, Fails):
+            self.clock.now += comes.held
+            return steps.throw(APIConnectionError("no connection", comes.held))
+        took = call.params.get("wait", 0.01) if comes.took is None else comes.took
+        self.clock.now += took
+        content = comes.body if isinstance(comes.body, bytes) else json.dumps(comes.body).encode()
+        return steps.send(Answer(comes.status, comes.headers, content, took))

@@ -1,0 +1,187 @@
+"""How long the client goes on, and how often it asks: steps played against a clock of their own."""
+
+from __future__ import annotations
+
+from itertools import chain, repeat
+from typing import Any
+
+import pytest
+from handover import APIConnectionError, ServiceError, WaitTimeoutError
+from handover import _decisions as steps
+
+from tests.sdk.service import Comes, Fails, Play, decision
+
+DATE = {"date": "Mon, 05 Jan 2026 10:00:00 GMT"}  # when the decision, of 30 minutes, was created
+ASK: dict[str, Any] = {"action": "a", "approver": "a@example.com", "timeout_minutes": 30}
+PENDING = Comes(decision(), headers=DATE)
+HELD = Comes(decision(), took=None, headers=DATE)
+APPROVED = Comes(decision("approved"))
+AWAY = Comes({"code": "unavailable"}, 503)
+
+
+def create(play: Play, **fields: Any) -> Any:
+    asked = steps.create(play.options(), {**ASK, **fields}, wait=True, idempotency_key=None)
+    return play.run(asked)
+
+
+def wait(play: Play, timeout: float | None = None) -> Any:
+    return play.run(steps.wait(play.options(), "dec_one", timeout=timeout))
+
+
+def test_held_polls_follow_without_a_pause() -> None:
+    """Polls that the service held to their end follow one another at once."""
+    play = Play([PENDING, *[HELD] * 50, APPROVED])
+    assert create(play).approved
+    assert [call.after for call in play.calls[3:]] == [0.0] * 49
+
+
+def test_answers_at_once_are_spaced() -> None:
+    """A service that answers pending at once is asked at most some hundred times in five minutes,
+    not in a hot loop."""
+    play = Play(chain(repeat(PENDING, 400), [APPROVED]))
+    assert create(play).approved
+    assert play.clock.now > 300
+    assert max(call.after for call in play.calls) <= 5
+
+
+@pytest.mark.parametrize("seconds", [10, 600, 1790])
+def test_outage_within_the_life_of_the_decision(seconds: int) -> None:
+    """A service that is away for as long as the decision lives is waited for."""
+    play = Play([])
+
+    def script() -> Any:
+        yield PENDING
+        while play.clock.now < seconds:
+            yield Fails()
+        yield APPROVED
+
+    play.script = script()
+    assert create(play).approved
+
+
+def test_very_many_failures() -> None:
+    """The pause stays bounded after thousands of failures in a row."""
+    year = decision(expires_at="2027-01-05T10:00:00Z")
+    play = Play(chain([Comes(year, headers=DATE)], repeat(Fails(), 5000), [APPROVED]))
+    assert create(play).approved
+    assert max(call.after for call in play.calls) <= 5
+
+
+def test_outage_beyond_the_life_of_the_decision() -> None:
+    """A service that is away ends the wait with an error once the decision cannot live any more,
+    and not before the grace is over."""
+    play = Play(chain([PENDING], repeat(Fails())))
+    with pytest.raises(APIConnectionError) as caught:
+        create(play)
+    assert play.clock.now == pytest.approx(30 * 60 + steps.GRACE, abs=6)
+    assert "client.decisions.wait('dec_one')" in caught.value.__notes__[0]
+
+
+def test_overdue_decision_is_waited_for_while_the_service_answers() -> None:
+    """The service says whether a decision lives: one that is overdue there is still waited for."""
+    overdue = Comes(decision(), took=None, headers={"date": "Mon, 05 Jan 2026 20:00:00 GMT"})
+    play = Play(chain([PENDING], repeat(overdue, 200), [APPROVED]))
+    assert create(play).approved
+
+
+def test_each_answer_renews_the_patience() -> None:
+    """Outages are counted each on its own, from the last answer on."""
+    outage = [*repeat(Fails(held=60), 30), HELD]
+    play = Play([PENDING, *outage * 4, APPROVED])
+    assert create(play).approved
+
+
+def test_service_that_never_answered() -> None:
+    """A service that cannot be reached at all is given up after `retry_for` seconds."""
+    play = Play(repeat(Fails()))
+    with pytest.raises(APIConnectionError):
+        create(play)
+    assert play.clock.now == pytest.approx(60, abs=6)
+
+
+def test_dropped_while_the_first_request_was_held() -> None:
+    """A first request that was being held may have created the decision, so that its whole life is
+    waited for."""
+    play = Play([Fails(held=20), *repeat(Fails(), 200), APPROVED])
+    assert create(play).approved
+    assert play.clock.now > 120
+
+
+def test_accepting_and_dropping_is_not_holding() -> None:
+    """Something that accepts connections and drops them at once is given up as one that refuses."""
+    play = Play(repeat(Fails(held=0.01)))
+    with pytest.raises(APIConnectionError):
+        create(play)
+    assert play.clock.now < 70
+
+
+def test_one_idempotency_key_over_all_attempts() -> None:
+    """All attempts of one call carry one key; another call has another."""
+    keys: set[str] = set()
+    for _ in range(2):
+        play = Play([Fails(), AWAY, Fails(), APPROVED])
+        create(play)
+        (key,) = {call.headers["idempotency-key"] for call in play.calls}
+        keys.add(key)
+    assert len(keys) == 2
+
+
+def test_retry_after_is_kept() -> None:
+    """The service's Retry-After is the least pause, up to a minute."""
+    asks = [
+        Comes({}, 503, headers={"retry-after": seconds}) for seconds in ("7", "9999", "soon", "-1")
+    ]
+    play = Play([PENDING, *asks, APPROVED])
+    create(play)
+    pauses = [call.after for call in play.calls[2:]]
+    assert pauses[0] >= 7
+    assert 60 <= pauses[1] <= 65
+    assert max(pauses[2:]) <= 5
+
+
+def test_reads_longer_than_the_service_holds() -> None:
+    """The time to read an answer is the time for which it is held, and the client's timeout."""
+    play = Play([PENDING, APPROVED])
+    create(play)
+    assert [call.read_within for call in play.calls] == [45, 45]
+
+
+@pytest.mark.parametrize("comes", [PENDING, HELD, AWAY, Fails()])
+def test_wait_timeout(comes: Comes | Fails) -> None:
+    """wait stops when its time is over, whatever the service does meanwhile, after a last look."""
+    play = Play(repeat(comes))
+    with pytest.raises(WaitTimeoutError):
+        wait(play, timeout=100)
+    assert 100 <= play.clock.now <= 102
+    assert play.calls[-1].params == {}
+
+
+def test_wait_asks_for_no_more_than_its_time() -> None:
+    """The service is asked to hold for what is left, and read for no longer than that."""
+    play = Play([APPROVED])
+    wait(play, timeout=7.5)
+    assert play.calls[0].params == {"wait": 8}
+    assert play.calls[0].read_within == pytest.approx(8.5)
+
+
+def test_single_requests_are_retried_too() -> None:
+    """get, cancel and audit go on trying for `retry_for` seconds."""
+    play = Play(repeat(AWAY))
+    with pytest.raises(ServiceError):
+        play.run(steps.get(play.options(retry_for=20), "dec_one"))
+    assert play.clock.now == pytest.approx(20, abs=6)
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "a\nb", "k" * 256])
+def test_idempotency_key_that_no_header_can_carry(key: str) -> None:
+    """A key that cannot be sent is refused before anything is."""
+    play = Play([])
+    with pytest.raises(ValueError, match="idempotency_key"):
+        play.run(steps.create(play.options(), ASK, wait=True, idempotency_key=key))
+    assert play.calls == []
+
+
+def test_numbers_that_json_does_not_have() -> None:
+    """A payload with NaN is refused, not sent as something else."""
+    with pytest.raises(ValueError, match="JSON"):
+        create(Play([]), payload={"amount": float("nan")})

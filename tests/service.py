@@ -1,0 +1,90 @@
+"""The service as its operators run it: worker and API as processes, which tests may kill."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from tests.support import eventually, free_port
+
+ROOT = Path(__file__).parent.parent
+
+
+class RunningService:
+    def __init__(self, temporal_address: str, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.outbox = data_dir / "outbox"
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.task_queue = f"handover-{secrets.token_hex(4)}"
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("HANDOVER_", "TEMPORAL_"))},
+            "TEMPORAL_ADDRESS": temporal_address,
+            "HANDOVER_DATA_DIR": str(data_dir),
+            "HANDOVER_PUBLIC_URL": self.base_url,
+            "HANDOVER_TASK_QUEUE": self.task_queue,
+            **settings,
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def api_key(self) -> str:
+        return (self.data_dir / "api-key").read_text()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    async def start(self) -> None:
+        self.start_worker()
+        await self.start_api()
+        await eventually(lambda: self.answers("/readyz"), timeout=60)
+
+    def start_worker(self, name: str = "worker") -> None:
+        self._start(name, [sys.executable, "worker.py"])
+
+    async def start_api(self, name: str = "api", port: int | None = None) -> None:
+        port = port or self.port
+        command = [sys.executable, "-m", "uvicorn", "api.main:app", "--port", str(port)]
+        self._start(name, command)
+        await eventually(lambda: self.answers("/healthz", port), timeout=60)
+
+    async def answers(self, path: str, port: int | None = None) -> bool:
+        async with httpx2.AsyncClient() as client:
+            try:
+                answer = await client.get(f"http://127.0.0.1:{port or self.port}{path}")
+            except httpx2.TransportError:
+                return False
+        return answer.status_code == httpx2.codes.OK
+
+    def kill(self, name: str) -> None:
+        """As a crash does it."""
+        self._end(name, signal.SIGKILL)
+
+    def end(self, name: str) -> int:
+        """As an operator does it; the exit status."""
+        return self._end(name, signal.SIGTERM)
+
+    def stop(self) -> None:
+        for name in list(self._processes):
+            self._end(name, signal.SIGTERM)
+
+    def log(self, name: str) -> str:
+        return (self.data_dir / f"{name}.log").read_text()
+
+    def _start(self, name: str, command: list[str]) -> None:
+        with (self.data_dir / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+
+    def _end(self, name: str, how: signal.Signals) -> int:
+        process = self._processes.pop(name)
+        process.send_signal(how)
+        return process.wait(timeout=30)

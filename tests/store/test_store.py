@@ -1,0 +1,103 @@
+"""The store on every database it supports."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from store import Store, open_store
+from store.idempotency import Remembered
+from store.keys import new_key
+from store.late import MOST, LateResponse
+from store.tables import metadata
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+async def test_a_key_is_found_by_its_text_and_kept_as_a_hash_alone(store: Store) -> None:
+    """Who reads the database cannot use what they find in it."""
+    key = new_key()
+    made = await store.keys.ensure(key, "refund-bot")
+    assert await store.keys.find(key) == made
+    assert await store.keys.find(key[:-1]) is None
+    async with store._engine.connect() as connection:
+        rows = (await connection.execute(text("SELECT * FROM api_keys"))).all()
+    assert key not in str(rows)
+
+
+async def test_ensuring_a_key_at_once_from_many_sides_makes_one(store: Store) -> None:
+    """Several API processes start side by side on one store."""
+    key = new_key()
+    made = await asyncio.gather(*(store.keys.ensure(key, "default") for _ in range(5)))
+    assert len(set(made)) == 1
+
+
+async def test_the_first_to_remember_an_idempotency_key_stays(store: Store) -> None:
+    """A later request cannot move a key to another decision, and agents do not share keys."""
+    await store.idempotency.remember("key_a", "k", Remembered("dec_1", "f1"))
+    await store.idempotency.remember("key_a", "k", Remembered("dec_2", "f2"))
+    assert await store.idempotency.find("key_a", "k") == Remembered("dec_1", "f1")
+    assert await store.idempotency.find("key_b", "k") is None
+
+
+async def test_a_sent_message_is_found_and_a_failed_one_is_not(store: Store) -> None:
+    """Only what was really sent keeps a retry from sending."""
+    what = {"decision_id": "dec_1", "message": "settled", "approver": "a@example.com"}
+    await store.deliveries.record(
+        key="k", channel="email", result="deferred", provider="smtp", **what
+    )
+    assert await store.deliveries.find("k") is None
+    await store.deliveries.record(
+        key="k", channel="email", result="sent", provider="smtp", provider_message_id="m", **what
+    )
+    assert await store.deliveries.find("k") == "m"
+    assert sorted(await store.deliveries.counts()) == [
+        ("email", "settled", "deferred", 1),
+        ("email", "settled", "sent", 1),
+    ]
+
+
+async def test_late_responses_come_back_in_order_and_are_bounded(store: Store) -> None:
+    """They keep their time zone, and one link cannot fill the store."""
+    for minute in reversed(range(MOST + 5)):
+        late = LateResponse(
+            "a@example.com",
+            "deny",
+            "ü",
+            {"n": 1},
+            "already_settled",
+            NOW + timedelta(minutes=minute),
+        )
+        await store.late_responses.add("dec_1", late)
+    found = await store.late_responses.of("dec_1")
+    assert len(found) == MOST
+    assert found == sorted(found, key=lambda late: late.received_at)
+    assert found[0].received_at.tzinfo is not None
+    assert found[0].data == {"n": 1}
+
+
+async def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    """Alembic, comparing the migrated database with the tables, finds no difference."""
+    async with store._engine.connect() as connection:
+        difference = await connection.run_sync(
+            lambda c: compare_metadata(MigrationContext.configure(c), metadata)
+        )
+    assert difference == []
+
+
+@pytest.mark.parametrize("processes", [4])
+async def test_opening_one_store_from_many_sides_migrates_it_once(
+    tmp_path: Path, processes: int
+) -> None:
+    """API and worker start together on a fresh machine."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
+    stores = await asyncio.gather(*(open_store(url) for _ in range(processes)))
+    for store in stores:
+        await store.ping()
+        await store.close()

@@ -1,0 +1,47 @@
+"""Small tools of many tests: ports, and waiting for something to become true."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float = 30) -> T:  # noqa: ASYNC109 - a deadline for the test, not a cancellation
+    """Ask until `condition` answers with something true, and return that.
+
+    Raises `TimeoutError`, with the last answer, after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while not (answer := await _ask(condition)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
+        await asyncio.sleep(0.05)
+    return answer
+
+
+async def _ask(condition: Callable[[], T | Awaitable[T]]) -> T:
+    answer = condition()
+    return cast(T, await answer if inspect.isawaitable(answer) else answer)
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 30) -> T:
+    """The twin of `eventually` for tests that aren't asynchronous."""
+    deadline = time.monotonic() + timeout
+    while not (answer := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
+        time.sleep(0.05)
+    return answer

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from templates import filters
+
+NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pay \u202eeno", "pay ⟨U+202E⟩eno"),
+        ("a\u2066b\u2069", "a⟨U+2066⟩b⟨U+2069⟩"),
+        ("\x1b[2Jgone\x00", "⟨U+001B⟩[2Jgone⟨U+0000⟩"),
+        ("a\u2028b\u0085c", "a⟨U+2028⟩b⟨U+0085⟩c"),
+        ("in\u200bvisible\ufeff\U000e0041", "in⟨U+200B⟩visible⟨U+FEFF⟩⟨U+E0041⟩"),
+        ("bo\u200db\u3164", "bo⟨U+200D⟩b⟨U+3164⟩"),
+        ("one\r\ntwo\rthree\n\tfour", "one\ntwo\nthree\n\tfour"),
+        ("👩\u200d💻 می\u200cخواهم Überweisung 送金", "👩\u200d💻 می\u200cخواهم Überweisung 送金"),
+    ],
+)
+def test_hidden_characters_are_written_out_and_readable_ones_kept(text: str, shown: str):
+    """What a person can't see is spelled out; every script and emoji stays as it is."""
+    assert filters.visible(text) == shown
+
+
+@given(st.text())
+def test_a_line_is_one_line(text: str):
+    """Whatever the agent wrote, the one-line form has no line break of any kind."""
+    assert len(filters.visible_line(text).splitlines()) <= 1
+
+
+@given(st.text(), st.integers(min_value=1, max_value=40))
+def test_a_line_keeps_its_limit(text: str, limit: int):
+    """The limit holds for what is shown, hidden characters written out included."""
+    assert len(filters.visible_line(text, limit)) <= limit
+
+
+@given(st.text())
+def test_every_line_of_a_quotation_is_marked(text: str):
+    """No line of a quoted text, wrapped ones too, begins without the mark."""
+    quotation = filters.quoted(filters.visible(text))
+    assert all(line.startswith(">") for line in quotation.splitlines())
+    assert all(len(line) <= filters.QUOTE_WIDTH for line in quotation.splitlines())
+
+
+def test_an_excerpt_is_bounded_in_both_directions():
+    """Neither one long line nor many short ones get past the limits, and the cut is told."""
+    assert filters.excerpt("x" * 99, 10, 5) == filters.Excerpt("x" * 10, cut=True)
+    assert filters.excerpt("x\n" * 99, 100, 3) == filters.Excerpt("x\nx\nx", cut=True)
+    assert filters.excerpt("short\n", 10, 5) == filters.Excerpt("short", cut=False)
+
+
+def test_json_for_people_says_what_the_machine_gets():
+    """It parses back to the value, and hidden characters in it are written out."""
+    value = {"to": "Sjöström", "amount": 1249.5, "items": [1, None, True]}
+    assert json.loads(filters.as_json(value)) == value
+    assert filters.as_json("a\u202eb\ud800") == '"a⟨U+202E⟩b⟨U+D800⟩"'
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(minutes=30, seconds=-1), "in 30 minutes"),
+        (timedelta(minutes=1), "in 1 minute"),
+        (timedelta(seconds=20), "in less than a minute"),
+        (timedelta(hours=2, minutes=5), "in 2 hours 5 minutes"),
+        (timedelta(hours=1), "in 1 hour"),
+        (timedelta(days=3, hours=1, minutes=9), "in 3 days 1 hour"),
+        (timedelta(seconds=-5), "now"),
+    ],
+)
+def test_a_deadline_is_told_in_the_words_of_a_person(left: timedelta, words: str):
+    """Minutes are rounded, and units that matter no longer are left out."""
+    assert filters.distance(NOW + left, NOW) == words
+
+
+def test_a_time_is_told_in_utc():
+    """Whatever zone it comes in."""
+    from_tokyo = datetime.fromisoformat("2026-03-13T00:30:00+09:00")
+    assert filters.utc(from_tokyo) == "Thu 12 March 2026, 15:30 UTC"
+
+
+@pytest.mark.parametrize(
+    ("status", "origin", "by", "words"),
+    [
+        ("approved", "human", "bob@example.com", "Approved by bob@example.com"),
+        ("denied", "human", "bob@example.com", "Denied by bob@example.com"),
+        ("modified", "human", "bob@example.com", "Approved with changes by bob@example.com"),
+        ("expired", "timeout", None, "Expired: nobody answered in time, so it was denied"),
+        ("cancelled", "agent", "refund-bot", "Withdrawn by the agent"),
+        ("cancelled", "operator", None, "Cancelled by an operator"),
+        ("postponed", "policy", None, "Postponed"),
+    ],
+)
+def test_every_outcome_has_words(status: str, origin: str, by: str | None, words: str):
+    """Also one that only a newer version knows."""
+    assert filters.verdict({"status": status, "origin": origin, "by": by}) == words
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "https://a b", "//x", "https://ex\u0430mple"]
+)
+def test_only_plain_web_addresses_become_links(address: str):
+    """Other schemes, spaces and lookalike letters stay text."""
+    assert not filters.is_web_link(address)
+    assert filters.is_web_link("https://files.example.com/box.jpg?x=1")

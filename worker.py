@@ -1,0 +1,170 @@
+"""The worker: runs decisions and sends their messages. `python worker.py`, as many as one likes.
+
+The composition root: settings -> secrets -> client -> store -> activities -> Worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from base64 import b64decode, b64encode
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from handover.models import Channel
+from pydantic import ValidationError
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+import logs
+from activities.channels.email import EmailChannel, EmailTransport
+from activities.channels.outbox import Outbox
+from activities.channels.sendgrid import SendGrid
+from activities.channels.smtp import Smtp
+from activities.notifications import Notifications
+from config import ConfigurationError, Secrets, Settings, connect, load_secrets, load_settings
+from links import LinkKeys
+from store import open_store
+from workflows import proof
+from workflows.decision import DecisionWorkflow
+
+logger = logging.getLogger("worker")
+
+GRACE = timedelta(seconds=3)
+"""For messages under way when the worker is told to stop. `make run` ends within five seconds."""
+
+RETRY_SECONDS = 1.0
+"""Between two looks for a Temporal server that isn't there yet."""
+
+
+async def run(settings: Settings) -> None:
+    """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
+    secrets = load_secrets(settings)
+    channels = {Channel.EMAIL.value: email_channel(settings)}
+    client = await temporal()
+    store = await open_store(settings.store_url)
+    try:
+        notifications = Notifications(
+            client=client,
+            keyring=keyring(secrets),
+            links=LinkKeys(secrets.link_keys),
+            public_url=settings.public_url,
+            channels=channels,
+            deliveries=store.deliveries,
+        )
+        async with Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[DecisionWorkflow],
+            activities=[notifications.send_notification],
+            graceful_shutdown_timeout=GRACE,
+            workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        ):
+            logger.info("worker started on task queue %s", settings.task_queue)
+            await asyncio.Event().wait()
+    finally:
+        await store.close()
+
+
+async def temporal() -> Client:
+    """A client, as soon as there is a Temporal server that has our namespace."""
+    while True:
+        try:
+            client = await connect()
+            await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=client.namespace)
+            )
+        except (RPCError, RuntimeError) as error:
+            logger.warning("waiting for Temporal: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return client
+
+
+def email_channel(settings: Settings) -> EmailChannel:
+    """Raises `ConfigurationError`."""
+    try:
+        return EmailChannel(email_transport(settings), settings.email_from)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"HANDOVER_EMAIL_FROM: {error}. Write `Name <address>`."
+        ) from error
+
+
+def email_transport(settings: Settings) -> EmailTransport:
+    """The transport in force. Raises `ConfigurationError`."""
+    match settings.email:
+        case "sendgrid":
+            if not settings.sendgrid_api_key:
+                raise ConfigurationError("HANDOVER_SENDGRID_API_KEY is required for SendGrid.")
+            return SendGrid(settings.sendgrid_api_key.get_secret_value(), settings.sendgrid_host)
+        case "smtp":
+            if not settings.smtp_host:
+                raise ConfigurationError("HANDOVER_SMTP_HOST is required for SMTP.")
+            password = settings.smtp_password
+            return Smtp(
+                settings.smtp_host,
+                settings.smtp_port,
+                tls=settings.smtp_tls,
+                username=settings.smtp_username,
+                password=password.get_secret_value() if password else None,
+            )
+        case "outbox":
+            return Outbox(settings.data_dir / "outbox")
+
+
+def keyring(secrets: Secrets) -> proof.Keyring:
+    """Whose seals and signatures this worker believes."""
+    private = [Ed25519PrivateKey.from_private_bytes(b64decode(k)) for k in secrets.signing_keys]
+    public = [b64encode(key.public_key().public_bytes_raw()).decode() for key in private]
+    return {proof.key_id(key): key for key in [*public, *secrets.verify_keys]}
+
+
+async def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; the first one counts, and further ones hurry nothing."""
+    running = asyncio.create_task(run(settings))
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            running.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+    logger.info("worker stopped")
+
+
+def start() -> int:
+    """The exit status: 0 after a clean stop."""
+    try:
+        settings = load_settings()
+        logs.configure(settings.log_level)
+        asyncio.run(main(settings))
+    except (ConfigurationError, ValidationError) as error:
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - for whoever just typed it
+        return 2
+    except Exception:
+        logger.exception("worker failed")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = start()
+    logging.shutdown()
+    sys.stderr.flush()
+    # By now everything is closed. Temporal's native threads can abort a Python 3.11 interpreter
+    # that is winding up, and the status would be theirs (134).
+    os._exit(status)

@@ -1,0 +1,199 @@
+"""`DecisionWorkflow`: one question put to people, from asking to the outcome.
+
+It adds to `lifecycle` what that must not know: time, the order of events, and activities. Every
+activation ends with `lifecycle.apply(TimePassed)`, which is what lets the API fold the history to
+exactly this state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, CancelledError
+
+with workflow.unsafe.imports_passed_through():
+    from handover.models import Origin
+    from workflows import lifecycle, options, signals
+    from workflows.lifecycle import DeliveryFailed, Event, Refused, State, TimePassed, Withdrawn
+    from workflows.messages import (
+        SEND_NOTIFICATION,
+        WORKFLOW,
+        DecisionInput,
+        NotificationSent,
+        Outcome,
+        SendNotificationInput,
+    )
+
+
+@workflow.defn(name=WORKFLOW)
+class DecisionWorkflow:
+    @workflow.init
+    def __init__(self, input: DecisionInput) -> None:
+        """Make the state, so that a signal that comes before the first task finds it."""
+        self._input = input
+        rules = lifecycle.rules_of(input.request, input.created_at, input.expires_at)
+        self._state = lifecycle.begin(rules)
+        self._changed = False
+        self._asking: dict[str, list[asyncio.Task[None]]] = {}
+        self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
+        self._reached: set[str] = set()
+
+    @workflow.run
+    async def run(self, input: DecisionInput) -> Outcome:
+        try:
+            outcome = await self._until_settled()
+        except asyncio.CancelledError:
+            # An operator pressed Cancel in Temporal: a result like any other, and people are told.
+            self._apply(Withdrawn(workflow.now(), Origin.OPERATOR))
+            assert self._state.outcome  # noqa: S101 - a withdrawal settles, or it was settled
+            outcome = self._state.outcome
+        if input.indexed:
+            workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]
+                options.final_status(outcome)
+            )
+        workflow.set_current_details(options.current_details(self._state))
+        try:
+            await self._close(outcome)
+        except asyncio.CancelledError:
+            workflow.logger.info("an operator ended the closing phase; the outcome stands")
+        return outcome
+
+    @workflow.signal(dynamic=True)
+    def hear(self, name: str, args: Sequence[RawValue]) -> None:
+        """Take `respond` and `cancel`, and survive everything else.
+
+        Dynamic and untyped, because the SDK drops what does not fit a typed signal, and a signal
+        with too few arguments would fail this workflow's tasks for ever.
+        """
+        try:
+            payloads = [arg.payload for arg in args]
+            event = signals.interpret(name, payloads, self._input, workflow.now())
+        except Exception as error:
+            event = Refused(workflow.now(), "malformed", type(error).__name__)
+        self._apply(event)
+
+    async def _until_settled(self) -> Outcome:
+        alarm = Alarm()
+        while True:
+            self._apply(TimePassed(workflow.now()))
+            self._changed = False
+            if self._state.outcome:
+                alarm.stop()
+                return self._state.outcome
+            self._ask_who_was_not_asked_yet()
+            workflow.set_current_details(options.current_details(self._state))
+            alarm.set(self._state)
+            # Signals and failed notifications change the state while this waits.
+            await workflow.wait_condition(lambda: self._changed or alarm.rang)
+
+    def _apply(self, event: Event) -> None:
+        self._state = lifecycle.apply(self._state, event)
+        self._changed = True
+
+    def _ask_who_was_not_asked_yet(self) -> None:
+        for asked in self._state.asked:
+            if asked.approver not in self._asking:
+                message = "escalation" if asked.level else "decision-request"
+                self._asking[asked.approver] = [
+                    asyncio.create_task(self._ask(asked.approver, channel, message))
+                    for channel in self._input.request.channels
+                ]
+
+    async def _ask(self, approver: str, channel: str, message: str) -> None:
+        """Ask one approver. A message that fails is a fact to record, and fails nothing else."""
+        until = self._state.rules.expires_at + lifecycle.GRACE - workflow.now()
+        handle = self._start_sending(approver, channel, message, until)
+        self._handles.append(handle)
+        try:
+            await handle
+            self._reached.add(approver)
+            self._changed = True
+        except ActivityError as error:
+            if not isinstance(error.cause, CancelledError):
+                self._apply(DeliveryFailed(workflow.now(), approver, channel, str(error.cause)))
+
+    async def _close(self, outcome: Outcome) -> None:
+        """Tell those concerned; when this begins, the agent already has its answer."""
+        for handle in self._handles:
+            # Ends the retries; an attempt under way is waited for: it is to be known who was asked.
+            handle.cancel()
+        await asyncio.gather(*(task for tasks in self._asking.values() for task in tasks))
+        await asyncio.gather(
+            *(self._tell(message, approver, outcome) for message, approver in self._news(outcome))
+        )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def _news(self, outcome: Outcome) -> list[tuple[str, str]]:
+        news = [
+            ("settled", approver)
+            for approver in self._asking
+            if approver in self._reached
+            and approver != outcome.by
+            and self._state.may_answer(approver)
+        ]
+        if outcome.origin == Origin.HUMAN and outcome.by and self._input.receipts:
+            news.append(("receipt", outcome.by))
+        return news
+
+    async def _tell(self, message: str, approver: str, outcome: Outcome) -> None:
+        told = [
+            self._start_sending(approver, channel, message, options.CLOSING_TIMEOUT, outcome)
+            for channel in self._input.request.channels
+        ]
+        await asyncio.gather(*told, return_exceptions=True)
+
+    def _start_sending(
+        self,
+        approver: str,
+        channel: str,
+        message: str,
+        until: timedelta,
+        outcome: Outcome | None = None,
+    ) -> workflow.ActivityHandle[NotificationSent]:
+        return workflow.start_activity(
+            SEND_NOTIFICATION,
+            SendNotificationInput(
+                decision_id=self._input.id,
+                message=message,
+                approver=approver,
+                channel=channel,
+                outcome=outcome,
+            ),
+            result_type=NotificationSent,
+            schedule_to_close_timeout=until,
+            start_to_close_timeout=options.ATTEMPT_TIMEOUT,
+            retry_policy=options.RETRIES,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=options.summary(f"{message} to {approver} by {channel}"),
+        )
+
+
+class Alarm:
+    """One timer at a time: the nearest deadline of a state, set anew only when that moves."""
+
+    def __init__(self) -> None:
+        self._deadline: datetime | None = None
+        self._timer: asyncio.Task[None] | None = None
+
+    @property
+    def rang(self) -> bool:
+        return self._timer is not None and self._timer.done()
+
+    def set(self, state: State) -> None:
+        deadline = lifecycle.next_deadline(state)
+        if deadline is None or (deadline == self._deadline and not self.rang):
+            return
+        self.stop()
+        self._deadline = deadline
+        left = max(deadline - workflow.now(), timedelta(milliseconds=1))
+        self._timer = asyncio.create_task(
+            workflow.sleep(left, summary=options.timer_summary(state, deadline))
+        )
+
+    def stop(self) -> None:
+        if self._timer:
+            self._timer.cancel()

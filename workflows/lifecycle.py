@@ -1,0 +1,319 @@
+"""What can become of a decision: the one transition function, pure.
+
+`apply(state, event) -> state` knows nothing of Temporal, clocks or I/O. The workflow adds time,
+order and activities; the API reads a decision by folding its history through the same function; the
+page asks `objection` before it signals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from handover.models import Choice, DecisionRequest, Origin, Status
+from workflows.messages import Outcome, Response, SignedResponse
+
+RULES_VERSION = 1
+"""Part of every decision's input. A change to these rules is a new number and an `if`."""
+
+GRACE = timedelta(seconds=2)
+"""How long after `expires_at` the workflow acts on it: an answer that the API stamped in time may
+still be on its way, and it counts."""
+
+MAX_REFUSALS = 100
+"""How many refusals one decision records; further ones are counted and not told."""
+
+MAX_ACTION = 2000
+"""Characters of an action, as the agent wrote it or as an approver rewrote it."""
+
+NOT_ME = "not_me"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Approvers and the moment from which they are asked."""
+
+    at: datetime
+    approvers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a decision's request fixes for the whole of its life. `steps` is in order of time."""
+
+    steps: tuple[Step, ...]
+    expires_at: datetime
+    options: tuple[str, ...]
+    has_payload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An approver who was asked at a level of escalation (0: at once)."""
+
+    approver: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened, for the record. `type` is dotted and past."""
+
+    type: str
+    at: datetime
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    rules: Rules
+    asked: tuple[Asked, ...] = ()
+    declined: tuple[str, ...] = ()
+    level: int = -1
+    outcome: Outcome | None = None
+    refusals: int = 0
+    log: tuple[Entry, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        return self.outcome.status if self.outcome else Status.PENDING
+
+    def may_answer(self, approver: str) -> bool:
+        """Whether this approver was asked and has not said that they are the wrong person."""
+        return approver not in self.declined and any(a.approver == approver for a in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    """A response whose signature was found good."""
+
+    at: datetime
+    response: SignedResponse
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed:
+    """A message that asks an approver can't reach them."""
+
+    at: datetime
+    approver: str
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The agent or an operator ended the decision."""
+
+    at: datetime
+    origin: Origin
+    by: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something was heard that counts for nothing."""
+
+    at: datetime
+    reason: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+Event = TimePassed | Responded | DeliveryFailed | Withdrawn | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a response does not count: a stable word, and a sentence for people."""
+
+    reason: str
+    message: str
+
+
+def rules_of(request: DecisionRequest, created_at: datetime, expires_at: datetime) -> Rules:
+    later = sorted(request.escalation, key=lambda step: step.after_minutes)
+    return Rules(
+        steps=(
+            Step(created_at, tuple(request.approvers)),
+            *(
+                Step(created_at + timedelta(minutes=step.after_minutes), tuple(step.approvers))
+                for step in later
+            ),
+        ),
+        expires_at=expires_at,
+        options=tuple(request.options),
+        has_payload=request.payload is not None,
+    )
+
+
+def begin(rules: Rules) -> State:
+    """A new decision, whose first approvers are asked."""
+    return _ask_next(State(rules), rules.steps[0].at)
+
+
+def apply(state: State, event: Event) -> State:
+    """The decision after this event. Total: it refuses, and never raises."""
+    match event:
+        case TimePassed():
+            return _advance(state, event.at)
+        case Responded():
+            return _respond(state, event)
+        case DeliveryFailed():
+            details = {"approver": event.approver, "channel": event.channel, "reason": event.reason}
+            state = _log(state, "delivery.failed", event.at, details)
+            return _replace_approver(state, event.approver, event.at, "undeliverable")
+        case Withdrawn():
+            return _withdraw(state, event)
+        case Refused():
+            return _refuse(state, event)
+
+
+def next_deadline(state: State) -> datetime | None:
+    """When time alone changes this decision next; None once it is final."""
+    if state.outcome:
+        return None
+    expiry = state.rules.expires_at + GRACE
+    step = _next_step(state)
+    return min(step.at, expiry) if step else expiry
+
+
+def objection(state: State, response: Response) -> Objection | None:
+    """Why this response would not count now, or None."""
+    if state.outcome:
+        return Objection("already_settled", f"The decision is already {state.status}.")
+    if not state.may_answer(response.approver):
+        return Objection("not_asked", "This person is not being asked.")
+    if response.received_at > state.rules.expires_at:
+        return Objection("late", "The time to answer is over.")
+    if response.choice == NOT_ME:
+        return None
+    if response.choice not in state.rules.options:
+        offered = ", ".join(state.rules.options)
+        return Objection("not_offered", f"This answer was not offered; offered are: {offered}.")
+    if response.choice == Choice.MODIFY:
+        return _modification_objection(state.rules, response.data or {})
+    return None
+
+
+def _modification_objection(rules: Rules, data: dict[str, Any]) -> Objection | None:
+    if rules.has_payload:
+        if isinstance(data.get("payload"), dict):
+            return None
+        return Objection("invalid_data", "payload: send the changed payload as a JSON object.")
+    action = data.get("action")
+    if isinstance(action, str) and len(action.strip()) > 0 and len(action) <= MAX_ACTION:
+        return None
+    return Objection(
+        "invalid_data", f"action: write what to do instead, in 1 to {MAX_ACTION:,} characters."
+    )
+
+
+def _advance(state: State, now: datetime) -> State:
+    if state.outcome:
+        return state
+    if now >= state.rules.expires_at + GRACE:
+        return _settle(state, Outcome(status=Status.EXPIRED, origin=Origin.TIMEOUT, at=now))
+    while (step := _next_step(state)) and now >= step.at:
+        state = _escalate(state, now, "no_answer")
+    return state
+
+
+def _respond(state: State, event: Responded) -> State:
+    response = event.response
+    who = {"approver": response.approver, "choice": response.choice}
+    if why := objection(state, response):
+        return _refuse(state, Refused(event.at, why.reason, why.message, who))
+    if response.choice == NOT_ME:
+        state = replace(state, declined=(*state.declined, response.approver))
+        state = _log(
+            state,
+            "approver.declined",
+            event.at,
+            {"approver": response.approver, "notes": response.notes},
+        )
+        return _replace_approver(state, response.approver, event.at, NOT_ME)
+    status = {
+        Choice.APPROVE: Status.APPROVED,
+        Choice.DENY: Status.DENIED,
+        Choice.MODIFY: Status.MODIFIED,
+    }[Choice(response.choice)]
+    outcome = Outcome(
+        status=status,
+        origin=Origin.HUMAN,
+        at=response.received_at,
+        by=response.approver,
+        notes=response.notes,
+        response=response,
+    )
+    return _settle(state, outcome)
+
+
+def _withdraw(state: State, event: Withdrawn) -> State:
+    if state.outcome:
+        why = f"The decision is already {state.status}."
+        return _refuse(state, Refused(event.at, "already_settled", why, {"by": event.by}))
+    outcome = Outcome(
+        status=Status.CANCELLED, origin=event.origin, at=event.at, by=event.by, notes=event.notes
+    )
+    return _settle(state, outcome)
+
+
+def _replace_approver(state: State, approver: str, at: datetime, reason: str) -> State:
+    """Ask the next ones at once, unless somebody was already asked after this approver."""
+    levels = [asked.level for asked in state.asked if asked.approver == approver]
+    if state.outcome or not levels or max(levels) < state.level:
+        return state
+    return _escalate(state, at, reason)
+
+
+def _escalate(state: State, at: datetime, reason: str) -> State:
+    step = _next_step(state)
+    if step is None:
+        return state
+    details = {"level": state.level + 1, "reason": reason, "approvers": list(step.approvers)}
+    return _ask_next(_log(state, "decision.escalated", at, details), at)
+
+
+def _ask_next(state: State, at: datetime) -> State:
+    level = state.level + 1
+    known = {asked.approver for asked in state.asked}
+    new = [a for a in dict.fromkeys(state.rules.steps[level].approvers) if a not in known]
+    state = replace(state, level=level, asked=(*state.asked, *(Asked(a, level) for a in new)))
+    for approver in new:
+        state = _log(state, "approver.asked", at, {"approver": approver, "level": level})
+    return state
+
+
+def _next_step(state: State) -> Step | None:
+    following = state.level + 1
+    return state.rules.steps[following] if following < len(state.rules.steps) else None
+
+
+def _settle(state: State, outcome: Outcome) -> State:
+    details: dict[str, Any] = {"origin": outcome.origin, "by": outcome.by, "notes": outcome.notes}
+    if outcome.response:
+        details |= {"choice": outcome.response.choice, "data": outcome.response.data}
+    state = replace(state, outcome=outcome)
+    return _log(state, f"decision.{outcome.status}", outcome.at, details)
+
+
+def _refuse(state: State, event: Refused) -> State:
+    state = replace(state, refusals=state.refusals + 1)
+    if state.refusals > MAX_REFUSALS:
+        return state
+    details = event.details | {"reason": event.reason, "message": event.message}
+    if state.refusals == MAX_REFUSALS:
+        details = {"reason": "too_many", "message": "Further refusals are not recorded."}
+    return _log(state, "response.refused", event.at, details)
+
+
+def _log(state: State, type: str, at: datetime, details: dict[str, Any]) -> State:
+    return replace(state, log=(*state.log, Entry(type, at, details)))

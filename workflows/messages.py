@@ -1,0 +1,115 @@
+"""What travels to, from and around `DecisionWorkflow`: one object in, one object out.
+
+All of it is tolerant (`handover.models.Wire`), because a recorded history has to be readable by
+every later version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from handover.models import DecisionRequest, Origin, Status, Wire
+
+WORKFLOW = "DecisionWorkflow"
+RESPOND = "respond"
+CANCEL = "cancel"
+SEND_NOTIFICATION = "send_notification"
+
+STATUS_ATTRIBUTE = "HandoverStatus"
+URGENCY_ATTRIBUTE = "HandoverUrgency"
+AGENT_ATTRIBUTE = "HandoverAgent"
+APPROVER_ATTRIBUTE = "HandoverApprover"
+
+UNDELIVERABLE = "Undeliverable"
+"""Error type of a notification that no retry can deliver: the address is bad."""
+
+
+class Signature(Wire):
+    """An Ed25519 signature (base64) by the key that `key_id` names."""
+
+    key_id: str
+    value: str
+
+
+class DecisionInput(Wire):
+    """What the workflow is started with.
+
+    `seal` is the API's signature over all the rest. It is what lets the API tell a decision that it
+    started from one that somebody started straight through Temporal.
+    """
+
+    id: str
+    agent: str
+    agent_id: str
+    """The API key that asked: `agent` is its name."""
+    request: DecisionRequest
+    request_digest: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    rules_version: int
+    keyring: dict[str, str]
+    """Who may sign responses: key id to Ed25519 public key (base64)."""
+    receipts: bool = True
+    indexed: bool = True
+    """Whether the server knows our search attributes; an unknown one would fail the workflow."""
+    seal: Signature | None = None
+
+
+class Response(Wire):
+    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`."""
+
+    decision_id: str
+    request_digest: str
+    approver: str
+    choice: str
+    notes: str | None = None
+    data: dict[str, Any] | None = None
+    received_at: AwareDatetime
+    """When the API had it. This instant alone decides whether it was in time."""
+
+
+class SignedResponse(Response):
+    signature: Signature
+
+
+class Withdrawal(Wire):
+    """The agent takes its question back."""
+
+    decision_id: str
+    request_digest: str
+    agent: str
+    notes: str | None = None
+    received_at: AwareDatetime
+
+
+class SignedWithdrawal(Withdrawal):
+    signature: Signature
+
+
+class Outcome(Wire):
+    """What a decision ended with; the workflow's result. A person's response carries its proof."""
+
+    status: Status
+    origin: Origin
+    at: AwareDatetime
+    by: str | None = None
+    notes: str | None = None
+    response: SignedResponse | None = None
+
+
+class SendNotificationInput(Wire):
+    """One message to one approver. The text is made from the decision, which the id names."""
+
+    decision_id: str
+    message: str
+    """Its template: `decision-request`, `escalation`, `settled` or `receipt`."""
+    approver: str
+    channel: str
+    outcome: Outcome | None = None
+
+
+class NotificationSent(Wire):
+    provider: str
+    message_id: str

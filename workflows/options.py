@@ -1,0 +1,90 @@
+"""How the workflow runs its activities, and what operators read about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+
+from workflows import lifecycle
+from workflows.lifecycle import State
+from workflows.messages import (
+    AGENT_ATTRIBUTE,
+    APPROVER_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+    URGENCY_ATTRIBUTE,
+    DecisionInput,
+    Outcome,
+)
+
+STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
+URGENCY_KEY = SearchAttributeKey.for_keyword(URGENCY_ATTRIBUTE)
+AGENT_KEY = SearchAttributeKey.for_keyword(AGENT_ATTRIBUTE)
+APPROVER_KEY = SearchAttributeKey.for_keyword_list(APPROVER_ATTRIBUTE)
+SEARCH_ATTRIBUTES = (STATUS_KEY, URGENCY_KEY, AGENT_KEY, APPROVER_KEY)
+
+ATTEMPT_TIMEOUT = timedelta(seconds=60)
+"""For one attempt at one message. Each transport has a shorter limit of its own."""
+
+CLOSING_TIMEOUT = timedelta(hours=24)
+"""How long messages about a settled decision are tried."""
+
+RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=5),
+)
+
+DETAILS_CONTEXT = 2000
+"""Characters of the context that operators are shown beside a decision."""
+
+SUMMARY_BYTES = 200
+"""What Temporal's UI shows of a summary; the server refuses more than 400."""
+
+
+def final_status(outcome: Outcome) -> Sequence[SearchAttributeUpdate[Any]]:
+    """The one change of search attributes in a decision's life."""
+    return [STATUS_KEY.value_set(outcome.status)]
+
+
+def static_details(input: DecisionInput) -> str:
+    """What is asked, for the Temporal UI: the agent's words as a literal block of Markdown."""
+    request = input.request
+    words = [request.action, *([request.context[:DETAILS_CONTEXT]] if request.context else [])]
+    quoted = "\n\n".join("\n".join(f"    {line}" for line in part.splitlines()) for part in words)
+    return (
+        f"**{input.agent}** asks **{', '.join(request.approvers)}**"
+        f" ({request.urgency}), until {input.expires_at:%Y-%m-%d %H:%M:%S} UTC\n\n{quoted}"
+    )
+
+
+def summary(text: str) -> str:
+    """One line that fits into a summary."""
+    line = " ".join(text.split())
+    if len(line.encode()) <= SUMMARY_BYTES:
+        return line
+    return line.encode()[: SUMMARY_BYTES - 3].decode(errors="ignore") + "…"
+
+
+def timer_summary(state: State, deadline: datetime) -> str:
+    """What happens when this deadline passes."""
+    following = state.level + 1
+    if deadline < state.rules.expires_at and following < len(state.rules.steps):
+        return summary("asks " + ", ".join(state.rules.steps[following].approvers))
+    return "expires: denied, because nobody answered"
+
+
+def current_details(state: State) -> str:
+    """What the decision waits for, in words, for the Temporal UI."""
+    if state.outcome:
+        by = f" by {state.outcome.by}" if state.outcome.by else ""
+        return f"**{state.outcome.status.capitalize()}**{by} ({state.outcome.origin})"
+    waiting = [asked.approver for asked in state.asked if state.may_answer(asked.approver)]
+    lines = [f"Waiting for {', '.join(waiting) or 'nobody: all who were asked declined'}"]
+    lines.append(f"until {state.rules.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    deadline = lifecycle.next_deadline(state)
+    if deadline and deadline < state.rules.expires_at:
+        lines.append(f"then, at {deadline:%Y-%m-%d %H:%M:%S} UTC, {timer_summary(state, deadline)}")
+    return "\n\n".join(lines)

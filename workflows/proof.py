@@ -1,0 +1,114 @@
+"""Who said it: the statements that the API signs, and how everybody else verifies them.
+
+Nothing here can sign. A statement is canonical JSON (RFC 8785) behind the name of its purpose, so
+that a signature given for one purpose never passes for another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from temporalio.api.common.v1 import Payload
+
+from handover.models import DecisionRequest
+from workflows.messages import DecisionInput, Response, Signature, Withdrawal
+
+Keyring = Mapping[str, str]
+"""Key id to Ed25519 public key (base64)."""
+
+
+class UnprovenError(Exception):
+    """A decision's input that this service did not seal."""
+
+
+def digest(value: object) -> str:
+    """SHA-256 (hex) of a JSON value in its canonical form.
+
+    Raises `ValueError` for what has no such form: numbers beyond ±(2^53 - 1), NaN and infinities.
+    """
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # pyright: ignore[reportArgumentType]
+
+
+def request_digest(request: DecisionRequest) -> str:
+    """What an approver's answer is an answer to."""
+    return digest(request.model_dump(mode="json"))
+
+
+def key_id(public_key: str) -> str:
+    """The short name of a public key (base64): the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(base64.b64decode(public_key)).hexdigest()[:16]
+
+
+def seal_statement(sealed: Mapping[str, Any]) -> bytes:
+    """The whole input, as it stands in the history, but for the seal itself."""
+    return _statement("input", {name: part for name, part in sealed.items() if name != "seal"})
+
+
+def response_statement(response: Response) -> bytes:
+    """The data goes in as a digest, so that a proof stays checkable where the data was erased."""
+    return _statement(
+        "response",
+        {
+            "decision_id": response.decision_id,
+            "request_digest": response.request_digest,
+            "approver": response.approver,
+            "choice": response.choice,
+            "data_digest": digest({"notes": response.notes, "data": response.data}),
+            "received_at": response.received_at.isoformat(),
+        },
+    )
+
+
+def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
+    return _statement(
+        "withdrawal",
+        {
+            "decision_id": withdrawal.decision_id,
+            "request_digest": withdrawal.request_digest,
+            "agent": withdrawal.agent,
+            "notes": withdrawal.notes,
+            "received_at": withdrawal.received_at.isoformat(),
+        },
+    )
+
+
+def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
+    """Whether a key of this ring signed the statement."""
+    public_key = keyring.get(signature.key_id)
+    if public_key is None:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(signature.value), statement)
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput:
+    """The input of a decision, read from the arguments in the history's first event.
+
+    Verified over the recorded JSON and not over the parsed object, so that a later version with
+    more fields still verifies it. Raises `UnprovenError`.
+    """
+    try:
+        recorded = json.loads(payloads[0].data)
+        input = DecisionInput.model_validate(recorded)
+        statement = seal_statement(recorded)
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise UnprovenError("the workflow was not started with a decision") from error
+    if input.seal is None or not holds(statement, input.seal, keyring):
+        raise UnprovenError("the decision was not sealed by this service")
+    return input
+
+
+def _statement(purpose: str, content: Mapping[str, Any]) -> bytes:
+    return f"handover/{purpose}/v1\n".encode() + rfc8785.dumps(dict(content))
