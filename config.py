@@ -29,7 +29,9 @@ class ConfigurationError(Exception):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HANDOVER_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HANDOVER_", extra="ignore", hide_input_in_errors=True
+    )
 
     environment: Literal["development", "production"] = "development"
     """In production nothing is made up: secrets and a real e-mail transport are required."""

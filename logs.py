@@ -11,6 +11,18 @@ FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 """Tracebacks without local variables: among those are keys, tokens and people's words."""
 
 
+def _name_decision(
+    _logger: object, _method: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """A decision's id is its workflow's id, which Temporal's own loggers add in their way."""
+    for source in ("temporal_activity", "temporal_workflow"):
+        about = entry.pop(source, None)
+        if isinstance(about, dict) and "workflow_id" in about:
+            entry.setdefault("decision_id", about["workflow_id"])
+            entry.setdefault("attempt", about.get("attempt"))
+    return entry
+
+
 def configure(level: str) -> None:
     """Send everything that is logged, by us and by libraries, through one JSON renderer."""
     shared: list[structlog.typing.Processor] = [
@@ -18,6 +30,7 @@ def configure(level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
+        _name_decision,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     handler = logging.StreamHandler(sys.stderr)

@@ -14,7 +14,6 @@ from base64 import b64decode, b64encode
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from handover.models import Channel
 from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -28,6 +27,7 @@ from activities.channels.sendgrid import SendGrid
 from activities.channels.smtp import Smtp
 from activities.notifications import Notifications
 from config import ConfigurationError, Secrets, Settings, connect, load_secrets, load_settings
+from handover.models import Channel
 from links import LinkKeys
 from store import open_store
 from workflows import proof

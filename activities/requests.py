@@ -6,9 +6,9 @@ what this service did not ask, or a result that no approver gave, so both are pr
 
 from __future__ import annotations
 
-from handover.models import Origin, Status
 from temporalio.client import Client
 
+from handover.models import Origin, Status
 from workflows import lifecycle, proof
 from workflows.lifecycle import Asked, Responded, Rules, State
 from workflows.messages import DecisionInput, Outcome, SendNotificationInput

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
     HttpUrl,
     StrictBool,
@@ -70,6 +70,16 @@ def _web_url(url: str) -> str:
     return url
 
 
+def _address(text: str) -> str:
+    """A mail address that every mail server takes."""
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError("an e-mail address is a string")  # noqa: TRY004 - pydantic wants ValueError
+    try:
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"this is no e-mail address: {error}") from error
+
+
 def check_json(value: Any, most: int | None = None) -> Any:
     """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes."""
     try:
@@ -84,8 +94,9 @@ def check_json(value: Any, most: int | None = None) -> Any:
     return value
 
 
+Address = Annotated[str, BeforeValidator(_address)]
 Distinct = AfterValidator(_distinct)
-Approvers = Annotated[list[EmailStr], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
+Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
 Channel = Annotated[Literal["email", "slack", "webhook"], AfterValidator(_available)]
 Channels = Annotated[list[Channel], Field(min_length=1), Distinct, BeforeValidator(_as_list)]
 Options = Annotated[list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct]

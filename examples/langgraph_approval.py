@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from handover import ActionDenied, Decision, HandoverClient
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, PositiveFloat
+
+from handover import ActionDenied, Decision, HandoverClient
 
 
 class Refund(BaseModel):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from api.indexing import Indexing
 from embedded.errors import ProgramMissingError
 from embedded.programs import get_dev_server, get_test_server
 from tests.dev_server import DevServer
 from tests.service import RunningService
+from workflows.options import SEARCH_ATTRIBUTES
+
+STATUS = pytest.StashKey[int]()
 
 
 def lacks(reason: str) -> NoReturn:
@@ -48,18 +54,33 @@ async def dev_server(
 
 
 @pytest.fixture(scope="session")
-async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """Temporal's test server, which skips time while a client waits for a result."""
+async def test_server_program() -> Path:
     try:
-        program = await get_test_server()
+        return await get_test_server()
     except ProgramMissingError as error:
         lacks(str(error))
+
+
+@pytest.fixture
+async def time_skipping(test_server_program: Path) -> AsyncIterator[WorkflowEnvironment]:
+    """Temporal's test server, which skips time while a client waits for a result.
+
+    A fresh one for each test: its clock never comes back to ours.
+    """
     environment = await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(program), data_converter=pydantic_data_converter
+        test_server_existing_path=str(test_server_program), data_converter=pydantic_data_converter
     )
     async with environment:
-        assert await Indexing(environment.client).available()
+        await register_search_attributes(environment.client)
         yield environment
+
+
+async def register_search_attributes(client: Client) -> None:
+    """The test server cannot list them, which the API would do first."""
+    types = {k.name: IndexedValueType.ValueType(k.indexed_value_type) for k in SEARCH_ATTRIBUTES}
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +101,21 @@ async def own_service(dev_server: DevServer, tmp_path: Path) -> AsyncIterator[Ru
     await running.start()
     yield running
     running.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with the tests' own status.
+
+    Temporal's native threads can abort a Python 3.11 interpreter that is winding up (status 134);
+    by now everything is reported and closed.
+    """
+    if isinstance(status := config.stash.get(STATUS, None), int):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[STATUS] = int(exitstatus)

@@ -12,10 +12,21 @@ from temporalio.service import RPCError
 
 from tests.support import eventually, free_port
 
+SEARCH_ATTRIBUTES = {
+    "HandoverStatus": "Keyword",
+    "HandoverUrgency": "Keyword",
+    "HandoverAgent": "Keyword",
+    "HandoverApprover": "KeywordList",
+}
 ARGUMENTS = (
     *("--ip", "127.0.0.1", "--headless", "--log-level", "error"),
     *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
     *("--dynamic-config-value", "frontend.namespaceCount=5000"),
+    *(
+        part
+        for item in SEARCH_ATTRIBUTES.items()
+        for part in ("--search-attribute", "=".join(item))
+    ),
 )
 
 

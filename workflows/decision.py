@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, CancelledError
+from temporalio.exceptions import ActivityError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from handover.models import Origin
@@ -114,7 +114,7 @@ class DecisionWorkflow:
             self._changed = True
         except ActivityError as error:
             if not isinstance(error.cause, CancelledError):
-                self._apply(DeliveryFailed(workflow.now(), approver, channel, str(error.cause)))
+                self._apply(DeliveryFailed(workflow.now(), approver, channel, _reason(error)))
 
     async def _close(self, outcome: Outcome) -> None:
         """Tell those concerned; when this begins, the agent already has its answer."""
@@ -197,3 +197,8 @@ class Alarm:
     def stop(self) -> None:
         if self._timer:
             self._timer.cancel()
+
+
+def _reason(error: ActivityError) -> str:
+    """What made the last attempt fail, in the words that the history has."""
+    return error.cause.message if isinstance(error.cause, FailureError) else str(error)

@@ -86,7 +86,7 @@ def delivery_error(error: Exception) -> DeliveryError:
                 f"The mail server refuses our mail: {_answer(error)}. Check HANDOVER_EMAIL_FROM"
                 " and that this server may send through it."
             )
-        case _ if isinstance(error.__cause__, ssl.SSLError):
+        case _ if any(isinstance(e, ssl.SSLError) for e in (error, error.__cause__)):
             return RefusedError(
                 f"No safe connection to the mail server: {error}. Check HANDOVER_SMTP_TLS and the"
                 " server's certificate."

@@ -81,7 +81,10 @@ def make_outcome(
 
 
 def make_notice(
-    message: str = "decision-request", approver: str = ANN, outcome: Outcome | None = None, **changes: Any
+    message: str = "decision-request",
+    approver: str = ANN,
+    outcome: Outcome | None = None,
+    **changes: Any,
 ) -> Notice:
     """`changes` are of the decision's request."""
     decision = make_decision(**changes)

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from activities.channels.email import compose, parse_sender
 from activities.channels.errors import UndeliverableError
 from activities.channels.mime import to_bytes
-from tests.activities.samples import ANN, BOB, LINK, SENDER, make_email, make_notice
+from tests.activities.samples import (
+    ANN,
+    BOB,
+    LINK,
+    SENDER,
+    make_decision,
+    make_email,
+    make_notice,
+    make_outcome,
+)
 from workflows.messages import Outcome
 
 MESSAGES = [("decision-request", ANN), ("escalation", BOB), ("settled", ANN), ("receipt", BOB)]
@@ -99,8 +108,6 @@ def test_plain_text_says_all_that_html_says(message: str, approver: str):
 
 def test_a_receipt_shows_what_was_changed():
     """With `modify`, the payload or the words that were put in the place of what was asked."""
-    from tests.activities.samples import make_decision, make_outcome
-
     decision = make_decision(payload={"amount": 1249})
     outcome = make_outcome(decision, BOB, "modify", data={"payload": {"amount": 1200}})
     mail = compose(make_notice("receipt", BOB, outcome, payload={"amount": 1249}), SENDER)
@@ -224,8 +231,9 @@ def test_a_mail_travels_in_ascii_and_arrives_as_it_was():
     assert "送金を承認しますか 👩‍💻" in mail.subject
     text, html = parsed.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
-    assert text.get_content() == mail.text
-    assert html.get_content().rstrip() == mail.html.rstrip()
+    assert text.get_content().replace("\r\n", "\n") == mail.text
+    assert text.get_content().replace("\r\n", "\n") == mail.text
+    assert html.get_content().replace("\r\n", "\n").rstrip() == mail.html.rstrip()
 
 
 def test_later_mails_answer_the_first_one_of_their_recipient():
@@ -244,7 +252,10 @@ def test_a_repeated_mail_has_the_same_message_id():
     """It belongs to the decision, the person and the message, at the sender's domain."""
     assert make_email().message_id == make_email(context="otherwise the same").message_id
     assert make_email().message_id.endswith("@mail.example.com>")
-    assert make_email("escalation", BOB).message_id != make_email("escalation", "carl@example.com").message_id
+    assert (
+        make_email("escalation", BOB).message_id
+        != make_email("escalation", "carl@example.com").message_id
+    )
 
 
 def test_ids_of_a_long_domain_stay_readable():

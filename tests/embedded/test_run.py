@@ -148,6 +148,7 @@ async def test_a_run_says_what_there_is_and_goes_on_where_it_stopped(
     runs.append(run := Run(tmp_path / "data"))
     await run.ready()
     _assert_words(run)
+    assert await _retention(dev_server, run) == "87600h0m0s"
     async with run.client() as agent:
         asked = {"action": "Refund order 1142", "approver": "approver@example.com"}
         created = await agent.post("/decisions", json=asked)
@@ -173,6 +174,17 @@ def _assert_words(run: Run) -> None:
     assert outbox, run.words
     assert httpx2.get(outbox[1], trust_env=False).status_code == 200
     assert (run.data / "api-key").stat().st_mode & 0o777 == 0o600
+
+
+async def _retention(dev_server: Path, run: Run) -> str:
+    """How long the server keeps a decision's history after its end, by its own word."""
+    where = ["--address", f"127.0.0.1:{run.ports['HANDOVER_TEMPORAL_PORT']}"]
+    describe = await asyncio.create_subprocess_exec(
+        dev_server, "operator", "namespace", "describe", "-n", "default", *where,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await describe.communicate()
+    return re.findall(r"RetentionTtl\s+(\S+)", output.decode())[0]
 
 
 def _waits(run: Run) -> bool:
@@ -205,6 +217,23 @@ async def test_a_second_run_on_the_same_data_is_one_sentence(
     assert f"(process {first.process.pid})" in second.words
     assert len(second.words.splitlines()) == 1
     assert first.process.poll() is None
+
+
+async def test_a_temporal_server_that_is_there_is_used(
+    tmp_path: Path, runs: list[Run], dev_server: Path
+) -> None:
+    """With TEMPORAL_ADDRESS no server is started, and the words say which one is used."""
+    (tmp_path / "other").mkdir()
+    runs.append(host := Run(tmp_path / "other" / "data"))
+    await host.ready()
+    address = f"127.0.0.1:{host.ports['HANDOVER_TEMPORAL_PORT']}"
+    runs.append(guest := Run(tmp_path / "data", TEMPORAL_ADDRESS=address))
+    await guest.ready()
+    assert f"Temporal     {address}\n" in guest.words
+    assert not [command for command in guest.processes().values() if "start-dev" in command]
+    assert not _listens(guest.ports["HANDOVER_TEMPORAL_PORT"])
+    await _ctrl_c(guest)
+    assert host.process.poll() is None
 
 
 @pytest.mark.parametrize("part", ["worker.py", "api.main:app", "start-dev"])

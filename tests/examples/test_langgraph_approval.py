@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from handover import AuthenticationError, HandoverClient
 from langchain_core.runnables import RunnableConfig
 
 from examples import langgraph_approval as example
+from handover import AuthenticationError, HandoverClient
 from tests.approver import answer_link, newest_mail, press
 from tests.sdk.service import decision
 

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 import pytest
-from handover import AsyncHandoverClient, HandoverClient
 
+from handover import AsyncHandoverClient, HandoverClient
 from tests.sdk.service import Behaviour, Service
 
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from threading import Event, Thread
 from typing import Any, TypeVar
 
@@ -55,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.loads(content) if content else None
         self.service.requests.append(Request(self.command, self.path, headers, body))
-        next(self.service.script)(self)
+        next(self.service.script, SCRIPT_OVER)(self)
 
     do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
 
@@ -84,6 +85,9 @@ def replies(body: object, status: int = 200, **headers: str) -> Behaviour:
 def drops(handler: Handler) -> None:
     """Take the request and close the connection without an answer."""
     handler.close_connection = True
+
+
+SCRIPT_OVER = replies(problem(400, "script_over"), 400)
 
 
 @dataclass
@@ -202,7 +206,7 @@ class Play:
         )
 
     def run(self, steps: Generator[Call, Answer, T]) -> T:
-        script = iter(self.script)
+        script = chain(self.script, repeat(Comes(problem(400, "script_over"), 400)))
         try:
             call = next(steps)
             while True:

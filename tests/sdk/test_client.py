@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from handover import (
     ActionDenied,
     APIConnectionError,
@@ -20,7 +21,6 @@ from handover import (
     UnreadableAnswerError,
     WaitTimeoutError,
 )
-
 from tests.sdk.conftest import Connect
 from tests.sdk.service import Holds, Service, decision, drops, problem, replies
 
@@ -248,3 +248,59 @@ async def test_cancelled_task_stops_waiting_only(serve: Serve) -> None:
             await waiting
     held.go_on.set()
     assert [request.method for request in service.requests] == ["POST", "GET"]
+
+
+async def test_dropped_tells_from_never_reached(serve: Serve, connect: Connect) -> None:
+    """The error for a connection that dropped knows how long it was held; one for a service that
+    was not reached says 0."""
+    held = Holds(then=drops)
+    service = serve(held)
+    asking = asyncio.ensure_future(connect(service.url, retry_for=0)("get", "dec_one"))
+    assert await asyncio.to_thread(held.reached.wait, 30)
+    held.go_on.set()
+    with pytest.raises(APIConnectionError, match="dropped the connection") as dropped:
+        await asking
+    assert dropped.value.held > 0
+    service.stop()
+    with pytest.raises(APIConnectionError, match="not reached") as refused:
+        await connect(service.url, retry_for=0)("get", "dec_one")
+    service.start_again()
+    assert refused.value.held == 0
+
+
+async def test_held_poll_outlasts_the_timeout(serve: Serve, connect: Connect) -> None:
+    """The client's timeout does not cut a poll that the service holds."""
+    held = Holds(then=replies(decision("approved")))
+    service = serve(replies(decision(), 201), held)
+    waiting = asyncio.ensure_future(connect(service.url, timeout=0.2)("create", **ASK))
+    assert await asyncio.to_thread(held.reached.wait, 30)
+    assert not (await asyncio.wait({waiting}, timeout=0.8))[0]
+    held.go_on.set()
+    assert (await waiting).approved
+    assert len(service.requests) == 2
+
+
+async def test_waits_do_not_wait_for_one_another(serve: Serve, connect: Connect) -> None:
+    """One client holds any number of waits at once."""
+    polls = [Holds(then=replies(decision("approved"))) for _ in range(20)]
+    service = serve(*polls)
+    call = connect(service.url)
+    waits = [asyncio.ensure_future(call("wait", "dec_one")) for _ in range(4)]
+    for poll in polls[:4]:
+        assert await asyncio.to_thread(poll.reached.wait, 30)
+    for poll in polls:
+        poll.go_on.set()
+    assert all(decided.approved for decided in await asyncio.gather(*waits))
+
+
+async def test_no_proxy_for_this_machine(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy from the environment is not asked for a service on this machine."""
+    proxy, service = serve(), serve(replies(decision("denied")))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+    assert (await connect(service.url)("get", "dec_one")).status == "denied"
+    assert proxy.requests == []

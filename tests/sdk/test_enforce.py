@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from handover import ActionDenied, DecisionCancelled, DecisionExpired
 from handover import _decisions as steps
-
 from tests.sdk.service import Comes, Play, decision
 
 NOW = datetime.now(UTC)

@@ -7,8 +7,9 @@ import re
 import traceback
 from typing import Any
 
-import handover
 import pytest
+
+import handover
 from handover import (
     ActionDenied,
     APIConnectionError,
@@ -19,7 +20,6 @@ from handover import (
     exceptions,
 )
 from handover._base import Answer, read
-
 from tests.sdk.service import decision
 
 DENIED = Decision.model_validate(decision("denied", resolved_by="approver@example.com"))

@@ -6,9 +6,9 @@ from itertools import chain, repeat
 from typing import Any
 
 import pytest
+
 from handover import APIConnectionError, ServiceError, WaitTimeoutError
 from handover import _decisions as steps
-
 from tests.sdk.service import Comes, Fails, Play, decision
 
 DATE = {"date": "Mon, 05 Jan 2026 10:00:00 GMT"}  # when the decision, of 30 minutes, was created

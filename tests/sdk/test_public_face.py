@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
 
-import handover
 import httpx2
 import pytest
+
+import handover
 from handover import AsyncHandoverClient, DecisionFields, HandoverClient
 from handover.models import DecisionRequest
 from handover.resources import AsyncDecisions, Decisions

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from templates import filters
 
+READABLE = "👩\u200d💻 می\u200cخواهم Überweisung 送金"  # noqa: RUF001 - Persian, with its joiner
 NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 
 
@@ -22,7 +23,7 @@ NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
         ("in\u200bvisible\ufeff\U000e0041", "in⟨U+200B⟩visible⟨U+FEFF⟩⟨U+E0041⟩"),
         ("bo\u200db\u3164", "bo⟨U+200D⟩b⟨U+3164⟩"),
         ("one\r\ntwo\rthree\n\tfour", "one\ntwo\nthree\n\tfour"),
-        ("👩\u200d💻 می\u200cخواهم Überweisung 送金", "👩\u200d💻 می\u200cخواهم Überweisung 送金"),
+        (READABLE, READABLE),
     ],
 )
 def test_hidden_characters_are_written_out_and_readable_ones_kept(text: str, shown: str):
@@ -105,7 +106,8 @@ def test_every_outcome_has_words(status: str, origin: str, by: str | None, words
 
 
 @pytest.mark.parametrize(
-    "address", ["javascript:alert(1)", "data:text/html,x", "https://a b", "//x", "https://ex\u0430mple"]
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", "https://a b", "//x", "https://ex\u0430mple"],
 )
 def test_only_plain_web_addresses_become_links(address: str):
     """Other schemes, spaces and lookalike letters stay text."""

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
+from activities.channels.smtp import Smtp
+from tests.activities.samples import ANN, make_email
+from tests.support import free_port
+
+
+class Mailbox:
+    """A mail server's judgement: `rcpt` and `data` are what it answers; `mails` what it took."""
+
+    def __init__(self) -> None:
+        self.mails: list[Envelope] = []
+        self.mail, self.rcpt, self.data = "250 OK", "250 OK", "250 OK queued"
+
+    async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        envelope.mail_from = address
+        return self.mail
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.rcpt.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.data.startswith("2"):
+            self.mails.append(envelope)
+        return self.data
+
+
+Serve = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+async def serve(mailbox: Mailbox) -> AsyncIterator[Serve]:
+    """Start an SMTP server with these options of aiosmtpd; returns its port."""
+    servers: list[asyncio.Server] = []
+
+    async def start(tls: ssl.SSLContext | None = None, **options: Any) -> int:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: SMTP(mailbox, loop=loop, hostname="mail.test", **options),
+            "127.0.0.1",
+            0,
+            ssl=tls,
+        )
+        servers.append(server)
+        return server.sockets[0].getsockname()[1]
+
+    yield start
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1, which nobody but these tests trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("certificate") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@pytest.fixture(scope="session")
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_tls(certificate: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate))
+
+
+async def test_a_mail_arrives(serve: Serve, mailbox: Mailbox):
+    """From, to and content are ours, and its Message-ID is what is returned."""
+    mail = make_email(action="Überweisung 送金")
+    assert await Smtp("127.0.0.1", await serve(), tls="none").send(mail) == mail.message_id
+    [arrived] = mailbox.mails
+    assert (arrived.mail_from, arrived.rcpt_tos) == ("handover@mail.example.com", [ANN])
+    assert isinstance(arrived.content, bytes)
+    parsed = email.message_from_bytes(arrived.content, policy=email.policy.default)
+    assert parsed["Subject"] == mail.subject
+    assert parsed["Message-ID"] == mail.message_id
+
+
+async def test_starttls_and_tls_encrypt(
+    serve: Serve, mailbox: Mailbox, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """With a certificate that the client trusts."""
+    upgraded = await serve(tls_context=server_tls, require_starttls=True)
+    await Smtp("127.0.0.1", upgraded, tls="starttls", tls_context=client_tls).send(make_email())
+    wrapped = await serve(tls=server_tls)
+    await Smtp("127.0.0.1", wrapped, tls="tls", tls_context=client_tls).send(make_email())
+    assert len(mailbox.mails) == 2
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_a_certificate_that_nobody_vouches_for_is_the_operators(
+    serve: Serve, mailbox: Mailbox, server_tls: ssl.SSLContext, tls: Any
+):
+    """The mail is not sent past it, and retries are slow."""
+    port = await serve(tls_context=server_tls) if tls == "starttls" else await serve(tls=server_tls)
+    with pytest.raises(RefusedError, match="HANDOVER_SMTP_TLS"):
+        await Smtp("127.0.0.1", port, tls=tls).send(make_email())
+    assert mailbox.mails == []
+
+
+async def test_a_server_without_starttls_gets_nothing(serve: Serve, mailbox: Mailbox):
+    """Asked for encryption, the transport never falls back to plain text."""
+    with pytest.raises(RefusedError, match="HANDOVER_SMTP_TLS"):
+        await Smtp("127.0.0.1", await serve(), tls="starttls").send(make_email())
+    assert mailbox.mails == []
+
+
+async def test_a_login_is_made_and_a_refused_one_is_the_operators(
+    serve: Serve, mailbox: Mailbox, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """With the right password the mail goes out, with a wrong one the settings are named."""
+
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        right = (data.login, data.password) == (b"us", b"right")
+        return AuthResult(success=right, handled=False)
+
+    port = await serve(tls_context=server_tls, authenticator=check, auth_required=True)
+
+    async def send(username: str | None = None, password: str | None = None) -> None:
+        transport = Smtp(
+            "127.0.0.1", port, tls_context=client_tls, username=username, password=password
+        )
+        await transport.send(make_email())
+
+    await send("us", "right")
+    assert len(mailbox.mails) == 1
+    with pytest.raises(RefusedError, match="HANDOVER_SMTP_PASSWORD"):
+        await send("us", "wrong")
+    with pytest.raises(RefusedError, match="refuses our login"):
+        await send()
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "error"),
+    [
+        ("rcpt", "550 5.1.1 No such user here", UndeliverableError),
+        ("rcpt", "553 mailbox name not allowed", UndeliverableError),
+        ("rcpt", "450 4.2.1 Mailbox busy", DeferredError),
+        ("rcpt", "554 5.7.1 Relay access denied", RefusedError),
+        ("rcpt", "530 5.7.0 Authentication required", RefusedError),
+        ("mail", "553 5.1.8 Sender address rejected", RefusedError),
+        ("mail", "451 4.3.0 Try later", DeferredError),
+        ("data", "554 5.6.0 Message refused", RefusedError),
+        ("data", "452 4.3.1 Out of storage", DeferredError),
+    ],
+)
+async def test_a_refusal_means_what_it_says(
+    serve: Serve, mailbox: Mailbox, step: str, answer: str, error: type[Exception]
+):
+    """Only a bad recipient is permanent; what is about us is the operator's; 4xx is tried again."""
+    setattr(mailbox, step, answer)
+    with pytest.raises(error, match=answer[:3]):
+        await Smtp("127.0.0.1", await serve(), tls="none").send(make_email())
+    assert mailbox.mails == []
+
+
+async def test_a_mail_server_that_is_away_or_silent_is_tried_again():
+    """A refused connection and one that never speaks end in the same way, the latter in time."""
+    with pytest.raises(DeferredError, match="cannot be reached"):
+        await Smtp("127.0.0.1", free_port(), tls="none").send(make_email())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(DeferredError, match="cannot be reached"):
+            await Smtp("127.0.0.1", port, tls="none", timeout=0.3).send(make_email())

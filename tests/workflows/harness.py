@@ -1,0 +1,175 @@
+"""Decisions started straight through Temporal, signed as the API signs them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+import config
+from api.decisions import search_attributes
+from api.reading import Fold
+from api.signing import Signer
+from handover.models import DecisionRequest
+from tests.support import eventually
+from workflows import lifecycle, options, proof
+from workflows.decision import DecisionWorkflow
+from workflows.messages import (
+    RESPOND,
+    SEND_NOTIFICATION,
+    WORKFLOW,
+    DecisionInput,
+    NotificationSent,
+    Outcome,
+    Response,
+    SendNotificationInput,
+    SignedResponse,
+)
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+
+signer = Signer([config.new_secrets()["signing_keys"]])
+stranger = Signer([config.new_secrets()["signing_keys"]])
+
+
+def make_input(decision_id: str | None = None, **request: Any) -> DecisionInput:
+    """A decision that begins now, not sealed yet."""
+    asked = DecisionRequest.model_validate({"action": "Refund", "approver": ALICE} | request)
+    now = datetime.now(UTC)
+    return DecisionInput(
+        id=decision_id or f"dec_{secrets.token_hex(13)}",
+        agent="refund-bot",
+        agent_id="key_1",
+        request=asked,
+        request_digest=proof.request_digest(asked),
+        created_at=now,
+        expires_at=now + timedelta(minutes=asked.timeout_minutes),
+        rules_version=lifecycle.RULES_VERSION,
+        keyring=signer.keyring,
+        receipts=False,
+    )
+
+
+def sign(input: DecisionInput, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
+    """A response as the API would sign it; `changes` go in before the signature."""
+    response = Response(
+        decision_id=input.id,
+        request_digest=input.request_digest,
+        approver=by,
+        choice=choice,
+        received_at=datetime.now(UTC),
+    )
+    return signer.sign_response(response.model_copy(update=changes))
+
+
+@dataclass
+class Mailroom:
+    """The notification activity's double: it sends nothing, and may be held or fail."""
+
+    sent: list[SendNotificationInput] = field(default_factory=list[SendNotificationInput])
+    fail: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    holding: str = ""
+    attempts: int = 0
+
+    @activity.defn(name=SEND_NOTIFICATION)
+    async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
+        self.attempts += 1
+        if input.message == self.holding:
+            await self.held.wait()
+        if error := self.fail.get(input.approver):
+            raise error
+        self.sent.append(input)
+        return NotificationSent(provider="double", message_id=f"id-{len(self.sent)}")
+
+    def told(self, message: str) -> list[str]:
+        return [sending.approver for sending in self.sent if sending.message == message]
+
+
+@dataclass
+class Asking:
+    """One decision and its way: start, signal, read."""
+
+    client: Client
+    input: DecisionInput
+    task_queue: str
+    mailroom: Mailroom = field(default_factory=Mailroom)
+    _started: WorkflowHandle[Any, Outcome] = field(init=False)
+
+    @classmethod
+    def of(cls, client: Client, **request: Any) -> Asking:
+        return cls(client, make_input(**request), f"queue-{secrets.token_hex(6)}")
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Outcome]:
+        return self.client.get_workflow_handle(self.input.id, result_type=Outcome)
+
+    async def start(self) -> None:
+        # The test server skips time only for the handle that starting gives.
+        self._started = await self.client.start_workflow(
+            WORKFLOW,
+            signer.seal(self.input),
+            id=self.input.id,
+            task_queue=self.task_queue,
+            static_summary=options.summary(self.input.request.action),
+            search_attributes=search_attributes(self.input) if self.input.indexed else None,
+            result_type=Outcome,
+        )
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        async with Worker(
+            self.client,
+            task_queue=self.task_queue,
+            workflows=[DecisionWorkflow],
+            activities=[self.mailroom.send_notification],
+        ):
+            yield
+
+    async def respond(self, choice: str, by: str = ALICE, **changes: Any) -> None:
+        await self.handle.signal(RESPOND, sign(self.input, choice, by, **changes))
+
+    async def fold(self) -> Fold:
+        fold = Fold(self.input.id, signer.keyring)
+        async for event in self.handle.fetch_history_events():
+            fold.feed(event)
+        return fold
+
+    async def result(self) -> Outcome:
+        """The outcome, which the fold of the history must agree with to the letter."""
+        outcome = await self._started.result()
+        fold = await self.fold()
+        assert fold.void is None
+        assert fold.state is not None
+        assert fold.state.outcome == outcome
+        return outcome
+
+    async def happened(self, kind: EventType.ValueType, times: int = 1) -> None:
+        """Wait for this event of the history."""
+
+        async def there() -> bool:
+            events = [e async for e in self.handle.fetch_history_events()]
+            return sum(event.event_type == kind for event in events) >= times
+
+        await eventually(there)
+
+    async def recorded(self, type: str, times: int = 1) -> list[dict[str, Any]]:
+        """The details of the audit's entries of this type, once there are as many."""
+
+        async def there() -> list[dict[str, Any]] | None:
+            fold = await self.fold()
+            found = [entry.details for entry in fold.entries if entry.type == type]
+            return found if len(found) >= times else None
+
+        found = await eventually(there)
+        assert found
+        return found
