@@ -71,7 +71,7 @@ class Fold:
     """One run of one decision, as far as its events were fed."""
 
     def __init__(self, decision_id: str, keyring: proof.Keyring) -> None:
-        self._id = decision_id
+        self.decision_id = decision_id
         self._keyring = keyring
         self._unheard: list[HistoryEvent] = []
         self._in_task = 0
@@ -128,9 +128,11 @@ class Fold:
         try:
             self.input = proof.sealed_input(payloads, self._keyring)
         except proof.UnprovenError as error:
+            # Whose it claims to be is told, and nothing else of it counts: there is no state.
+            self.input = proof.claimed_input(payloads)
             self._annul(event, str(error))
             return
-        if self.input.id != self._id:
+        if self.input.id != self.decision_id:
             self._annul(event, f"started with the input of {self.input.id}")
         elif abs(at - self.input.created_at) > START_TOLERANCE:
             self._annul(event, "started again after the decision was created")
@@ -282,22 +284,24 @@ def _innermost(failure: Failure) -> str:
 def read_decision(fold: Fold, now: datetime) -> Decision:
     """The decision as the API answers it. The fold has at least the first event.
 
-    Raises `proof.UnprovenError` where the run was not started by this service at all: then there is
-    no agent whose decision it could be.
+    Raises `proof.UnprovenError` where the run was not started with a decision at all: then there is
+    no agent whose it could be.
     """
-    if fold.input is None or fold.state is None:
+    if fold.input is None:
         raise proof.UnprovenError(fold.void or "the history is empty")
-    input, outcome = fold.input, fold.state.outcome
-    response = outcome.response if outcome and not fold.void else None
-    status = Status.CANCELLED if fold.void else fold.state.status
+    input = fold.input
+    state = fold.state if not fold.void else None
+    outcome = state.outcome if state else None
+    response = outcome.response if outcome else None
+    status = state.status if state else Status.CANCELLED
     decision = Decision(
         **input.request.model_dump(),
-        id=input.id,
+        id=fold.decision_id,
         status=status,
         approved=status == Status.APPROVED,
         created_at=input.created_at,
         expires_at=input.expires_at,
-        escalation_level=fold.state.level,
+        escalation_level=fold.state.level if fold.state else 0,
         notifications=fold.notifications,
     )
     if fold.void:

@@ -25,8 +25,9 @@ AGENT_KEY = SearchAttributeKey.for_keyword(AGENT_ATTRIBUTE)
 APPROVER_KEY = SearchAttributeKey.for_keyword_list(APPROVER_ATTRIBUTE)
 SEARCH_ATTRIBUTES = (STATUS_KEY, URGENCY_KEY, AGENT_KEY, APPROVER_KEY)
 
-ATTEMPT_TIMEOUT = timedelta(seconds=60)
-"""For one attempt at one message. Each transport has a shorter limit of its own."""
+ATTEMPT_TIMEOUT = timedelta(seconds=30)
+"""For one attempt at one message, and how soon a killed worker's is taken up again. Each transport
+has a shorter limit of its own."""
 
 CLOSING_TIMEOUT = timedelta(hours=24)
 """How long messages about a settled decision are tried."""

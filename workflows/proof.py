@@ -94,20 +94,28 @@ def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
 
 
 def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput:
-    """The input of a decision, read from the arguments in the history's first event.
+    """The input of a decision, from the arguments in the history's first event.
 
     Verified over the recorded JSON and not over the parsed object, so that a later version with
     more fields still verifies it. Raises `UnprovenError`.
     """
-    try:
-        recorded = json.loads(payloads[0].data)
-        input = DecisionInput.model_validate(recorded)
-        statement = seal_statement(recorded)
-    except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise UnprovenError("the workflow was not started with a decision") from error
+    input = claimed_input(payloads)
+    if input is None:
+        raise UnprovenError("the workflow was not started with a decision")
+    statement = seal_statement(json.loads(payloads[0].data))
     if input.seal is None or not holds(statement, input.seal, keyring):
         raise UnprovenError("the decision was not sealed by this service")
     return input
+
+
+def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
+    """What a workflow says that it was started with, proven or not; None for no decision."""
+    try:
+        recorded = json.loads(payloads[0].data)
+        rfc8785.dumps(recorded)
+        return DecisionInput.model_validate(recorded)
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        return None
 
 
 def _statement(purpose: str, content: Mapping[str, Any]) -> bytes:

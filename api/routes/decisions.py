@@ -13,7 +13,7 @@ from api.deps import Agent, IdempotencyKey, The, Wait
 from api.errors import Conflict
 from api.reading import AuditEntry, Fold
 from api.schemas import Audit, AuditLine, Cancellation, NewDecision
-from handover.models import Decision
+from handover.models import Decision, Origin
 
 router = APIRouter(tags=["decisions"])
 
@@ -55,9 +55,10 @@ async def cancel(
     fold = await service.decisions.read_for(agent, decision_id)
     if not fold.settled:
         fold = await service.decisions.withdraw(fold, agent, body.notes if body else None)
-        if not fold.settled or decision_of(fold).origin == "agent":
-            return answer(fold)
     decision = answer(fold)
+    if not fold.settled or decision["origin"] == Origin.AGENT:
+        # Also where an earlier request withdrew it: a client repeats what got no answer.
+        return decision
     raise Conflict(
         f"The decision is already {decision['status']}.", code="already_settled", decision=decision
     )

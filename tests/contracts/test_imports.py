@@ -1,0 +1,105 @@
+"""Who may import whom: the house's walls, checked on every import that the source has.
+
+Also on those inside functions and inside `imports_passed_through()`, where the workflow sandbox no
+longer looks.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = {
+    "handover": ROOT / "sdk/python/handover",
+    **{
+        name: ROOT / name
+        for name in ("links", "workflows", "templates", "store", "activities", "api", "embedded")
+    },
+    "worker": ROOT / "worker.py",
+    "config": ROOT / "config.py",
+    "logs": ROOT / "logs.py",
+}
+MAY_IMPORT = {
+    "handover": set[str](),
+    "links": set[str](),
+    "config": set[str](),
+    "logs": set[str](),
+    "workflows": {"handover"},
+    "templates": {"handover"},
+    "store": {"handover"},
+    "activities": {"handover", "workflows", "links", "templates", "store"},
+    "api": {"handover", "workflows", "links", "templates", "store", "config", "logs"},
+    "worker": {"handover", "workflows", "activities", "links", "store", "config", "logs"},
+    "embedded": {"config"},
+}
+LIBRARIES = {
+    "handover": {"pydantic", "pydantic_core", "httpx2"},
+    "links": {"itsdangerous"},
+    "workflows": {"temporalio", "pydantic", "cryptography", "rfc8785"},
+    "templates": {"jinja2"},
+    "store": {"sqlalchemy", "alembic"},
+}
+"""What some rooms are held to. The others may use what the service depends on."""
+
+PURE = {"datetime", "dataclasses", "typing", "__future__", "handover", "workflows", "functools"}
+
+
+def modules(name: str) -> Iterator[Path]:
+    place = OURS[name]
+    yield from [place] if place.is_file() else place.rglob("*.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The names of all modules that this one imports; relative ones are inside the room."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_imports_go_one_way(room: str) -> None:
+    """No room imports what the design does not let it."""
+    for path in modules(room):
+        for imported in imports(path):
+            top = imported.partition(".")[0]
+            if top in OURS and top != room:
+                assert top in MAY_IMPORT[room], f"{path.name} imports {imported}"
+
+
+@pytest.mark.parametrize("room", LIBRARIES)
+def test_rooms_keep_to_their_libraries(room: str) -> None:
+    """The SDK stays small, links stay pure, and a workflow does no I/O."""
+    for path in modules(room):
+        for imported in imports(path):
+            top = imported.partition(".")[0]
+            if top not in OURS and top not in sys.stdlib_module_names:
+                assert top in LIBRARIES[room], f"{path.name} imports {imported}"
+
+
+def test_the_lifecycle_is_pure() -> None:
+    """It knows nothing of Temporal, clocks or I/O."""
+    path = OURS["workflows"] / "lifecycle.py"
+    assert {imported.partition(".")[0] for imported in imports(path)} <= PURE
+    assert "now(" not in path.read_text()
+
+
+def test_the_api_calls_no_activity() -> None:
+    """Only the roots read the settings, and only the worker knows the activities."""
+    for path in modules("api"):
+        found = set(imports(path))
+        assert not any(name.startswith("activities") for name in found), path.name
+        if path.name not in ("main.py", "deps.py"):
+            assert "config" not in found, path.name
+
+
+def test_the_walk_sees_imports_wherever_they_stand() -> None:
+    """The test above would notice: the workflow's imports are inside a `with`."""
+    found = set(imports(OURS["workflows"] / "decision.py"))
+    assert {"workflows", "workflows.messages", "handover.models"} <= found

@@ -1,0 +1,172 @@
+"""Record a history of every shape that decisions take, for `test_replay.py`.
+
+`python -m tests.workflows.record` writes those that are missing into `histories/`. A released
+history is never recorded anew: it is what running decisions look like.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from embedded.programs import get_dev_server
+from tests.dev_server import DevServer
+from tests.workflows.harness import ALICE, BOB, Asking, signer
+from workflows.messages import CANCEL, RESPOND, UNDELIVERABLE, Withdrawal
+
+HISTORIES = Path(__file__).parent / "histories"
+STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
+"""Names files of the machine that recorded it, and plays no part in a replay."""
+
+BACKUP = [{"after_minutes": 0.02, "approvers": [BOB]}]
+LATER = [{"after_minutes": 30, "approvers": [BOB]}]
+
+
+async def approved(client: Client) -> Asking:
+    asking = Asking.of(client)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("approve", notes="fine")
+        await asking.result()
+    return asking
+
+
+async def modified_with_receipt(client: Client) -> Asking:
+    asking = Asking.of(client, approver=[ALICE, BOB], payload={"amount": 10})
+    asking.input.receipts = True
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent", times=2)
+        await asking.respond("modify", data={"payload": {"amount": 5}})
+        await asking.result()
+    return asking
+
+
+async def escalated_and_expired(client: Client) -> Asking:
+    asking = Asking.of(client, timeout_minutes=0.05, escalation=BACKUP)
+    async with asking.worker():
+        await asking.start()
+        await asking.result()
+    return asking
+
+
+async def not_me_then_denied(client: Client) -> Asking:
+    asking = Asking.of(client, escalation=LATER)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("not_me")
+        await asking.recorded("notification.sent", times=2)
+        await asking.respond("deny", by=BOB)
+        await asking.result()
+    return asking
+
+
+async def undeliverable(client: Client) -> Asking:
+    asking = Asking.of(client, escalation=LATER)
+    asking.mailroom.fail[ALICE] = ApplicationError("no", type=UNDELIVERABLE, non_retryable=True)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("approve", by=BOB)
+        await asking.result()
+    return asking
+
+
+async def withdrawn(client: Client) -> Asking:
+    asking = Asking.of(client)
+    withdrawal = Withdrawal(
+        decision_id=asking.input.id,
+        request_digest=asking.input.request_digest,
+        agent=asking.input.agent,
+        received_at=asking.input.created_at,
+    )
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.handle.signal(CANCEL, signer.sign_withdrawal(withdrawal))
+        await asking.result()
+    return asking
+
+
+async def cancelled_by_an_operator(client: Client) -> Asking:
+    asking = Asking.of(client)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.handle.cancel()
+        await asking.result()
+    return asking
+
+
+async def noise_then_approved_in_one_task(client: Client) -> Asking:
+    asking = Asking.of(client)
+    await asking.start()
+    await asking.handle.signal(RESPOND, args=[])
+    await asking.handle.signal("unknown", "what")
+    await asking.respond("approve")
+    async with asking.worker():
+        await asking.result()
+    return asking
+
+
+async def answered_after_an_outage(client: Client) -> Asking:
+    asking = Asking.of(client, timeout_minutes=1 / 60)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+    await asking.happened(EventType.EVENT_TYPE_TIMER_FIRED)
+    await asking.respond("approve", received_at=asking.input.expires_at)
+    async with asking.worker():
+        await asking.result()
+    return asking
+
+
+async def without_search_attributes(client: Client) -> Asking:
+    asking = Asking.of(client)
+    asking.input.indexed = False
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("deny")
+        await asking.result()
+    return asking
+
+
+SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
+    approved,
+    modified_with_receipt,
+    escalated_and_expired,
+    not_me_then_denied,
+    undeliverable,
+    withdrawn,
+    cancelled_by_an_operator,
+    noise_then_approved_in_one_task,
+    answered_after_an_outage,
+    without_search_attributes,
+]
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        server = DevServer(await get_dev_server(), Path(folder))
+        await server.start()
+        client = await server.client()
+        for shape in SHAPES:
+            path = HISTORIES / f"{shape.__name__}.json"
+            if not path.exists():
+                history = await (await shape(client)).handle.fetch_history()
+                path.write_text(STACK_TRACE.sub("", history.to_json()) + "\n")
+        server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,208 @@
+"""The pure transition function, by properties."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handover.models import DecisionRequest, Origin, Status
+from workflows import lifecycle
+from workflows.lifecycle import (
+    GRACE,
+    MAX_REFUSALS,
+    DeliveryFailed,
+    Event,
+    Refused,
+    Responded,
+    State,
+    TimePassed,
+    Withdrawn,
+)
+from workflows.messages import Signature, SignedResponse
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PEOPLE = ["a@example.com", "b@example.com", "c@example.com", "nobody@example.com"]
+CHOICES = ["approve", "deny", "modify", "not_me", "nonsense", ""]
+
+minutes = st.floats(0.1, 100, allow_nan=False)
+approvers = st.lists(st.sampled_from(PEOPLE[:3]), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> DecisionRequest:
+    timeout = draw(minutes)
+    steps = draw(st.lists(st.tuples(st.floats(0.01, 0.99), approvers), max_size=3))
+    return DecisionRequest.model_validate(
+        {
+            "action": "act",
+            "approver": draw(approvers),
+            "timeout_minutes": timeout,
+            "escalation": [{"after_minutes": f * timeout, "approvers": who} for f, who in steps],
+            "options": draw(st.lists(st.sampled_from(CHOICES[:3]), min_size=1, unique=True)),
+            "payload": draw(st.none() | st.just({"n": 1})),
+        }
+    )
+
+
+instants = st.floats(0, 120).map(lambda after: START + timedelta(minutes=after))
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> SignedResponse:
+    data = [None, {}, {"payload": {"n": 2}}, {"payload": 3}, {"action": "other"}, {"action": " "}]
+    return SignedResponse(
+        decision_id="dec_1",
+        request_digest="0",
+        approver=draw(st.sampled_from(PEOPLE)),
+        choice=draw(st.sampled_from(CHOICES)),
+        data=draw(st.sampled_from(data)),
+        received_at=draw(instants),
+        signature=Signature(key_id="k", value="v"),
+    )
+
+
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(TimePassed, instants),
+    st.builds(Responded, instants, responses()),
+    st.builds(DeliveryFailed, instants, st.sampled_from(PEOPLE), st.just("email"), st.just("no")),
+    st.builds(Withdrawn, instants, st.sampled_from([Origin.AGENT, Origin.OPERATOR])),
+    st.builds(Refused, instants, st.just("malformed"), st.just("no")),
+)
+
+
+def begun(request: DecisionRequest) -> State:
+    expires_at = START + timedelta(minutes=request.timeout_minutes)
+    return lifecycle.begin(lifecycle.rules_of(request, START, expires_at))
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_a_final_state_never_changes(request: DecisionRequest, happening: list[Event]) -> None:
+    """Whatever comes after the outcome, the outcome stays and nobody else is asked."""
+    state = begun(request)
+    for event in happening:
+        after = lifecycle.apply(state, event)
+        if state.outcome:
+            assert after.outcome == state.outcome
+            assert (after.asked, after.level) == (state.asked, state.level)
+        state = after
+    settled = [e.type for e in state.log if e.type in {f"decision.{s}" for s in Status}]
+    assert len(settled) == (1 if state.outcome else 0)
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_a_pending_decision_always_has_a_deadline(
+    request: DecisionRequest, happening: list[Event]
+) -> None:
+    """And when it passes, something changes: no decision waits for ever."""
+    state = reduce(lifecycle.apply, happening, begun(request))
+    for _ in range(len(state.rules.steps) + 1):
+        deadline = lifecycle.next_deadline(state)
+        assert (deadline is None) == (state.outcome is not None)
+        if deadline is None:
+            return
+        assert deadline <= state.rules.expires_at + GRACE
+        after = lifecycle.apply(state, TimePassed(deadline))
+        assert after != state
+        state = after
+    assert state.outcome is not None
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_only_a_valid_response_in_time_by_someone_asked_permits(
+    request: DecisionRequest, happening: list[Event]
+) -> None:
+    """Every outcome of a person is the first response that had no objection when it came."""
+    state = begun(request)
+    for event in happening:
+        before, state = state, lifecycle.apply(state, event)
+        if state.outcome and not before.outcome and state.outcome.origin == Origin.HUMAN:
+            assert isinstance(event, Responded)
+            response = event.response
+            assert lifecycle.objection(before, response) is None
+            assert response.received_at <= state.rules.expires_at
+            assert before.may_answer(response.approver)
+            assert state.outcome.response == response
+            assert state.outcome.by == response.approver
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_asking_only_ever_grows(request: DecisionRequest, happening: list[Event]) -> None:
+    """Nobody is asked twice, and nobody who was asked is forgotten."""
+    state = begun(request)
+    for event in happening:
+        after = lifecycle.apply(state, event)
+        assert after.asked[: len(state.asked)] == state.asked
+        assert after.log[: len(state.log)] == state.log
+        state = after
+    people = [asked.approver for asked in state.asked]
+    assert len(people) == len(set(people))
+
+
+@given(requests(), responses())
+def test_the_deadline_rule_looks_at_the_stamp_alone(
+    request: DecisionRequest, response: SignedResponse
+) -> None:
+    """When the workflow hears of it makes no difference, as long as nothing else happened."""
+    state = begun(request)
+    early, late = (Responded(START + timedelta(minutes=m), response) for m in (0, 1_000))
+    assert (lifecycle.apply(state, early).outcome is None) == (
+        lifecycle.apply(state, late).outcome is None
+    )
+
+
+@given(requests(), st.sampled_from(PEOPLE[:3]), minutes)
+def test_a_failed_message_and_time_commute(
+    request: DecisionRequest, approver: str, after: float
+) -> None:
+    """They may come in one workflow task, in an order that is nobody's promise."""
+    at = START + timedelta(minutes=after)
+    failed, passed = DeliveryFailed(at, approver, "email", "no"), TimePassed(at)
+    one = reduce(lifecycle.apply, [failed, passed], begun(request))
+    other = reduce(lifecycle.apply, [passed, failed], begun(request))
+    assert one.outcome == other.outcome
+    if one.outcome is None:
+        assert (one.level, one.asked) == (other.level, other.asked)
+
+
+def test_refusals_are_bounded() -> None:
+    """Nobody fills the record: it says when it stops to listen, and goes on deciding."""
+    request = DecisionRequest(action="act", approver=PEOPLE[0])
+    state = begun(request)
+    for _ in range(MAX_REFUSALS + 50):
+        state = lifecycle.apply(state, Refused(START, "malformed", "no"))
+    refused = [entry for entry in state.log if entry.type == "response.refused"]
+    assert len(refused) == MAX_REFUSALS
+    assert refused[-1].details["reason"] == "too_many"
+    assert state.refusals == MAX_REFUSALS + 50
+    response = SignedResponse(
+        decision_id="d",
+        request_digest="0",
+        approver=PEOPLE[0],
+        choice="approve",
+        received_at=START,
+        signature=Signature(key_id="k", value="v"),
+    )
+    assert lifecycle.apply(state, Responded(START, response)).status == Status.APPROVED
+
+
+@pytest.mark.parametrize(("options", "refused"), [(["approve"], "deny"), (["deny"], "approve")])
+def test_only_what_was_offered_counts(options: list[str], refused: str) -> None:
+    """The buttons of the request are the rule, on every way in."""
+    request = DecisionRequest.model_validate(
+        {"action": "act", "approver": PEOPLE[0], "options": options}
+    )
+    response = SignedResponse(
+        decision_id="d",
+        request_digest="0",
+        approver=PEOPLE[0],
+        choice=refused,
+        received_at=START,
+        signature=Signature(key_id="k", value="v"),
+    )
+    why = lifecycle.objection(begun(request), response)
+    assert why is not None
+    assert why.reason == "not_offered"
