@@ -121,6 +121,7 @@ class Decisions:
         assert fold.input  # noqa: S101 - `read_for` found whose it is
         withdrawal = Withdrawal(
             decision_id=fold.input.id,
+            run_id=fold.run_id,
             request_digest=fold.input.request_digest,
             agent=agent.name,
             notes=notes,

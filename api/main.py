@@ -28,6 +28,9 @@ from store.keys import new_key
 MAX_BODY = 2 * 1024 * 1024
 """Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
 
+FIRST_KEY = "local-agent"
+"""Name of the key that the first start makes. Approvers read it as the name of who asks."""
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -37,7 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     signer = Signer(secrets.signing_keys, secrets.verify_keys)
     client = await connect(lazy=True)
     store = await open_store(settings.store_url)
-    await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), "default")
+    await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
     app.state.service = Service(
         settings=settings,

@@ -77,7 +77,6 @@ class Fold:
         self._in_task = 0
         self._task_started = datetime.min.replace(tzinfo=UTC)
         self._sent: dict[int, SendNotificationInput] = {}
-        self._recorded_status: str | None = None
         self._takers = {
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: self._start,
             EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
@@ -86,6 +85,7 @@ class Fold:
             EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._notice_reset,
             EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: self._compare,
         }
+        self.run_id = ""
         self.input: DecisionInput | None = None
         self.state: State | None = None
         self.void: str | None = None
@@ -124,7 +124,9 @@ class Fold:
 
     def _start(self, event: HistoryEvent) -> None:
         at = time_of(event.event_time)
-        payloads = event.workflow_execution_started_event_attributes.input.payloads
+        started = event.workflow_execution_started_event_attributes
+        payloads = started.input.payloads
+        self.run_id = started.original_execution_run_id
         try:
             self.input = proof.sealed_input(payloads, self._keyring)
         except proof.UnprovenError as error:
@@ -187,8 +189,9 @@ class Fold:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
+                listener = signals.Listener(input, self.run_id)
                 yield signals.interpret(
-                    signal.signal_name, signal.input.payloads, input, self._task_started
+                    signal.signal_name, signal.input.payloads, listener, self._task_started
                 )
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 if self.state and not self.state.outcome:

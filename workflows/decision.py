@@ -35,6 +35,7 @@ class DecisionWorkflow:
     def __init__(self, input: DecisionInput) -> None:
         """Make the state, so that a signal that comes before the first task finds it."""
         self._input = input
+        self._listener = signals.Listener(input, workflow.info().run_id)
         rules = lifecycle.rules_of(input.request, input.created_at, input.expires_at)
         self._state = lifecycle.begin(rules)
         self._changed = False
@@ -71,7 +72,7 @@ class DecisionWorkflow:
         """
         try:
             payloads = [arg.payload for arg in args]
-            event = signals.interpret(name, payloads, self._input, workflow.now())
+            event = signals.interpret(name, payloads, self._listener, workflow.now())
         except Exception as error:
             event = Refused(workflow.now(), "malformed", type(error).__name__)
         self._apply(event)

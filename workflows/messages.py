@@ -57,31 +57,36 @@ class DecisionInput(Wire):
     seal: Signature | None = None
 
 
-class Response(Wire):
-    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`."""
+class Statement(Wire):
+    """What the API says, and signs, about one run of one decision."""
 
     decision_id: str
+    run_id: str
+    """The run of the workflow. Without it, what was said in one run could be said again in another
+    that somebody started under the same id."""
     request_digest: str
+    received_at: AwareDatetime
+    """When the API had it. This instant alone decides whether a response was in time."""
+
+
+class Response(Statement):
+    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`."""
+
     approver: str
     choice: str
     notes: str | None = None
     data: dict[str, Any] | None = None
-    received_at: AwareDatetime
-    """When the API had it. This instant alone decides whether it was in time."""
 
 
 class SignedResponse(Response):
     signature: Signature
 
 
-class Withdrawal(Wire):
+class Withdrawal(Statement):
     """The agent takes its question back."""
 
-    decision_id: str
-    request_digest: str
     agent: str
     notes: str | None = None
-    received_at: AwareDatetime
 
 
 class SignedWithdrawal(Withdrawal):

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from temporalio.api.common.v1 import Payload
 
 from handover.models import DecisionRequest
-from workflows.messages import DecisionInput, Response, Signature, Withdrawal
+from workflows.messages import DecisionInput, Response, Signature, Statement, Withdrawal
 
 Keyring = Mapping[str, str]
 """Key id to Ed25519 public key (base64)."""
@@ -57,12 +57,10 @@ def response_statement(response: Response) -> bytes:
     return _statement(
         "response",
         {
-            "decision_id": response.decision_id,
-            "request_digest": response.request_digest,
+            **_about(response),
             "approver": response.approver,
             "choice": response.choice,
             "data_digest": digest({"notes": response.notes, "data": response.data}),
-            "received_at": response.received_at.isoformat(),
         },
     )
 
@@ -70,13 +68,7 @@ def response_statement(response: Response) -> bytes:
 def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
     return _statement(
         "withdrawal",
-        {
-            "decision_id": withdrawal.decision_id,
-            "request_digest": withdrawal.request_digest,
-            "agent": withdrawal.agent,
-            "notes": withdrawal.notes,
-            "received_at": withdrawal.received_at.isoformat(),
-        },
+        {**_about(withdrawal), "agent": withdrawal.agent, "notes": withdrawal.notes},
     )
 
 
@@ -116,6 +108,15 @@ def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
         return DecisionInput.model_validate(recorded)
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
         return None
+
+
+def _about(statement: Statement) -> dict[str, str]:
+    return {
+        "decision_id": statement.decision_id,
+        "run_id": statement.run_id,
+        "request_digest": statement.request_digest,
+        "received_at": statement.received_at.isoformat(),
+    }
 
 
 def _statement(purpose: str, content: Mapping[str, Any]) -> bytes:

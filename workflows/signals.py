@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,46 +17,67 @@ from temporalio.api.common.v1 import Payload
 from handover.models import Origin
 from workflows import proof
 from workflows.lifecycle import Event, Refused, Responded, Withdrawn
-from workflows.messages import CANCEL, RESPOND, DecisionInput, SignedResponse, SignedWithdrawal
+from workflows.messages import (
+    CANCEL,
+    RESPOND,
+    DecisionInput,
+    Signature,
+    SignedResponse,
+    SignedWithdrawal,
+    Statement,
+)
 
 
-def interpret(name: str, payloads: Sequence[Payload], input: DecisionInput, at: datetime) -> Event:
-    """The event that this signal is to this decision, heard at `at`."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One run of one decision, which hears signals."""
+
+    input: DecisionInput
+    run_id: str
+
+
+def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: datetime) -> Event:
+    """The event that this signal is to this run, heard at `at`."""
     if name not in (RESPOND, CANCEL):
         return Refused(at, "unknown_signal", f"There is no signal {name[:100]!r}.")
     try:
         content = _only_json(payloads)
-        return _response(content, input, at) if name == RESPOND else _withdrawal(content, input, at)
+        return (
+            _response(content, listener, at)
+            if name == RESPOND
+            else _withdrawal(content, listener, at)
+        )
     except Exception as error:
         return Refused(at, "malformed", f"The signal could not be read ({type(error).__name__}).")
 
 
-def _response(content: Any, input: DecisionInput, at: datetime) -> Event:
+def _response(content: Any, listener: Listener, at: datetime) -> Event:
     response = SignedResponse.model_validate(content)
     statement = proof.response_statement(response)
-    if not proof.holds(statement, response.signature, input.keyring):
-        return _unproven(at, "It was not signed by this service.")
-    if not _is_about(response.decision_id, response.request_digest, input):
-        return _unproven(at, "It was signed for another decision.")
-    return Responded(at, response)
+    return _refusal(response, statement, response.signature, listener, at) or Responded(
+        at, response
+    )
 
 
-def _withdrawal(content: Any, input: DecisionInput, at: datetime) -> Event:
+def _withdrawal(content: Any, listener: Listener, at: datetime) -> Event:
     withdrawal = SignedWithdrawal.model_validate(content)
     statement = proof.withdrawal_statement(withdrawal)
-    if not proof.holds(statement, withdrawal.signature, input.keyring):
-        return _unproven(at, "It was not signed by this service.")
-    if not _is_about(withdrawal.decision_id, withdrawal.request_digest, input):
-        return _unproven(at, "It was signed for another decision.")
-    return Withdrawn(at, Origin.AGENT, withdrawal.agent, withdrawal.notes)
+    return _refusal(withdrawal, statement, withdrawal.signature, listener, at) or Withdrawn(
+        at, Origin.AGENT, withdrawal.agent, withdrawal.notes
+    )
 
 
-def _is_about(decision_id: str, request_digest: str, input: DecisionInput) -> bool:
-    return (decision_id, request_digest) == (input.id, input.request_digest)
-
-
-def _unproven(at: datetime, message: str) -> Refused:
-    return Refused(at, "unproven", message)
+def _refusal(
+    said: Statement, statement: bytes, signature: Signature, listener: Listener, at: datetime
+) -> Refused | None:
+    """Why this is not the service's word to this run, or None where it is."""
+    input = listener.input
+    if not proof.holds(statement, signature, input.keyring):
+        return Refused(at, "unproven", "It was not signed by this service.")
+    about = (said.decision_id, said.run_id, said.request_digest)
+    if about != (input.id, listener.run_id, input.request_digest):
+        return Refused(at, "unproven", "It was signed for another decision.")
+    return None
 
 
 def _only_json(payloads: Sequence[Payload]) -> Any:

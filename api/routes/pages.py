@@ -101,6 +101,7 @@ async def _answer(
         return again(f"payload: {error}", 422)
     response = Answer(
         decision_id=input.id,
+        run_id=fold.run_id,
         request_digest=input.request_digest,
         approver=link.approver,
         choice=choice,

@@ -52,6 +52,7 @@ def sign_response(
 ) -> SignedResponse:
     fields: dict[str, Any] = {
         "decision_id": decision.id,
+        "run_id": "run",
         "request_digest": decision.request_digest,
         "approver": approver,
         "choice": choice,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -92,28 +92,30 @@ def in_seconds(seconds: int) -> datetime:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
+    ("header", "value", "seconds"),
     [
-        ({"Retry-After": "40"}, 40),
-        ({"Retry-After": format_datetime(in_seconds(90))}, 90),
-        ({"X-RateLimit-Reset": str(int(in_seconds(60).timestamp()))}, 60),
-        ({"X-RateLimit-Reset": str(int(in_seconds(-60).timestamp()))}, 1),
-        ({"Retry-After": "86400"}, 300),
+        ("Retry-After", lambda: "40", 40),
+        ("Retry-After", lambda: format_datetime(in_seconds(90)), 90),
+        ("X-RateLimit-Reset", lambda: str(int(in_seconds(60).timestamp())), 60),
+        ("X-RateLimit-Reset", lambda: str(int(in_seconds(-60).timestamp())), 1),
+        ("Retry-After", lambda: "86400", 300),
     ],
+    ids=["seconds", "date", "reset", "reset in the past", "a day"],
 )
 async def test_a_busy_sendgrid_says_when_to_come_back(
     server: SendGridServer,
     transport: SendGrid,
     status: int,
-    headers: dict[str, str],
+    header: str,
+    value: Callable[[], str],
     seconds: int,
 ):
     """Within bounds: not at once, and not after most decisions are over."""
-    server.answers.append(refusal(status, "too many requests", headers=headers))
+    server.answers.append(refusal(status, "too many requests", headers={header: value()}))
     with pytest.raises(DeferredError) as caught:
         await transport.send(make_email())
     assert caught.value.retry_after
-    assert seconds - 60 <= caught.value.retry_after.total_seconds() <= seconds
+    assert seconds - 30 <= caught.value.retry_after.total_seconds() <= seconds
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"X-RateLimit-Reset": "9" * 30}])

@@ -27,7 +27,7 @@ from tests.support import eventually
 from tests.workflows.harness import make_input, stranger
 from tests.workflows.rogue import RogueWorkflow
 from workflows import proof
-from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, SignedResponse
+from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response
 
 
 @dataclass
@@ -123,16 +123,17 @@ async def test_started_again_with_an_input_sealed_by_another_key(intruder: Intru
     input = await intruder.recorded_input()
     forged = input.model_copy(update={"keyring": stranger.keyring, "receipts": False})
     await intruder.start_again(stranger.seal(forged))
+    handle = intruder.client.get_workflow_handle(intruder.decision_id, result_type=Outcome)
     response = stranger.sign_response(
-        SignedResponse.model_construct(
+        Response(
             decision_id=input.id,
+            run_id=(await handle.describe()).run_id,
             request_digest=input.request_digest,
             approver=intruder.approver,
             choice="approve",
             received_at=input.created_at,
         )
     )
-    handle = intruder.client.get_workflow_handle(intruder.decision_id, result_type=Outcome)
     await handle.signal(RESPOND, response)
     assert (await handle.result()).status == Status.APPROVED
     assert_no_approval(await intruder.read())
@@ -220,8 +221,9 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
     handle = intruder.client.get_workflow_handle(intruder.decision_id)
     await handle.signal(RESPOND, {"approver": intruder.approver, "choice": "approve"})
     response = stranger.sign_response(
-        SignedResponse.model_construct(
+        Response(
             decision_id=input.id,
+            run_id=(await handle.describe()).run_id,
             request_digest=input.request_digest,
             approver=intruder.approver,
             choice="approve",

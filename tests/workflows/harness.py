@@ -33,6 +33,7 @@ from workflows.messages import (
     Response,
     SendNotificationInput,
     SignedResponse,
+    Withdrawal,
 )
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
@@ -57,18 +58,6 @@ def make_input(decision_id: str | None = None, **request: Any) -> DecisionInput:
         keyring=signer.keyring,
         receipts=False,
     )
-
-
-def sign(input: DecisionInput, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
-    """A response as the API would sign it; `changes` go in before the signature."""
-    response = Response(
-        decision_id=input.id,
-        request_digest=input.request_digest,
-        approver=by,
-        choice=choice,
-        received_at=datetime.now(UTC),
-    )
-    return signer.sign_response(response.model_copy(update=changes))
 
 
 @dataclass
@@ -113,6 +102,10 @@ class Asking:
     def handle(self) -> WorkflowHandle[Any, Outcome]:
         return self.client.get_workflow_handle(self.input.id, result_type=Outcome)
 
+    @property
+    def run_id(self) -> str:
+        return self._started.result_run_id or ""
+
     async def start(self) -> None:
         # The test server skips time only for the handle that starting gives.
         self._started = await self.client.start_workflow(
@@ -135,8 +128,29 @@ class Asking:
         ):
             yield
 
+    def sign(self, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
+        """A response as the API would sign it; `changes` go in before the signature."""
+        response = Response(
+            decision_id=self.input.id,
+            run_id=self.run_id,
+            request_digest=self.input.request_digest,
+            approver=by,
+            choice=choice,
+            received_at=datetime.now(UTC),
+        )
+        return signer.sign_response(response.model_copy(update=changes))
+
+    def withdrawal(self, **changes: Any) -> Withdrawal:
+        return Withdrawal(
+            decision_id=self.input.id,
+            run_id=self.run_id,
+            request_digest=self.input.request_digest,
+            agent=self.input.agent,
+            received_at=datetime.now(UTC),
+        ).model_copy(update=changes)
+
     async def respond(self, choice: str, by: str = ALICE, **changes: Any) -> None:
-        await self.handle.signal(RESPOND, sign(self.input, choice, by, **changes))
+        await self.handle.signal(RESPOND, self.sign(choice, by, **changes))
 
     async def fold(self) -> Fold:
         fold = Fold(self.input.id, signer.keyring)

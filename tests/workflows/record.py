@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from embedded.programs import get_dev_server
 from tests.dev_server import DevServer
 from tests.workflows.harness import ALICE, BOB, Asking, signer
-from workflows.messages import CANCEL, RESPOND, UNDELIVERABLE, Withdrawal
+from workflows.messages import CANCEL, RESPOND, UNDELIVERABLE
 
 HISTORIES = Path(__file__).parent / "histories"
 STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
@@ -83,16 +83,10 @@ async def undeliverable(client: Client) -> Asking:
 
 async def withdrawn(client: Client) -> Asking:
     asking = Asking.of(client)
-    withdrawal = Withdrawal(
-        decision_id=asking.input.id,
-        request_digest=asking.input.request_digest,
-        agent=asking.input.agent,
-        received_at=asking.input.created_at,
-    )
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        await asking.handle.signal(CANCEL, signer.sign_withdrawal(withdrawal))
+        await asking.handle.signal(CANCEL, signer.sign_withdrawal(asking.withdrawal()))
         await asking.result()
     return asking
 

@@ -56,6 +56,7 @@ def responses(draw: st.DrawFn) -> SignedResponse:
     data = [None, {}, {"payload": {"n": 2}}, {"payload": 3}, {"action": "other"}, {"action": " "}]
     return SignedResponse(
         decision_id="dec_1",
+        run_id="run",
         request_digest="0",
         approver=draw(st.sampled_from(PEOPLE)),
         choice=draw(st.sampled_from(CHOICES)),
@@ -180,6 +181,7 @@ def test_refusals_are_bounded() -> None:
     assert state.refusals == MAX_REFUSALS + 50
     response = SignedResponse(
         decision_id="d",
+        run_id="run",
         request_digest="0",
         approver=PEOPLE[0],
         choice="approve",
@@ -197,6 +199,7 @@ def test_only_what_was_offered_counts(options: list[str], refused: str) -> None:
     )
     response = SignedResponse(
         decision_id="d",
+        run_id="run",
         request_digest="0",
         approver=PEOPLE[0],
         choice=refused,

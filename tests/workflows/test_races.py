@@ -18,8 +18,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from handover.models import Status
 from tests.support import eventually
-from tests.workflows.harness import ALICE, BOB, CAROL, Asking, sign, signer, stranger
-from workflows.messages import CANCEL, RESPOND, Response, SignedResponse, Withdrawal
+from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer, stranger
+from workflows.messages import CANCEL, RESPOND, Response, SignedResponse
 
 SECOND = 1 / 60
 """In minutes."""
@@ -110,8 +110,8 @@ async def test_on_its_way_when_the_time_ran_out(dev_client: Client) -> None:
 async def test_twice_the_same(client: Client) -> None:
     """The second is refused, and both are in the record."""
     asking = Asking.of(client)
-    response = sign(asking.input, "approve")
     await asking.start()
+    response = asking.sign("approve")
     await asking.handle.signal(RESPOND, response)
     await asking.handle.signal(RESPOND, response)
     async with asking.worker():
@@ -158,33 +158,40 @@ async def test_in_the_closing_phase(client: Client) -> None:
 
 
 def unsigned(asking: Asking) -> dict[str, Any]:
-    content = sign(asking.input, "approve").model_dump(mode="json")
+    content = asking.sign("approve").model_dump(mode="json")
     del content["signature"]
     return content
 
 
 def by_a_stranger(asking: Asking) -> dict[str, Any]:
-    response = Response(**sign(asking.input, "approve").model_dump(exclude={"signature"}))
+    response = Response(**asking.sign("approve").model_dump(exclude={"signature"}))
     return stranger.sign_response(response).model_dump(mode="json")
 
 
 def with_a_strangers_key_named_as_ours(asking: Asking) -> dict[str, Any]:
     content = by_a_stranger(asking)
-    content["signature"]["key_id"] = sign(asking.input, "deny").signature.key_id
+    content["signature"]["key_id"] = asking.sign("deny").signature.key_id
     return content
 
 
 def for_another_decision(asking: Asking) -> dict[str, Any]:
-    return sign(asking.input, "approve", decision_id="dec_other").model_dump(mode="json")
+    return asking.sign("approve", decision_id="dec_other").model_dump(mode="json")
 
 
 def for_another_request(asking: Asking) -> dict[str, Any]:
-    return sign(asking.input, "approve", request_digest="0" * 64).model_dump(mode="json")
+    return asking.sign("approve", request_digest="0" * 64).model_dump(mode="json")
+
+
+def for_another_run(asking: Asking) -> dict[str, Any]:
+    """Said to the run that somebody ended, and repeated to the one that they started instead."""
+    return asking.sign("approve", run_id="0197b2a4-0000-7000-8000-000000000000").model_dump(
+        mode="json"
+    )
 
 
 def altered(**changes: Any) -> Any:
     def content(asking: Asking) -> dict[str, Any]:
-        return sign(asking.input, "deny", notes="no").model_dump(mode="json") | changes
+        return asking.sign("deny", notes="no").model_dump(mode="json") | changes
 
     content.__name__ = f"altered_{'_'.join(changes)}_{next(iter(changes.values()))}"[:60]
     return content
@@ -196,6 +203,8 @@ FORGED = [
     (with_a_strangers_key_named_as_ours, "unproven"),
     (for_another_decision, "unproven"),
     (for_another_request, "unproven"),
+    (for_another_run, "unproven"),
+    (altered(run_id=""), "unproven"),
     (altered(choice="approve"), "unproven"),
     (altered(approver=BOB), "unproven"),
     (altered(notes="yes"), "unproven"),
@@ -293,16 +302,10 @@ async def test_noise_on_the_real_server_before_the_first_task(dev_client: Client
 async def test_a_withdrawal_is_proven_too(client: Client) -> None:
     """Only the agent's service may withdraw its question."""
     asking = Asking.of(client)
-    withdrawal = Withdrawal(
-        decision_id=asking.input.id,
-        request_digest=asking.input.request_digest,
-        agent="refund-bot",
-        notes="no longer needed",
-        received_at=datetime.now(UTC),
-    )
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
+        withdrawal = asking.withdrawal(notes="no longer needed")
         await asking.handle.signal(CANCEL, stranger.sign_withdrawal(withdrawal))
         refused = await asking.recorded("response.refused")
         await asking.handle.signal(CANCEL, signer.sign_withdrawal(withdrawal))
