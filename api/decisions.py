@@ -96,13 +96,18 @@ class Decisions:
 
         Raises `NotFound`, also for decisions of other agents: what is not theirs is not there.
         """
-        fold = await self.read(decision_id)
-        if fold.input is None or fold.input.agent_id != agent.id:
+
+        def is_theirs(fold: Fold) -> bool:
+            return fold.input is not None and fold.input.agent_id == agent.id
+
+        def is_over(fold: Fold) -> bool:
+            return fold.settled or (fold.input is not None and not is_theirs(fold))
+
+        fold = await self._waiting.until(decision_id, wait, is_over) if wait > 0 else None
+        fold = fold or await self.read(decision_id)
+        if not is_theirs(fold):
             raise NotFound("There is no such decision.")
-        if fold.settled or wait <= 0:
-            return fold
-        settled = await self._waiting.until(decision_id, wait, lambda fold: fold.settled)
-        return settled or await self.read(decision_id)
+        return fold
 
     async def respond(self, response: Response) -> Fold:
         """Signal an answer that has no objection; the decision once the workflow has heard it.

@@ -92,7 +92,8 @@ class Waiting:
         """Answer everybody who waits, now."""
         self._closed = True
         for hold in self._held:
-            hold.reschedule(0)
+            if not hold.expired():
+                hold.reschedule(0)
 
     async def _watch(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
         watch = self._watches.get(decision_id)

@@ -46,8 +46,10 @@ async def open_store(url: str) -> Store:
 
     `sqlite+aiosqlite:///…` or `postgresql+psycopg://…`.
     """
-    engine = create_async_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
+    is_file = make_url(url).get_backend_name() == "sqlite"
+    # A server's connections may have died while they were idle; a file's don't.
+    engine = create_async_engine(url, pool_pre_ping=not is_file)
+    if is_file:
         path = make_url(url).database or ""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine.sync_engine, "connect", _set_pragmas)
