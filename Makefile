@@ -39,7 +39,8 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 secrets: $(VENV)/.service
-	@$(BIN)/python -c "from config import new_secrets; new = new_secrets(); \
+	@$(BIN)/python -c "import secrets; from config import new_secrets; new = new_secrets(); \
+	print(f'POSTGRES_PASSWORD={secrets.token_urlsafe(32)}'); \
 	[print(f'HANDOVER_{name.upper()}={new[name]}') for name in new if name.endswith('_keys')]"
 
 lock: $(VENV)/.uv

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
@@ -53,6 +54,11 @@ class Decisions:
         self._task_queue = task_queue
         self._receipts = receipts
         self._indexing = Indexing(client)
+
+    async def prepare(self) -> None:
+        """Have the search attributes registered before the first decision needs them."""
+        with suppress(Unavailable):
+            await self._indexing.available()
 
     async def create(self, agent: ApiKey, request: DecisionRequest, key: str | None) -> str:
         """Start a decision, or find the one that this idempotency key started; its id.

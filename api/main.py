@@ -42,7 +42,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     store = await open_store(settings.store_url)
     await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
-    app.state.service = Service(
+    service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
         client=client,
@@ -60,7 +60,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         metrics=Metrics(client, store),
     )
     answer_waits_when_stopped(waiting.close)
+    preparing = asyncio.create_task(service.decisions.prepare())
     yield
+    preparing.cancel()
     await store.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 from embedded.errors import ProgramMissingError
 from embedded.programs import get_dev_server, get_test_server
 from tests.dev_server import DevServer
+from tests.postgres import PostgresServer, find_pg_ctl
 from tests.service import RunningService
 from workflows.options import SEARCH_ATTRIBUTES
 
@@ -81,6 +82,18 @@ async def register_search_attributes(client: Client) -> None:
     await client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own."""
+    pg_ctl = find_pg_ctl()
+    if pg_ctl is None:
+        lacks("PostgreSQL's server is not installed (Debian: postgresql)")
+    server = PostgresServer(pg_ctl)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

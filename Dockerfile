@@ -1,0 +1,33 @@
+# One image for the API and the worker; docker-compose.yml says which of them it runs.
+FROM python:3.13.16-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# A volume that is new takes its owner from the image.
+RUN useradd --system --uid 10001 --no-create-home handover \
+ && install --directory --owner=handover --group=handover --mode=0700 /data
+
+WORKDIR /app
+COPY requirements/service.txt requirements/service.txt
+RUN pip install --require-hashes --only-binary :all: -r requirements/service.txt
+# What it needs is installed above, with hashes; nothing may come in behind their back.
+COPY LICENSE LICENSE
+COPY sdk/python sdk/python
+RUN pip install --no-deps --no-build-isolation ./sdk/python
+
+COPY config.py logs.py worker.py ./
+COPY workflows workflows
+COPY activities activities
+COPY api api
+COPY links links
+COPY store store
+COPY templates templates
+COPY deploy/worker_health.py deploy/worker_health.py
+
+USER handover
+ENV HANDOVER_ENVIRONMENT=production \
+    HANDOVER_DATA_DIR=/data
+EXPOSE 8000
+CMD ["python", "-m", "uvicorn", "api.main:app", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,60 @@
+"""Whether the worker of this container polls: `python -m deploy.worker_health`, status 0 or 1.
+
+A process that runs proves little. Temporal knows who asked it for work, and a worker gives its
+host's name, which in a container is the container's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.service import RPCError
+
+from config import Settings, connect
+
+POLLED_WITHIN = timedelta(seconds=75)
+"""A poll lasts up to 60 s."""
+
+
+async def pollers(task_queue: str) -> list[PollerInfo]:
+    """Who asks for work in this task queue. Raises what connecting and asking raise."""
+    client = await connect()
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        ),
+        timeout=timedelta(seconds=10),
+    )
+    return list(answer.pollers)
+
+
+def is_ours(poller: PollerInfo) -> bool:
+    """Whether it is on this host, and was heard of not long ago."""
+    last = poller.last_access_time.ToDatetime(UTC)
+    here = poller.identity.partition("@")[2] == socket.gethostname()
+    return here and datetime.now(UTC) - last < POLLED_WITHIN
+
+
+def main() -> int:
+    """The exit status."""
+    try:
+        found = asyncio.run(pollers(Settings().task_queue))
+    except (RPCError, RuntimeError) as error:
+        print(f"Temporal cannot be asked: {error}")  # noqa: T201 - Docker keeps what it says
+        return 1
+    return 0 if any(map(is_ours, found)) else 1
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # Temporal's native threads may otherwise end it with a status of theirs
