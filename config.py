@@ -91,7 +91,11 @@ class Settings(BaseSettings):
 
 
 class Secrets(BaseModel):
-    """The secrets in force, as text. `signing_keys` is empty in a process that only verifies."""
+    """The secrets in force, as text.
+
+    `signing_keys` is empty in a process that only verifies; `verify_keys` has the public half of
+    each of them, and what the settings add.
+    """
 
     link_keys: list[str]
     signing_keys: list[str]
@@ -139,23 +143,35 @@ def load_secrets(settings: Settings) -> Secrets:
         return given or ([made[name]] if name in made else [])
 
     token = settings.outbox_token
+    public = [_public_half(key) for key in keys("signing_keys")]
     return Secrets(
         link_keys=keys("link_keys"),
         signing_keys=keys("signing_keys"),
-        verify_keys=keys("verify_keys"),
+        verify_keys=list(dict.fromkeys([*public, *keys("verify_keys")])),
         outbox_token=token.get_secret_value() if token else made.get("outbox_token", ""),
     )
 
 
 def new_secrets() -> dict[str, str]:
     """One fresh value for every secret that a service needs."""
-    key = Ed25519PrivateKey.generate()
+    signing_key = base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
     return {
         "link_keys": secrets.token_urlsafe(32),
-        "signing_keys": base64.b64encode(key.private_bytes_raw()).decode(),
-        "verify_keys": base64.b64encode(key.public_key().public_bytes_raw()).decode(),
+        "signing_keys": signing_key,
+        "verify_keys": _public_half(signing_key),
         "outbox_token": secrets.token_urlsafe(16),
     }
+
+
+def _public_half(signing_key: str) -> str:
+    """Raises `ConfigurationError` for what is no Ed25519 seed in base64."""
+    try:
+        key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(signing_key, validate=True))
+    except ValueError as error:
+        raise ConfigurationError(
+            "HANDOVER_SIGNING_KEYS: each key is 32 bytes in base64; `make secrets` prints one."
+        ) from error
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
 def create_once(path: Path, content: str) -> str:

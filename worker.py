@@ -10,10 +10,8 @@ import logging
 import os
 import signal
 import sys
-from base64 import b64decode, b64encode
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -26,7 +24,7 @@ from activities.channels.outbox import Outbox
 from activities.channels.sendgrid import SendGrid
 from activities.channels.smtp import Smtp
 from activities.notifications import Notifications
-from config import ConfigurationError, Secrets, Settings, connect, load_secrets, load_settings
+from config import ConfigurationError, Settings, connect, load_secrets, load_settings
 from handover.models import Channel
 from links import LinkKeys
 from store import open_store
@@ -51,7 +49,7 @@ async def run(settings: Settings) -> None:
     try:
         notifications = Notifications(
             client=client,
-            keyring=keyring(secrets),
+            keyring=proof.keyring(secrets.verify_keys),
             links=LinkKeys(secrets.link_keys),
             public_url=settings.public_url,
             channels=channels,
@@ -117,13 +115,6 @@ def email_transport(settings: Settings) -> EmailTransport:
             )
         case "outbox":
             return Outbox(settings.data_dir / "outbox")
-
-
-def keyring(secrets: Secrets) -> proof.Keyring:
-    """Whose seals and signatures this worker believes."""
-    private = [Ed25519PrivateKey.from_private_bytes(b64decode(k)) for k in secrets.signing_keys]
-    public = [b64encode(key.public_key().public_bytes_raw()).decode() for key in private]
-    return {proof.key_id(key): key for key in [*public, *secrets.verify_keys]}
 
 
 async def main(settings: Settings) -> None:

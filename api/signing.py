@@ -29,9 +29,7 @@ class Signer:
         public = [base64.b64encode(k.public_key().public_bytes_raw()).decode() for k in private]
         self._key = private[0]
         self._key_id = proof.key_id(public[0])
-        self.keyring: dict[str, str] = {
-            proof.key_id(key): key for key in dict.fromkeys([*public, *verify_keys])
-        }
+        self.keyring = proof.keyring([*public, *verify_keys])
 
     def seal(self, input: DecisionInput) -> DecisionInput:
         recorded = input.model_dump(mode="json", exclude={"seal"})

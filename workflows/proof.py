@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import rfc8785
@@ -45,6 +45,11 @@ def request_digest(request: DecisionRequest) -> str:
 def key_id(public_key: str) -> str:
     """The short name of a public key (base64): the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(base64.b64decode(public_key)).hexdigest()[:16]
+
+
+def keyring(public_keys: Iterable[str]) -> dict[str, str]:
+    """Public keys (base64) by their names."""
+    return {key_id(key): key for key in public_keys}
 
 
 def seal_statement(sealed: Mapping[str, Any]) -> bytes:
