@@ -6,9 +6,10 @@ limit never touches a decision that is under way.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import rfc8785
 from email_validator import EmailNotValidError, validate_email
@@ -30,6 +31,8 @@ from workflows.lifecycle import MAX_ACTION
 MAX_PAYLOAD = 256 * 1024
 MAX_METADATA = 16 * 1024
 MAX_APPROVERS = 20
+MAX_DEPTH = 64
+"""Levels of nesting in JSON. Parsers and people both lose count of more."""
 MAX_STEPS = 10
 
 Text = Annotated[str, StringConstraints(strict=True)]
@@ -65,6 +68,26 @@ def _no_attachments(ids: list[str]) -> list[str]:
     return ids
 
 
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Looks level by level: recursion is what a deep value would break."""
+    level: list[Any] = [value]
+    for _ in range(levels + 1):
+        if not level:
+            return False
+        level = [part for each in level for part in _parts(each)]
+    return bool(level)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return cast(dict[str, Any], value).values()
+        case list():
+            return cast(list[Any], value)
+        case _:
+            return ()
+
+
 def _web_url(url: str) -> str:
     HttpUrl(url)
     return url
@@ -82,12 +105,14 @@ def _address(text: str) -> str:
 
 def check_json(value: Any, most: int | None = None) -> Any:
     """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes."""
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"this is nested more than {MAX_DEPTH} levels deep")
     try:
         size = len(rfc8785.dumps(value))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(
             f"this has no canonical JSON form ({error}); send integers beyond ±(2^53 - 1) as"
-            " strings, no NaN or infinity, no lone surrogates, no deep nesting"
+            " strings, no NaN or infinity, no lone surrogates"
         ) from error
     if most and size > most:
         raise ValueError(f"this is {size:,} bytes of JSON; at most {most:,} are taken")

@@ -19,6 +19,7 @@ from api.errors import ApiError, Gone, NotFound
 from api.reading import Fold
 from api.schemas import MAX_PAYLOAD, check_json
 from api.views import Typed, ask, failure, message, outcome
+from handover.models import Choice
 from links import BadTokenError, Link
 from store.late import LateResponse
 from workflows import lifecycle
@@ -29,6 +30,9 @@ READ_FOR = timedelta(days=90)
 """How long after the end a link still shows the outcome."""
 
 MAX_NOTES = 10_000
+
+ANSWERS = {*Choice, lifecycle.NOT_ME}
+TOO_LATE = ("Too late", "The time to answer is over; it counts as no.")
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,10 +58,12 @@ async def answer(
     digest: Annotated[str, Form()] = "",
 ) -> Response:
     """Take the answer of the approver whose link this is."""
-    typed = Typed(notes, payload, action)
+    # Before anything that may take its time: this instant decides whether the answer is in time.
+    received_at = datetime.now(UTC)
+    typed = Typed(_repair(notes), _repair(payload), _repair(action))
     try:
         link, fold = await _open(service, token)
-        return await _answer(service, fold, link, choice, typed, digest)
+        return await _answer(service, fold, link, choice, typed, digest, received_at)
     except ApiError as error:
         return failure(error)
 
@@ -81,24 +87,31 @@ def _show(fold: Fold, link: Link, choose: str | None) -> Response:
     _, state = _open_decision(fold)
     if fold.settled:
         return outcome(fold)
+    if datetime.now(UTC) > state.rules.expires_at:
+        return message(*TOO_LATE)
     if state.may_answer(link.approver):
         return ask(fold, link, highlighted=choose)
     return message("You are not being asked", "You said that you are not the one to ask.")
 
 
 async def _answer(
-    service: Service, fold: Fold, link: Link, choice: str, typed: Typed, digest: str
+    service: Service,
+    fold: Fold,
+    link: Link,
+    choice: str,
+    typed: Typed,
+    digest: str,
+    received_at: datetime,
 ) -> Response:
-    received_at = datetime.now(UTC)
     input, state = _open_decision(fold)
 
     def again(why: str, status: int) -> Response:
         return ask(fold, link, typed, f"Nothing was recorded yet. {why}", status, choice)
 
-    try:
-        data = _data(input, choice, typed)
-    except (ValueError, RecursionError) as error:
-        return again(f"payload: {error}", 422)
+    if choice not in ANSWERS:
+        offered = f"Press one of the buttons: {', '.join(state.rules.options)}."
+        return outcome(fold, status=422) if fold.settled else again(offered, 422)
+    data, unreadable = _data(input, choice, typed)
     response = Answer(
         decision_id=input.id,
         run_id=fold.run_id,
@@ -111,15 +124,17 @@ async def _answer(
     )
     if fold.settled or received_at > state.rules.expires_at:
         return await _too_late(service, fold, link, response)
+    if unreadable:
+        return again(unreadable, 422)
     if digest != input.request_digest:
         return again("What is asked has changed since you opened this page.", 409)
     if why := lifecycle.objection(state, response):
         return again(why.message, 422)
-    service.metrics.time_to_answer.observe((received_at - input.created_at).total_seconds())
     try:
         heard = await service.decisions.respond(response)
     except NotFound:
         return await _too_late(service, await service.decisions.read(input.id), link, response)
+    service.metrics.time_to_answer.observe((received_at - input.created_at).total_seconds())
     return await _heard(service, heard, link, response)
 
 
@@ -136,7 +151,7 @@ async def _heard(service: Service, fold: Fold, link: Link, response: Answer) -> 
         return message("Recorded: you are not the one to ask", f"Thank you. {asked}")
     return message(
         "Your answer is received",
-        "It is safely kept and will count as given now; the system has not worked on it yet."
+        "It is safely kept, with this moment as its time; the system has not worked on it yet."
         " Open this page again in a moment to see the outcome.",
         202,
     )
@@ -155,7 +170,7 @@ async def _too_late(service: Service, fold: Fold, link: Link, response: Answer) 
     )
     await service.store.late_responses.add(link.decision_id, late)
     if not fold.settled:
-        return message("Too late", "The time to answer is over; it counts as no.", 409)
+        return message(*TOO_LATE, 409)
     if _is_outcome(fold, response):
         return outcome(fold, "This was already recorded.", 409)
     return outcome(fold, "Your answer came too late: the decision had been made.", 409)
@@ -177,17 +192,26 @@ def _open_decision(fold: Fold) -> tuple[DecisionInput, lifecycle.State]:
     return fold.input, fold.state
 
 
-def _data(input: DecisionInput, choice: str, typed: Typed) -> dict[str, Any] | None:
-    """The structured part of an answer. Raises `ValueError` for a payload that is no JSON."""
-    if choice != "modify":
-        return None
+def _data(
+    input: DecisionInput, choice: str, typed: Typed
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The structured part of an answer, and what keeps it from being read."""
+    if choice != Choice.MODIFY:
+        return None, None
     if input.request.payload is None:
-        return {"action": _clean(typed.action)}
-    payload = json.loads(typed.payload)
-    check_json(payload, MAX_PAYLOAD)
-    return {"payload": payload}
+        return {"action": _clean(typed.action)}, None
+    try:
+        payload = check_json(json.loads(typed.payload), MAX_PAYLOAD)
+    except (ValueError, RecursionError) as error:
+        return None, f"payload: {error}"
+    return {"payload": payload}, None
 
 
 def _clean(text: str) -> str:
     """Form fields come with CR LF; PostgreSQL takes no NUL."""
     return text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()[:MAX_NOTES]
+
+
+def _repair(text: str) -> str:
+    """Some charsets make half characters, which can neither be signed nor shown."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,140 @@
+"""Errors of the API: each is a problem document, and nothing of ours looks out of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI, HTTPException
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api import errors
+from api.errors import ApiError, NotFound, Unavailable, asking_temporal
+from tests.api.agent import PROBLEM
+
+SECRET = "the words of an exception"
+
+
+async def answer_to(error: Exception) -> httpx2.Response:
+    """What an app of ours answers when this is raised."""
+    app = FastAPI()
+    errors.install(app)
+
+    @app.get("/")
+    async def fail() -> None:  # pyright: ignore[reportUnusedFunction] - the route is what uses it
+        raise error
+
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get("/")
+
+
+def check_document(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    document = answer.json()
+    assert answer.status_code == document["status"] == status
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert document["code"] == code
+    assert document["error"] == document["detail"]
+    assert document["error"]
+    assert (document["type"], bool(document["title"])) == ("about:blank", True)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.Unauthorized("No key."), 401, "unauthorized"),
+        (errors.NotFound("Not there."), 404, "not_found"),
+        (errors.Conflict("Over.", code="already_settled"), 409, "already_settled"),
+        (errors.Gone("Gone."), 410, "gone"),
+        (errors.invalid("action", "too long"), 422, "invalid_request"),
+        (errors.Unavailable("Away."), 503, "unavailable"),
+        (HTTPException(405, "No."), 405, "method_not_allowed"),
+        (HTTPException(413, "Big."), 413, "content_too_large"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_each_error_is_a_problem_document(error: Exception, status: int, code: str) -> None:
+    """With a sentence and a word that stays, whatever Python calls the status."""
+    document = check_document(await answer_to(error), status, code)
+    if isinstance(error, ApiError):
+        assert document["error"] == error.error
+
+
+async def test_an_error_carries_what_goes_with_it() -> None:
+    """The fields, the decision, and the headers that its status asks for."""
+    invalid = await answer_to(errors.invalid("action", "too long"))
+    assert invalid.json()["errors"] == [{"field": "action", "message": "too long"}]
+    conflict = await answer_to(errors.Conflict("Over.", decision={"id": "dec_1"}))
+    assert conflict.json()["decision"] == {"id": "dec_1"}
+    assert (await answer_to(errors.Unauthorized("x"))).headers["WWW-Authenticate"] == "Bearer"
+    assert int((await answer_to(errors.Unavailable("x"))).headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError(SECRET, None, Exception(SECRET)),
+        InterfaceError(SECRET, None, Exception(SECRET)),
+        PoolTimeoutError(SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_store_that_is_away_is_said_to_be_away(error: Exception) -> None:
+    """503, and none of the database's words."""
+    answer = await answer_to(error)
+    check_document(answer, 503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert SECRET not in answer.text
+
+
+async def test_a_fault_of_ours_tells_nothing() -> None:
+    """500 as a problem document too, without the exception's words."""
+    answer = await answer_to(RuntimeError(SECRET))
+    assert answer.status_code == 500
+    assert SECRET not in answer.text
+    check_document(answer, 500, "internal")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (RPCStatusCode.NOT_FOUND, NotFound),
+        (RPCStatusCode.UNAVAILABLE, Unavailable),
+        (RPCStatusCode.DEADLINE_EXCEEDED, Unavailable),
+        (RPCStatusCode.RESOURCE_EXHAUSTED, Unavailable),
+        (RPCStatusCode.CANCELLED, Unavailable),
+        (RPCStatusCode.ABORTED, Unavailable),
+        (RPCStatusCode.INVALID_ARGUMENT, RPCError),
+        (RPCStatusCode.PERMISSION_DENIED, RPCError),
+    ],
+)
+async def test_temporals_errors_become_ours(
+    status: RPCStatusCode, expected: type[Exception]
+) -> None:
+    """What is away is away, what is not there is not there, and a mistake stays visible."""
+    with pytest.raises(expected) as raised:
+        async with asking_temporal():
+            raise RPCError(SECRET, status, b"")
+    assert expected is RPCError or SECRET not in str(raised.value)
+
+
+async def test_a_temporal_that_hangs_is_away() -> None:
+    """The limit ends the wait."""
+    with pytest.raises(Unavailable):
+        async with asking_temporal(limit=0.01):
+            await asyncio.Event().wait()
+
+
+async def test_a_client_that_cannot_connect_is_away_and_a_bug_is_a_bug() -> None:
+    """The SDK says both with a RuntimeError."""
+    with pytest.raises(Unavailable):
+        async with asking_temporal():
+            raise RuntimeError("Failed client connect: refused")
+    with pytest.raises(RuntimeError, match="another"):
+        async with asking_temporal():
+            raise RuntimeError("another")

@@ -1,0 +1,520 @@
+"""`/d/{token}`: the page by which a person answers, and everybody else who opens or sends it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from temporalio.client import Client
+
+from api.reading import Fold
+from api.routes import pages
+from handover.models import Origin
+from links import Link, LinkKeys
+from tests.api.agent import Agent, in_store, link_to, no_worker, someone
+from tests.approver import Form, mails, press
+from tests.service import RunningService
+from tests.support import eventually
+from tests.workflows.harness import make_input
+from workflows import lifecycle
+
+
+class Asked:
+    """A pending decision with the page of its approver, opened."""
+
+    def __init__(self, agent: Agent, decision: str, approver: str, link: str, page: str) -> None:
+        self.agent = agent
+        self.decision = decision
+        self.approver = approver
+        self.link = link
+        self.page = page
+        self.form = Form.of(page).fields
+
+    @classmethod
+    async def by(cls, agent: Agent, **fields: object) -> Asked:
+        approver = str(fields.pop("approver", someone()))
+        decision = (await agent.ask(approver=approver, **fields))["id"]
+        link = await link_to(agent.service, approver)
+        return cls(agent, decision, approver, link, (await agent.http.get(link)).text)
+
+    async def send(self, **typed: str) -> httpx2.Response:
+        return await self.agent.http.post(self.link, data={**self.form, **typed})
+
+    async def read(self) -> dict[str, Any]:
+        return await self.agent.get(self.decision)
+
+    async def untouched(self) -> None:
+        """Nothing that was sent has reached the decision or the store."""
+        assert (await self.read())["status"] == "pending"
+        types = {entry["type"] for entry in await self.agent.audit(self.decision)}
+        assert types <= {"decision.created", "approver.asked", "notification.sent"}
+
+    def late(self) -> list[tuple[Any, ...]]:
+        return in_store(
+            self.agent.service,
+            "SELECT approver, choice, reason FROM late_responses WHERE decision_id = ?",
+            self.decision,
+        )
+
+
+def check_guards(page: httpx2.Response) -> None:
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    parts = page.headers["Content-Security-Policy"].split(";")
+    policy = {name: rest for name, _, rest in (part.strip().partition(" ") for part in parts)}
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
+    assert (policy["base-uri"], policy["form-action"]) == ("'none'", "'self'")
+    assert "script-src" not in policy
+    assert "unsafe" not in policy["style-src"]
+
+
+async def test_opening_a_hundred_times_changes_nothing(agent: Agent, temporal: Client) -> None:
+    """GET and HEAD, with and without a marked button: no event is added, no row is written."""
+    asked = await Asked.by(agent)
+    await agent.audited(asked.decision, "notification.sent")
+    handle = temporal.get_workflow_handle(asked.decision)
+    before = len((await handle.fetch_history()).events)
+    urls = [asked.link, f"{asked.link}?choose=approve&choice=approve"]
+    opened = await asyncio.gather(
+        *(agent.http.request(m, url) for m in ("GET", "HEAD") for url in urls for _ in range(25))
+    )
+    assert {answer.status_code for answer in opened} == {200}
+    assert len((await handle.fetch_history()).events) == before
+    await asked.untouched()
+
+
+async def test_head_is_get_without_the_page(agent: Agent) -> None:
+    """The same headers and no body, as mail scanners ask for it."""
+    asked = await Asked.by(agent)
+    page = await agent.http.head(asked.link)
+    assert (page.status_code, page.content) == (200, b"")
+    check_guards(page)
+
+
+async def test_every_page_is_guarded(agent: Agent) -> None:
+    """The question, a refusal, the outcome, a late answer and no link at all."""
+    asked = await Asked.by(agent)
+    found = [
+        (200, await agent.http.get(asked.link)),
+        (422, await asked.send(choice="")),
+        (200, await asked.send(choice="approve")),
+        (200, await agent.http.get(asked.link)),
+        (409, await asked.send(choice="deny")),
+        (404, await agent.http.get(asked.link[:-10])),
+    ]
+    for status, page in found:
+        assert page.status_code == status
+        check_guards(page)
+
+
+async def test_a_marked_button_is_only_marked(agent: Agent) -> None:
+    """`?choose=` puts an outline on that button, and a word that is no button does nothing."""
+    asked = await Asked.by(agent)
+    for choice in ("approve", "deny", "modify"):
+        page = (await agent.http.get(asked.link, params={"choose": choice})).text
+        assert re.findall(r'<button[^>]*class="(\w+) chosen"', page) == [choice]
+    page = (await agent.http.get(asked.link, params={"choose": '"><script>'})).text
+    assert 'chosen"' not in page
+    assert "<script" not in page
+    await asked.untouched()
+
+
+@pytest.mark.parametrize("form", [{}, {"notes": "x"}, {"choice": ""}])
+async def test_an_answer_without_a_choice_is_refused(agent: Agent, form: dict[str, str]) -> None:
+    """422, whatever else the form has: no answer is an answer by default."""
+    asked = await Asked.by(agent)
+    assert (await agent.http.post(asked.link, data=form)).status_code == 422
+    assert (await agent.http.post(asked.link, data=asked.form | form)).status_code == 422
+    await asked.untouched()
+
+
+@pytest.mark.parametrize(
+    "choice", ["yes", "APPROVE", "approve ", "approve\x00", "modify", "x" * 99]
+)
+async def test_a_choice_that_was_not_offered_is_refused(agent: Agent, choice: str) -> None:
+    """422, and the page says what is offered."""
+    asked = await Asked.by(agent, options=["approve", "deny"])
+    page = await asked.send(choice=choice, action="x")
+    assert page.status_code == 422
+    assert "approve, deny" in page.text
+    await asked.untouched()
+
+
+async def test_an_empty_form_after_the_end_leaves_no_trace(agent: Agent) -> None:
+    """What has no choice is no answer, so it is no late answer either."""
+    asked = await Asked.by(agent)
+    await agent.cancel(asked.decision)
+    assert (await agent.http.post(asked.link)).status_code in (409, 422)
+    assert asked.late() == []
+
+
+async def test_an_answer_to_something_else_is_asked_again(agent: Agent) -> None:
+    """409 where the digest is not of what is asked; what was typed is kept."""
+    asked = await Asked.by(agent, payload={"a": 1})
+    typed = {"notes": "My <notes>\nin lines", "payload": '{"a": 2, "b": "</textarea>"}'}
+    page = await asked.send(choice="modify", digest="0" * 64, **typed)
+    assert page.status_code == 409
+    shown = Form.of(page.text).fields
+    assert {name: shown[name] for name in typed} == typed
+    await asked.untouched()
+    assert (await asked.send(**shown, choice="modify")).status_code == 200
+    decision = await asked.read()
+    assert (decision["status"], decision["response_notes"]) == ("modified", typed["notes"])
+    assert decision["response_data"] == {"payload": {"a": 2, "b": "</textarea>"}}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *("", "{", "nothing", "[1]", "7", "null", '{"a": NaN}', '{"a": 1152921504606846976}'),
+        *('{"a": "\\ud800"}', '{"a": "' + "x" * (256 * 1024) + '"}', '{"a": 1' + "0" * 5_000 + "}"),
+        *('{"a":' * depth + "1" + "}" * depth for depth in (205, 300, 50_000)),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+async def test_a_payload_that_cannot_be_run_is_refused(agent: Agent, payload: str) -> None:
+    """422 with the form as it was filled in, so that nothing has to be typed twice."""
+    asked = await Asked.by(agent, payload={"a": 1})
+    page = await asked.send(choice="modify", payload=payload, notes="Look here")
+    assert page.status_code == 422
+    shown = Form.of(page.text).fields
+    assert (shown["payload"], shown["notes"]) == (payload, "Look here")
+    await asked.untouched()
+
+
+@pytest.mark.parametrize("action", ["", " \n ", "x" * 2_001])
+async def test_other_words_for_the_action_have_a_length(agent: Agent, action: str) -> None:
+    """Without a payload `modify` needs words: 1 to 2,000 characters."""
+    asked = await Asked.by(agent)
+    page = await asked.send(choice="modify", action=action)
+    assert (page.status_code, "2,000 characters" in page.text) == (422, True)
+    await asked.untouched()
+
+
+async def test_other_words_for_the_action_reach_the_agent(agent: Agent) -> None:
+    """The form starts with the agent's words, and what it is sent with is the answer."""
+    asked = await Asked.by(agent, action="Refund\n all of it")
+    assert asked.form["action"] == "Refund\n all of it"
+    page = await asked.send(choice="modify", action="Refund\r\nhalf of it ")
+    assert page.status_code == 200
+    decision = await asked.read()
+    assert decision["response_data"] == {"action": "Refund\nhalf of it"}
+    assert (decision["status"], decision["approved"]) == ("modified", False)
+
+
+async def test_a_changed_payload_reaches_the_agent(agent: Agent) -> None:
+    """What was asked stands beside it, and the new arguments are the answer."""
+    asked = await Asked.by(agent, payload={"amount": 100, "to": "Zoë"})
+    assert json.loads(asked.form["payload"]) == {"amount": 100, "to": "Zoë"}
+    assert (await asked.send(choice="modify", payload='{"amount": 50}')).status_code == 200
+    decision = await asked.read()
+    assert decision["response_data"] == {"payload": {"amount": 50}}
+    assert decision["payload"] == {"amount": 100, "to": "Zoë"}
+
+
+async def test_the_wrong_person_is_believed_and_asked_no_more(agent: Agent) -> None:
+    """ "Not me": the next one is asked at once, and this link no longer answers."""
+    backup = someone("bob")
+    asked = await Asked.by(agent, escalation=[{"after_minutes": 30, "approvers": [backup]}])
+    page = await asked.send(choice="not_me")
+    assert page.status_code == 200
+    assert backup in page.text
+    their_link = await link_to(agent.service, backup)
+    page = await agent.http.get(asked.link)
+    assert (page.status_code, 'name="choice"' in page.text) == (200, False)
+    assert (await asked.send(choice="approve")).status_code in (409, 422)
+    assert (await asked.read())["status"] == "pending"
+    assert (await press(their_link, "approve")).status_code == 200
+    assert (await asked.read())["resolved_by"] == backup
+
+
+async def test_the_last_one_who_declines_is_told_so(agent: Agent) -> None:
+    """Nobody is left to ask, and the decision waits for its end."""
+    asked = await Asked.by(agent)
+    page = await asked.send(choice="not_me")
+    assert "Nobody else can be asked" in page.text
+    assert (await asked.read())["status"] == "pending"
+
+
+def forged(link: str, approver: str) -> dict[str, str]:
+    """Tokens that were not minted, by what is wrong with them."""
+    key_id, content, *_, signature = (token := link.rpartition("/d/")[2]).split(".")
+    other = LinkKeys(["another key of thirty-two letters!"]).mint(Link("dec_1", approver))
+    name = base64.urlsafe_b64encode(json.dumps(["dec_1", "eve@example.com"]).encode()).decode()
+    middle = len(token) - 20
+    return {
+        "cut": token[:-5],
+        "no signature": f"{key_id}.{content}",
+        "other content": f"{key_id}.{name.rstrip('=')}.{signature}",
+        "altered": token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :],
+        "altered content": f"{key_id}.{content[:-4]}AAAA.{signature}",
+        "other key": other,
+        "other key under our name": f"{key_id}.{other.partition('.')[2]}",
+        "unknown key": f"{hashlib.sha256(b'x').hexdigest()[:8]}.{token.partition('.')[2]}",
+        "twice": f"{token}.{token}",
+        "none": "x",
+        "dots": "...",
+        "not ASCII": "%F0%9F%98%80.%00.%ff",
+        "long": "A" * 20_000,
+    }
+
+
+async def test_a_token_that_is_not_ours_opens_nothing(agent: Agent) -> None:
+    """404 for GET, HEAD and POST, and nothing is recorded."""
+    asked = await Asked.by(agent)
+    base = asked.link.rpartition("/d/")[0]
+    for what, token in forged(asked.link, asked.approver).items():
+        for method in ("GET", "HEAD", "POST"):
+            data = {**asked.form, "choice": "approve"} if method == "POST" else None
+            page = await agent.http.request(method, f"{base}/d/{token}", data=data)
+            assert page.status_code == 404, (what, method, page.text)
+    await asked.untouched()
+
+
+async def test_a_token_of_a_decision_that_is_not_there_opens_nothing(agent: Agent) -> None:
+    """Signed by us, and its decision has gone: 404."""
+    secrets = json.loads((agent.service.data_dir / "secrets.json").read_text())
+    token = LinkKeys([secrets["link_keys"]]).mint(Link("dec_gone", "alice@example.com"))
+    assert (await agent.http.get(f"/d/{token}")).status_code == 404
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+async def test_an_agents_text_is_text(another_agent: Agent) -> None:
+    """HTML is shown and not obeyed, and what would hide or reorder is written out; title too."""
+    hostile = '</title></div></pre></textarea><script>x</script><img src=x onerror=y>"\u202e\x07'
+    in_store(
+        another_agent.service,
+        "UPDATE api_keys SET name = ? WHERE name = ?",
+        f"bot{hostile}",
+        another_agent.name,
+    )
+    asked = await Asked.by(
+        another_agent,
+        action=f"Pay {hostile}",
+        context=hostile,
+        payload={hostile: hostile},
+        context_images=["https://example.com/a?%22'onclick=alert(1)"],
+    )
+    wrong = await asked.send(choice="", notes=hostile, payload=hostile)
+    done = await asked.send(choice="modify", notes=hostile, payload=json.dumps({hostile: hostile}))
+    assert (wrong.status_code, done.status_code) == (422, 200)
+    for page in (asked.page, wrong.text, done.text):
+        tags = Tags(page)
+        assert not tags.found & {"script", "img", "iframe", "object", "base"}
+        assert not {name for name in tags.attributes if name.startswith("on")}
+        outside = re.sub(r"<textarea.*?</textarea>", "", page, flags=re.DOTALL)
+        assert "\u202e" not in outside
+        assert "\x07" not in outside
+        assert "⟨U+202E⟩" in outside
+    [title] = re.findall("<title>(.*?)</title>", asked.page)
+    assert "Pay &lt;/title&gt;" in title
+
+
+async def test_pressing_twice_is_one_answer(agent: Agent) -> None:
+    """Five equal presses at once and one afterwards: each is told that it is recorded."""
+    asked = await Asked.by(agent)
+    found = await asyncio.gather(*(asked.send(choice="approve") for _ in range(5)))
+    again = await asked.send(choice="approve")
+    assert {page.status_code for page in found} <= {200, 409}
+    assert 200 in {page.status_code for page in found}
+    assert all("recorded" in page.text for page in (*found, again))
+    types = [entry["type"] for entry in await agent.audit(asked.decision)]
+    assert types.count("decision.approved") == 1
+
+
+async def test_of_two_people_at_once_one_decides(agent: Agent) -> None:
+    """Approve and deny at the same moment: one is recorded, the other is told by whom."""
+    approvers = [someone(), someone("bob")]
+    decision = (await agent.ask(approver=approvers))["id"]
+    links = [await link_to(agent.service, approver) for approver in approvers]
+    found = await asyncio.gather(press(links[0], "approve"), press(links[1], "deny"))
+    assert sorted(page.status_code for page in found) == [200, 409]
+    winner = approvers[[page.status_code for page in found].index(200)]
+    settled = await agent.get(decision)
+    assert settled["resolved_by"] == winner
+    assert all(winner in page.text for page in found)
+
+
+async def test_the_second_person_is_told_who_was_first(agent: Agent) -> None:
+    """409 with the outcome, and what they wanted is kept."""
+    first, second = someone(), someone("bob")
+    decision = (await agent.ask(approver=[first, second]))["id"]
+    link = await link_to(agent.service, second)
+    form = Form.of((await agent.http.get(link)).text).fields
+    await press(await link_to(agent.service, first), "approve", notes="I say so")
+    page = await agent.http.post(link, data={**form, "choice": "deny", "notes": "No!"})
+    assert page.status_code == 409
+    assert f"Approved by {first}" in page.text
+    assert "too late" in page.text
+    entries = await agent.audit(decision)
+    [late] = [entry["details"] for entry in entries if entry["type"] == "response.late"]
+    assert (late["approver"], late["choice"], late["notes"]) == (second, "deny", "No!")
+    assert (await agent.get(decision))["resolved_by"] == first
+    assert f"Approved by {first}" in (await agent.http.get(link)).text
+
+
+async def test_a_broken_form_after_the_end_shows_the_outcome(agent: Agent) -> None:
+    """A decision that is over is not asked again, whatever is wrong with the late answer."""
+    asked = await Asked.by(agent, payload={"a": 1})
+    await agent.cancel(asked.decision)
+    page = await asked.send(choice="modify", payload="{")
+    assert page.status_code == 409
+    assert 'name="choice"' not in page.text
+    assert "Withdrawn by the agent" in page.text
+
+
+@pytest.mark.parametrize("choice", ["deny", ""])
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "raw_unicode_escape", "nonsense"])
+async def test_a_form_in_a_strange_charset_is_no_fault_of_ours(
+    agent: Agent, charset: str, choice: str
+) -> None:
+    """Some charsets write half characters, which have no signature: refused or repaired."""
+    asked = await Asked.by(agent)
+    fields = {**asked.form, "choice": choice, "notes": "+2AA- \\ud800"}
+    parts = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    page = await agent.http.post(
+        asked.link,
+        content=f"{parts}--x--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"},
+    )
+    assert page.status_code < 500
+
+
+@pytest.fixture(scope="module")
+async def open_question(agent: Agent) -> Asked:
+    return await Asked.by(agent, payload={"a": 1}, options=["deny", "modify"])
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+forms = st.fixed_dictionaries(
+    {},
+    optional={
+        "choice": st.sampled_from(["", "approve", "modify"]) | text,
+        "digest": text,
+        "notes": text,
+        "payload": text,
+        "action": text,
+    },
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(form=forms, keep=st.booleans())
+async def test_no_form_whatever_is_a_fault_of_ours(
+    open_question: Asked, form: dict[str, str], keep: bool
+) -> None:
+    """Random fields are refused with a page: never a 5xx, and never an answer."""
+    if form.get("choice") in ("deny", "not_me"):
+        return
+    fields = {**(open_question.form if keep else {}), "payload": "{", **form}
+    page = await open_question.agent.http.post(open_question.link, data=fields)
+    assert page.status_code in (409, 422)
+    check_guards(page)
+
+
+async def test_a_click_survives_that_nobody_works(spare: Agent) -> None:
+    """With every worker down the page says "received", and later the outcome is there."""
+    asked = await Asked.by(spare)
+    await spare.audited(asked.decision, "notification.sent")
+    async with no_worker(spare.service):
+        page = await asked.send(choice="approve", notes="Yes.")
+        assert page.status_code == 202
+        assert "received" in page.text
+        assert "recorded" not in page.text
+        assert (await asked.read())["status"] == "pending"
+    decision = await spare.get(asked.decision, wait=60)
+    assert (decision["status"], decision["response_notes"]) == ("approved", "Yes.")
+    assert "Approved by" in (await spare.http.get(asked.link)).text
+
+
+async def test_after_the_deadline_it_is_too_late_also_when_nobody_works(spare: Agent) -> None:
+    """The API's own stamp decides: 409, a row in the store, and the decision expires later."""
+    asked = await Asked.by(spare, timeout_minutes=0.1)
+    expires_at = datetime.fromisoformat((await asked.read())["expires_at"])
+    async with no_worker(spare.service):
+        await eventually(lambda: datetime.now(UTC) > expires_at)
+        page = await asked.send(choice="approve")
+        assert page.status_code == 409
+        assert "time to answer is over" in page.text
+        assert asked.late() == [(asked.approver, "approve", "late")]
+        assert 'name="choice"' not in (await spare.http.get(asked.link)).text
+    assert (await spare.get(asked.decision, wait=60))["status"] == "expired"
+
+
+async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: RunningService) -> None:
+    """Opened, answered, refused and mistyped: neither API nor worker writes a token down."""
+    asked = await Asked.by(agent)
+    await asked.send(choice="modify", action="")
+    await agent.http.put(asked.link)
+    await agent.http.get(asked.link + "/more")
+    await agent.http.get(asked.link[:-1])
+    await asked.send(choice="deny")
+    await eventually(lambda: len(mails(service, asked.approver)) == 2)
+    signature = asked.link.rpartition(".")[2]
+
+    async def logged() -> bool:
+        return asked.decision in service.log("api") and asked.decision in service.log("worker")
+
+    await eventually(logged)
+    for name in ("api", "worker"):
+        assert signature[:-1] not in service.log(name)
+        assert service.api_key not in service.log(name)
+
+
+@pytest.mark.parametrize(("days", "status"), [(89, 200), (91, 410)])
+async def test_a_link_shows_the_outcome_for_ninety_days(days: int, status: int) -> None:
+    """Then it is gone: the page says so and no longer tells what was asked."""
+    links = LinkKeys(["a key of thirty-two letters or more"])
+    fold = ended(timedelta(days=days))
+
+    async def read(_: str) -> Fold:
+        return fold
+
+    service = cast(Any, SimpleNamespace(links=links, decisions=SimpleNamespace(read=read)))
+    token = links.mint(Link(fold.decision_id, "alice@example.com"))
+    page = await pages.show(service, token)
+    assert page.status_code == status
+    assert (b"Refund" in bytes(page.body)) is (status == 200)
+
+
+def ended(ago: timedelta) -> Fold:
+    """A decision that was withdrawn so long ago."""
+    then = datetime.now(UTC) - ago
+    input = make_input(action="Refund").model_copy(
+        update={"created_at": then, "expires_at": then + timedelta(hours=1)}
+    )
+    fold = Fold(input.id, input.keyring)
+    rules = lifecycle.rules_of(input.request, input.created_at, input.expires_at)
+    state = lifecycle.apply(lifecycle.begin(rules), lifecycle.Withdrawn(then, Origin.AGENT))
+    fold.input, fold.state = input, replace(state)
+    return fold
