@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -34,6 +36,9 @@ from workflows.messages import (
 
 CLICK_LIMIT = 2.0
 """Seconds that a click waits for the workflow's word before it says "received"."""
+
+INDEXED_BYTES = 2_000
+"""What is told of approvers to the index; Temporal refuses more than 2,048 in one attribute."""
 
 
 class Decisions:
@@ -138,7 +143,10 @@ class Decisions:
             notes=notes,
             received_at=datetime.now(UTC),
         )
-        await self._signal(CANCEL, self._signer.sign_withdrawal(withdrawal))
+        try:
+            await self._signal(CANCEL, self._signer.sign_withdrawal(withdrawal))
+        except NotFound:  # it ended in between
+            return await self.read(fold.input.id)
         return await self._heard(fold.input.id, lambda fold: fold.settled)
 
     async def _signal(self, name: str, message: Response | Withdrawal) -> None:
@@ -209,9 +217,15 @@ def search_attributes(input: DecisionInput) -> TypedSearchAttributes:
             SearchAttributePair(options.STATUS_KEY, "pending"),
             SearchAttributePair(options.URGENCY_KEY, str(input.request.urgency)),
             SearchAttributePair(options.AGENT_KEY, input.agent),
-            SearchAttributePair(options.APPROVER_KEY, list(approvers)),
+            SearchAttributePair(options.APPROVER_KEY, _that_fit(approvers)),
         ]
     )
+
+
+def _that_fit(approvers: Iterable[str]) -> list[str]:
+    """As many as the server takes in one search attribute: 2 KB of JSON."""
+    ends = accumulate(len(json.dumps(approver)) + 2 for approver in approvers)
+    return [approver for approver, end in zip(approvers, ends, strict=True) if end < INDEXED_BYTES]
 
 
 def _id_for(agent: ApiKey, key: str) -> str:

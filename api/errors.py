@@ -5,6 +5,7 @@
     ├── NotFound            404 not_found
     ├── Conflict            409, with the decision as it stands
     ├── Gone                410 gone
+    ├── TooLarge            413 content_too_large
     ├── Invalid             422, naming the fields
     └── Unavailable         503, with Retry-After
 
@@ -24,8 +25,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError, RPCStatusCode
+
+ONE_OR_LIST = ("<one>", "<list>")
+"""Tags of a field that takes a word or a list of them: no names that a client would know."""
 
 TEMPORAL_LIMIT = 5.0
 """Seconds that one request to Temporal may take before we call it away."""
@@ -95,6 +100,11 @@ class Gone(ApiError):  # noqa: N818
     code = "gone"
 
 
+class TooLarge(ApiError):  # noqa: N818
+    status = 413
+    code = "content_too_large"
+
+
 class Invalid(ApiError):  # noqa: N818
     """`errors` is a list of `{field, message}`."""
 
@@ -116,11 +126,11 @@ def invalid(field: str, message: str, *, code: str = Invalid.code) -> Invalid:
 
 
 @asynccontextmanager
-async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[None]:
+async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[asyncio.Timeout]:
     """Turn what Temporal's client raises into `NotFound` and `Unavailable`; `limit` in seconds."""
     try:
-        async with asyncio.timeout(limit):
-            yield
+        async with asyncio.timeout(limit) as timeout:
+            yield timeout
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NotFound("There is no such decision.") from error
@@ -161,6 +171,11 @@ def install(app: FastAPI) -> None:
         known.status = error.status_code
         return problem(known)
 
+    @app.exception_handler(Exception)
+    async def fault(_: Request, error: Exception) -> JSONResponse:
+        return problem(ApiError("Something went wrong here. It is logged, and was not your fault."))
+
+    @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
     async def store_away(_: Request, error: Exception) -> JSONResponse:
@@ -168,7 +183,7 @@ def install(app: FastAPI) -> None:
 
 
 def _named_fields(errors: Sequence[Any]) -> Invalid:
-    fields = [_named(_field(e["loc"]), e["msg"].removeprefix("Value error, ")) for e in errors]
+    fields = [_named(_field(e), e["msg"].removeprefix("Value error, ")) for e in errors]
     first = f"{fields[0]['field']}: {fields[0]['message']}"
     rest = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
     return Invalid(first + rest, errors=fields)
@@ -181,11 +196,17 @@ def _named(field: str, message: str) -> dict[str, str]:
     return {"field": field, "message": message}
 
 
-def _field(location: Sequence[str | int]) -> str:
+def _field(error: Any) -> str:
     """`("body", "escalation", 0, "approvers")` as `escalation.0.approvers`."""
-    inner = [str(part) for part in location if part not in ("body", "query", "header", "path")]
+    location: Sequence[str | int] = error["loc"]
+    if error["type"] == "json_invalid":
+        return str(location[0])  # what follows is the place in the text
+    outer = ("body", "query", "header", "path", *ONE_OR_LIST)
+    inner = [str(part) for part in location if part not in outer]
     return ".".join(inner) or str(location[0])
 
 
 def _code_of(status: int) -> str:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "content_too_large"  # Python has renamed its phrase
     return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")

@@ -16,7 +16,7 @@ from api import errors
 from api.decisions import Decisions
 from api.deps import Service
 from api.metrics import Metrics
-from api.requests import Requests
+from api.requests import BodyLimit, Requests
 from api.routes import decisions, health, outbox, pages
 from api.signing import Signer
 from api.waiting import Waiting
@@ -89,8 +89,8 @@ app = FastAPI(
     version="0.1.0",
     summary="Ask a person before an AI agent acts.",
     lifespan=lifespan,
-    max_body_size=MAX_BODY,
 )
+app.add_middleware(BodyLimit, most=MAX_BODY)
 app.add_middleware(Requests)
 errors.install(app)
 for routes in (decisions, pages, outbox, health):

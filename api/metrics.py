@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -51,8 +53,9 @@ class Metrics:
     async def render(self) -> bytes:
         """The page that Prometheus reads. What cannot be reached keeps its last value."""
         await self._count_decisions()
-        for channel, message, result, count in await self._store.deliveries.counts():
-            self._notifications.labels(channel, message, result).set(count)
+        with suppress(SQLAlchemyError):
+            for channel, message, result, count in await self._store.deliveries.counts():
+                self._notifications.labels(channel, message, result).set(count)
         return generate_latest(self.registry)
 
     async def _count_decisions(self) -> None:

@@ -8,11 +8,40 @@ import secrets
 import time
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.errors import TooLarge, problem
+
+TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 log = logging.getLogger(__name__)
+
+
+class BodyLimit:
+    """ASGI middleware: 413 for a body of more than `most` bytes, told or not."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = 0
+
+        async def take() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._most:
+                raise HTTPException(413, TOO_LARGE)
+            return message
+
+        length = dict(scope.get("headers", [])).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._most:
+            await problem(TooLarge(TOO_LARGE))(scope, receive, send)
+        else:
+            await self._app(scope, take, send)
 
 
 class Requests:

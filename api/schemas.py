@@ -18,13 +18,16 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     HttpUrl,
     StrictBool,
     StringConstraints,
+    Tag,
     model_validator,
 )
 
+from api.errors import ONE_OR_LIST
 from handover.models import DecisionRequest
 from workflows.lifecycle import MAX_ACTION
 
@@ -32,15 +35,16 @@ MAX_PAYLOAD = 256 * 1024
 MAX_METADATA = 16 * 1024
 MAX_APPROVERS = 20
 MAX_DEPTH = 64
-"""Levels of nesting in JSON. Parsers and people both lose count of more."""
+"""Levels of nesting in JSON. Temporal's converter reads fewer than 200, and a workflow that cannot
+read its own input neither asks nor expires."""
 MAX_STEPS = 10
 
 Text = Annotated[str, StringConstraints(strict=True)]
 Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _one_or_list(value: Any) -> str:
+    return ONE_OR_LIST[0] if isinstance(value, str) else ONE_OR_LIST[1]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -123,7 +127,15 @@ Address = Annotated[str, BeforeValidator(_address)]
 Distinct = AfterValidator(_distinct)
 Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
 Channel = Annotated[Literal["email", "slack", "webhook"], AfterValidator(_available)]
-Channels = Annotated[list[Channel], Field(min_length=1), Distinct, BeforeValidator(_as_list)]
+Channels = Annotated[list[Channel], Field(min_length=1), Distinct]
+OneAddressOrMore = Annotated[
+    Annotated[Address, Tag("<one>")] | Annotated[Approvers, Tag("<list>")],
+    Discriminator(_one_or_list),
+]
+OneChannelOrMore = Annotated[
+    Annotated[Channel, Tag("<one>")] | Annotated[Channels, Tag("<list>")],
+    Discriminator(_one_or_list),
+]
 Options = Annotated[list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct]
 ImageUrl = Annotated[Text, StringConstraints(max_length=2_000), AfterValidator(_web_url)]
 
@@ -148,12 +160,12 @@ class NewDecision(Strict):
     """The body of `POST /decisions`."""
 
     action: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_ACTION, pattern=r"\S")]
-    approver: Annotated[Approvers, BeforeValidator(_as_list)]
+    approver: OneAddressOrMore
     context: Annotated[Text, StringConstraints(max_length=100_000)] | None = None
     urgency: Literal["low", "medium", "high", "critical"] = "medium"
     timeout_minutes: Minutes = 60
     escalation: Annotated[list[NewEscalationStep], Field(max_length=MAX_STEPS)] = []
-    channel: Channels = ["email"]
+    channel: OneChannelOrMore = "email"
     options: Options = ["approve", "deny", "modify"]
     payload: Payload | None = None
     response_type: NewResponseType = NewResponseType()
@@ -175,12 +187,7 @@ class NewDecision(Strict):
         return self
 
     def to_request(self) -> DecisionRequest:
-        """As the agent wrote it: what is one word and no list is told as one word."""
-        content = self.model_dump(mode="json")
-        for name in ("approver", "channel"):
-            if len(content[name]) == 1:
-                content[name] = content[name][0]
-        return DecisionRequest.model_validate(content)
+        return DecisionRequest.model_validate(self.model_dump(mode="json"))
 
 
 class Cancellation(Strict):

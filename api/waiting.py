@@ -39,8 +39,11 @@ class Watch:
 
     async def _follow(self) -> None:
         try:
-            async with asking_temporal(limit=None):
+            # Its first event has to come as quickly as any answer; after that it awaits news.
+            async with asking_temporal() as limit:
                 async for event in self._handle.fetch_history_events(wait_new_event=True):
+                    if limit.when() is not None:
+                        limit.reschedule(None)
                     self.fold.feed(event)
                     self._tell()
         except Exception as error:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Response
 
 from api.decisions import decision_of
 from api.deps import Agent, IdempotencyKey, The, Wait
-from api.errors import Conflict
+from api.errors import Conflict, Gone, NotFound
 from api.reading import AuditEntry, Fold
 from api.schemas import Audit, AuditLine, Cancellation, NewDecision
 from handover.models import Decision, Origin
@@ -33,7 +33,13 @@ async def create(
     decision_id = await service.decisions.create(agent, body.to_request(), idempotency_key)
     structlog.contextvars.bind_contextvars(decision_id=decision_id)
     response.headers["Location"] = f"/decisions/{decision_id}"
-    return answer(await service.decisions.read_for(agent, decision_id, wait))
+    try:
+        return answer(await service.decisions.read_for(agent, decision_id, wait))
+    except NotFound as error:
+        raise Gone(
+            f"This Idempotency-Key made {decision_id}, whose history is no longer kept; use a new"
+            " key to ask again."
+        ) from error
 
 
 @router.get("/decisions/{decision_id}", response_model=Decision, response_model_exclude_unset=True)
@@ -49,13 +55,18 @@ async def cancel(
     service: The,
     agent: Agent,
     decision_id: str,
+    response: Response,
     body: Annotated[Cancellation | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Withdraw the question. A settled decision stays what it is: 409, with the outcome."""
+    """Withdraw the question: 202 while no worker has heard of it.
+
+    A settled decision stays what it is: 409, with the outcome.
+    """
     fold = await service.decisions.read_for(agent, decision_id)
     if not fold.settled:
         fold = await service.decisions.withdraw(fold, agent, body.notes if body else None)
     decision = answer(fold)
+    response.status_code = 200 if fold.settled else 202
     if not fold.settled or decision["origin"] == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
         return decision

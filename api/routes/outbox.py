@@ -22,7 +22,7 @@ from api.errors import NotFound
 from api.views import GUARDS, failure, page
 
 SHOWN = 200
-NAME = re.compile(r"[A-Za-z0-9_.-]+\.eml")
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}\.eml")
 WEB_LINK = re.compile(r"(https?://[!-;=?-~]+)")
 
 router = APIRouter(include_in_schema=False)
