@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fastapi import Response
 from temporalio.client import Client
 
 from api.decisions import Decisions
@@ -117,7 +118,10 @@ async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
     [(key_id,)] = in_store(service, "SELECT id FROM api_keys WHERE name = ?", agent.name)
     with pytest.raises(Conflict) as conflict:
         await routes.cancel(
-            cast(Any, SimpleNamespace(decisions=decisions)), ApiKey(key_id, agent.name), decision
+            cast(Any, SimpleNamespace(decisions=decisions)),
+            ApiKey(key_id, agent.name),
+            decision,
+            Response(),
         )
     assert conflict.value.more["decision"]["status"] == "approved"
 
