@@ -15,6 +15,7 @@ Each document also carries `error` (a sentence) and `code` (a word that stays).
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError, RPCStatusCode
+
+log = logging.getLogger(__name__)
 
 ONE_OR_LIST = ("<one>", "<list>")
 """Tags of a field that takes a word or a list of them: no names that a client would know."""
@@ -179,6 +182,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
     async def store_away(_: Request, error: Exception) -> JSONResponse:
+        log.error("the store cannot be reached: %s", error)
         return problem(Unavailable("The store cannot be reached right now; try again."))
 
 

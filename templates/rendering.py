@@ -21,6 +21,7 @@ environment = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 environment.filters.update(
     visible=filters.visible,

@@ -16,8 +16,12 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
+    # Written so, because `from workflows import` names the package alone, which the sandbox has
+    # already: these would be loaded anew for every decision.
+    import workflows.lifecycle as lifecycle
+    import workflows.options as options
+    import workflows.signals as signals
     from handover.models import Origin
-    from workflows import lifecycle, options, signals
     from workflows.lifecycle import DeliveryFailed, Event, Refused, State, TimePassed, Withdrawn
     from workflows.messages import (
         SEND_NOTIFICATION,

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import rfc8785
@@ -80,11 +81,14 @@ def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
     """Whether a key of this ring signed the statement."""
     public_key = keyring.get(signature.key_id)
-    if public_key is None:
-        return False
+    return public_key is not None and _verifies(public_key, signature.value, statement)
+
+
+@lru_cache(maxsize=4096)  # the same decisions are read again and again
+def _verifies(public_key: str, signature: str, statement: bytes) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
-        key.verify(base64.b64decode(signature.value), statement)
+        key.verify(base64.b64decode(signature), statement)
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True

@@ -64,12 +64,12 @@ async def answer_all(service: RunningService, gate: asyncio.Semaphore) -> None:
     """Press Approve on every page; each answer's notes name its decision."""
     secrets = json.loads((service.data_dir / "secrets.json").read_text())
     links = LinkKeys([secrets["link_keys"]])
-    ids = {
-        json.loads(line)["decision_id"]
-        for line in service.log("worker").splitlines()
-        if '"message sent"' in line
-    }
-    assert len(ids) == AGENTS
+
+    def asked() -> set[str]:
+        lines = service.log("worker").splitlines()
+        return {json.loads(line)["decision_id"] for line in lines if '"message sent"' in line}
+
+    await eventually(lambda: len(asked()) == AGENTS, timeout=240)
 
     async with httpx2.AsyncClient(timeout=120) as browser:
 
@@ -85,4 +85,4 @@ async def answer_all(service: RunningService, gate: asyncio.Semaphore) -> None:
         async def taken(url: str, typed: dict[str, str]) -> bool:
             return (await browser.post(url, data=typed)).status_code in (200, 202, 409)
 
-        await asyncio.gather(*(press(decision_id) for decision_id in ids))
+        await asyncio.gather(*(press(decision_id) for decision_id in asked()))

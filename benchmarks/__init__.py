@@ -1,0 +1,1 @@
+"""What a decision costs, beside the least that Temporal itself would need for it: `make bench`."""

@@ -1,0 +1,55 @@
+"""Rounds: so many decisions, so many at once, and what they took."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import quantiles
+from time import perf_counter
+from uuid import uuid4
+
+from benchmarks.contenders import Contender, Settled
+from benchmarks.measures import Server, cpu_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """`seconds` until the last decision was settled; `cpu` by process until it was closed."""
+
+    settled: list[Settled]
+    seconds: float
+    cpu: Mapping[str, float]
+
+    @property
+    def per_second(self) -> float:
+        return len(self.settled) / self.seconds
+
+    def latency(self, percent: int) -> float:
+        """Milliseconds within which this share of the answers was with its agent."""
+        seconds = [one.seconds for one in self.settled]
+        return 1000 * quantiles(seconds, n=100, method="inclusive")[percent - 1]
+
+    def cpu_each(self, process: str) -> float:
+        """Milliseconds of processor time for one decision; nan where they are not known."""
+        return 1000 * self.cpu.get(process, float("nan")) / len(self.settled)
+
+
+async def play(server: Server, contender: Contender, decisions: int, at_once: int) -> Round:
+    """Let `at_once` pairs of agent and approver settle so many `decisions`, one after the other."""
+    mark = uuid4().hex[:8]
+    approvers = iter([f"approver-{mark}-{n}@example.com" for n in range(decisions)])
+    settled: list[Settled] = []
+
+    async def pair() -> None:
+        for approver in approvers:
+            settled.append(await contender.decide(approver))  # noqa: PERF401 - all share the list
+
+    before, began = cpu_seconds(contender.pids), perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(pair())
+    seconds = perf_counter() - began
+    await server.drained()
+    after = cpu_seconds(contender.pids)
+    return Round(settled, seconds, {name: after[name] - before[name] for name in after})

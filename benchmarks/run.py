@@ -1,0 +1,80 @@
+"""`make bench`, or `python -m benchmarks.run`; `make bench ARGS="--rounds 3"` passes options."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.contenders import Contender
+from benchmarks.load import play
+from benchmarks.measures import Server
+from benchmarks.report import Results, json_line, table
+from benchmarks.stage import Stage, set_up
+from embedded.errors import RunError
+from embedded.programs import get_dev_server
+from embedded.steps import say
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the medians are taken")
+    parser.add_argument("--alone", type=int, default=30, help="decisions in a round, one at once")
+    parser.add_argument("--crowd", type=int, default=200, help="decisions in a round, many at once")
+    parser.add_argument("--at-once", type=int, default=50, help="how many are many")
+    parser.add_argument("--think", type=float, default=0.05, help="an approver's seconds")
+    return parser.parse_args(arguments)
+
+
+async def bench(chosen: argparse.Namespace) -> str:
+    """The report."""
+    with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
+        program = await get_dev_server()
+        async with set_up(program, Path(folder), chosen.think) as stage:
+            columns = await measure(stage, chosen)
+    return f"{table(columns, chosen.at_once)}\n{json_line(*columns)}"
+
+
+async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:
+    """In alternating rounds: whatever else the machine does meets all of them alike."""
+    say("Counting Actions and events ...")
+    lanes = [(one, await count(stage.server, one, chosen.alone)) for one in stage.contenders]
+    for number in range(1, chosen.rounds + 1):
+        say(f"Round {number} of {chosen.rounds} ...")
+        for one, result in lanes:
+            result.alone.append(await play(stage.server, one, chosen.alone, 1))
+        for one, result in lanes:
+            result.crowd.append(await play(stage.server, one, chosen.crowd, chosen.at_once))
+    return [result for _, result in lanes]
+
+
+async def count(server: Server, contender: Contender, decisions: int) -> Results:
+    """Warms everything up, too."""
+    before = await server.actions()
+    played = await play(server, contender, decisions, 1)
+    actions = await server.actions() - before
+    return Results(contender.name, await server.cost(played.settled, actions))
+
+
+def main() -> int:
+    """The exit status."""
+    report = None
+    try:
+        report = asyncio.run(bench(options(sys.argv[1:])))
+    except* RunError as errors:
+        print(*errors.exceptions, sep="\n", file=sys.stderr)
+    if report:
+        say(report)
+    return 0 if report else 1
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Temporal's native threads can abort a Python 3.11 interpreter that is winding up, and the
+    # status would be theirs (134).
+    os._exit(status)

@@ -1,0 +1,157 @@
+"""One Temporal server, as `make run` starts it, and on it everything that is compared."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from benchmarks.arrivals import Arrivals, read_mail, read_name
+from benchmarks.contenders import Bare, Contender, Product
+from benchmarks.measures import Server
+from benchmarks.processes import Processes
+from config import Settings
+from embedded.plan import Plan
+from embedded.ports import HOST, Port, Ports
+from handover import AsyncHandoverClient
+
+T = TypeVar("T")
+
+READY_SECONDS = 60.0
+KEEP_OPEN = 3.0
+"""Seconds. uvicorn closes connections that are idle for five."""
+
+BARE, PLAIN, DEFAULT = "bare workflow", "plain approval", "with receipt"
+
+
+@dataclass(frozen=True)
+class Stage:
+    server: Server
+    contenders: list[Contender]
+
+
+@asynccontextmanager
+async def set_up(program: Path, folder: Path, think: float) -> AsyncGenerator[Stage]:
+    """By the dev server's `program`, all in one `folder`; approvers `think` so many seconds."""
+    async with AsyncExitStack() as stack:
+        processes = await stack.enter_async_context(Processes(folder))
+        yield await Builder(folder, think, stack, processes).build(program)
+
+
+@dataclass(frozen=True)
+class Builder:
+    folder: Path
+    think: float
+    stack: AsyncExitStack
+    processes: Processes
+
+    async def build(self, program: Path) -> Stage:
+        plan = Plan(Settings(data_dir=self.folder), _free_ports(), program)
+        metrics = _free_port("metrics").number
+        command = [*plan.dev_server_command(), "--metrics-port", str(metrics)]
+        temporal = await self.processes.start("temporal", command, os.environ)
+        client = await _eventually(lambda: _connected(plan.ports.temporal.address))
+        pids = {"server": temporal, "load": os.getpid()}
+        return Stage(
+            Server(client, f"http://{HOST}:{metrics}/metrics"),
+            [
+                await self.bare(plan, pids, client),
+                await self.product(PLAIN, plan, pids, HANDOVER_RECEIPTS="false"),
+                await self.product(DEFAULT, plan, pids),
+            ],
+        )
+
+    async def bare(self, plan: Plan, pids: dict[str, int], client: Client) -> Bare:
+        told = self.folder / "told"
+        told.mkdir()
+        command = [sys.executable, "-m", "benchmarks.bare"]
+        command += [plan.ports.temporal.address, str(told)]
+        worker = await self.processes.start("bare-worker", command, os.environ)
+        arrivals = self.watched(Arrivals(told, read_name))
+        return Bare(BARE, {**pids, "worker": worker}, client, arrivals, self.think)
+
+    async def product(
+        self, name: str, plan: Plan, pids: dict[str, int], **settings: str
+    ) -> Product:
+        """A service of its own, as its operator would start it on that server."""
+        data = self.folder / name.replace(" ", "-")
+        (data / "outbox").mkdir(parents=True)
+        plan = replace(
+            plan,
+            settings=Settings(data_dir=data),
+            ports=replace(plan.ports, api=_free_port("api")),
+        )
+        outer = {k: v for k, v in os.environ.items() if not k.startswith("HANDOVER_")}
+        env = plan.environment({**outer, "HANDOVER_TASK_QUEUE": data.name, **settings})
+        worker = await self.processes.start(f"{data.name}-worker", plan.worker_command(), env)
+        api = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
+        await _eventually(lambda: _ready(plan.api_url))
+        return Product(
+            name,
+            {**pids, "worker": worker, "api": api},
+            AsyncHandoverClient(
+                (data / "api-key").read_text(), plan.api_url, http_client=await self.http()
+            ),
+            await self.http(),
+            self.watched(Arrivals(data / "outbox", read_mail)),
+            self.think,
+        )
+
+    async def http(self) -> httpx2.AsyncClient:
+        """As many connections as there are people; none so old that the API would close it."""
+        limits = httpx2.Limits(
+            max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_OPEN
+        )
+        client = httpx2.AsyncClient(limits=limits, timeout=60, trust_env=False)
+        return await self.stack.enter_async_context(client)
+
+    def watched(self, arrivals: Arrivals) -> Arrivals:
+        task = asyncio.create_task(arrivals.watch())
+        self.stack.callback(task.cancel)
+        return arrivals
+
+
+def _free_ports() -> Ports:
+    return Ports(*(_free_port(purpose) for purpose in ("api", "temporal", "temporal_ui")))
+
+
+def _free_port(purpose: str) -> Port:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return Port(purpose, probe.getsockname()[1], purpose)
+
+
+async def _eventually(ask: Callable[[], Awaitable[T | None]]) -> T:
+    """What it answers, as soon as that is something. Raises `TimeoutError`."""
+    async with asyncio.timeout(READY_SECONDS):
+        while not (answer := await ask()):  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(0.1)
+    return answer
+
+
+async def _connected(address: str) -> Client | None:
+    try:
+        client = await Client.connect(address)
+        await client.count_workflows("", rpc_timeout=timedelta(seconds=2))
+    except (RPCError, RuntimeError):
+        return None
+    return client
+
+
+async def _ready(url: str) -> bool:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        try:
+            return (await client.get(f"{url}/readyz")).is_success
+        except httpx2.TransportError:
+            return False

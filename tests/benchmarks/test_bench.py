@@ -1,0 +1,103 @@
+"""`make bench`, with as few decisions as make it run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.arrivals import Arrivals, read_name
+from benchmarks.contenders import Settled
+from benchmarks.load import Round
+from tests.support import eventually
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FIGURES = {
+    "throughput_ratio",
+    "latency_ratio_p50",
+    "latency_ratio_p95",
+    "actions_per_decision",
+    "events_per_decision",
+    "history_bytes_per_decision",
+}
+FEW = ["--rounds", "1", "--alone", "3", "--crowd", "6", "--at-once", "3"]
+
+
+@pytest.fixture(scope="module")
+def report(dev_server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines that a run prints; the folder that it worked in is gone."""
+    folder = tmp_path_factory.mktemp("bench")
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", *FEW],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert not list(folder.iterdir())
+    return ran.stdout.splitlines()
+
+
+def test_the_last_line_holds_every_figure_of_both_configurations(report: list[str]) -> None:
+    """Programs read the last line: the plain approval's figures, and those with a receipt."""
+    line: dict[str, Any] = json.loads(report[-1])
+    assert set(line) == FIGURES | {"with_receipts"}
+    assert set(line["with_receipts"]) == FIGURES
+    for figures in (line, line["with_receipts"]):
+        assert all(figures[name] > 0 for name in FIGURES)
+
+
+def test_the_ratios_are_those_of_the_table(report: list[str]) -> None:
+    """Whoever reads the table can check the last line."""
+    line: dict[str, Any] = json.loads(report[-1])
+    rows = {
+        "settled per second, 3 at once": "throughput_ratio",
+        "ms from click to agent, p50, 1 at once": "latency_ratio_p50",
+        "ms from click to agent, p95, 1 at once": "latency_ratio_p95",
+    }
+    for row, figure in rows.items():
+        cells = next(text.removeprefix(row) for text in report if text.startswith(row)).split()
+        bare, plain, default = (float(cell.replace(",", "")) for cell in cells)
+        assert line[figure] == pytest.approx(plain / bare, rel=0.05)
+        assert line["with_receipts"][figure] == pytest.approx(default / bare, rel=0.05)
+
+
+def test_a_plain_approval_costs_five_actions_and_eighteen_events(report: list[str]) -> None:
+    """Start, notification, timer, signal and upsert; a receipt is one more activity."""
+    line: dict[str, Any] = json.loads(report[-1])
+    assert line["actions_per_decision"] == 5
+    assert line["events_per_decision"] <= 18
+    assert line["with_receipts"]["actions_per_decision"] == 6
+    assert line["with_receipts"]["events_per_decision"] <= 24
+
+
+def test_a_round_tells_what_its_decisions_took() -> None:
+    """Percentiles in milliseconds, and a rate over the whole of the round."""
+    played = Round([Settled("", n / 1000) for n in range(1, 102)], seconds=2.0, cpu={"api": 0.5})
+    assert played.latency(50) == pytest.approx(51)
+    assert played.latency(95) == pytest.approx(96)
+    assert played.per_second == pytest.approx(50.5)
+    assert played.cpu_each("api") == pytest.approx(500 / 101)
+    assert isnan(played.cpu_each("worker"))
+
+
+async def test_what_arrives_is_told_once_and_taken_away(tmp_path: Path) -> None:
+    """A half-written file is left alone; one for nobody goes away without a word."""
+    arrivals = Arrivals(tmp_path, read_name)
+    watching = asyncio.create_task(arrivals.watch())
+    mine = arrivals.expect("me")
+    for name in (".me", "somebody", "me"):
+        (tmp_path / name).touch()
+    assert await asyncio.wait_for(mine, 30) == ""
+    await eventually(lambda: [path.name for path in tmp_path.iterdir()] == [".me"])
+    watching.cancel()
