@@ -102,6 +102,14 @@ class Decisions:
                 fold.feed(event)
         return fold
 
+    async def glance(self, decision_id: str) -> Fold:
+        """The decision for a page: what a wait in this process already knows, or else `read`.
+
+        It may be some milliseconds old. That is as good: a page is older when its button is
+        pressed, and the workflow judges what comes of it. Raises `NotFound`.
+        """
+        return self._waiting.glance(decision_id) or await self.read(decision_id)
+
     async def read_for(self, agent: ApiKey, decision_id: str, wait: float = 0) -> Fold:
         """An agent's own decision, settled if it settles within `wait` seconds.
 

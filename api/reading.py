@@ -99,6 +99,11 @@ class Fold:
         """Whether the decision has its final status: nothing that comes later changes it."""
         return self.void is not None or (self.state is not None and self.state.outcome is not None)
 
+    @property
+    def has_unheard(self) -> bool:
+        """Whether something came that the workflow has not answered yet."""
+        return bool(self._unheard)
+
     def has_declined(self, approver: str) -> bool:
         """Whether this approver said that they are the wrong person."""
         return self.state is not None and approver in self.state.declined

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from api.errors import asking_temporal
 from api.reading import Fold
@@ -18,6 +18,10 @@ from workflows import proof
 
 EARLY_ANSWER = (1.0, 3.0)
 """Seconds (uniform) after which a wait that finds no free poll ends."""
+
+BREATH = 0.03
+"""Seconds between two polls while the workflow has nothing to answer. Its life begins with a burst
+of events that nobody waits for, and polling for each costs the server more than they do."""
 
 
 class Watch:
@@ -38,17 +42,25 @@ class Watch:
         self._task.cancel()
 
     async def _follow(self) -> None:
+        pages = self._handle.fetch_history_events(wait_new_event=True)
         try:
-            # Its first event has to come as quickly as any answer; after that it awaits news.
-            async with asking_temporal() as limit:
-                async for event in self._handle.fetch_history_events(wait_new_event=True):
-                    if limit.when() is not None:
-                        limit.reschedule(None)
-                    self.fold.feed(event)
-                    self._tell()
+            # The first page has to come as quickly as any answer; after that it waits for news.
+            async with asking_temporal():
+                await self._take(pages)
+            async with asking_temporal(limit=None):
+                while pages.next_page_token:
+                    if not self.fold.has_unheard:
+                        await asyncio.sleep(BREATH)
+                    await self._take(pages)
         except Exception as error:
             self._news.set_exception(error)
             self._news.exception()  # nobody may be waiting any more
+
+    async def _take(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
+        await pages.fetch_next_page()
+        for event in pages.current_page or ():
+            self.fold.feed(event)
+        self._tell()
 
     def _tell(self) -> None:
         self._news.set_result(None)
@@ -90,6 +102,11 @@ class Waiting:
             return None
         finally:
             self._held.discard(hold)
+
+    def glance(self, decision_id: str) -> Fold | None:
+        """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
+        watch = self._watches.get(decision_id)
+        return watch.fold if watch and watch.fold.input else None
 
     def close(self) -> None:
         """Answer everybody who waits, now."""

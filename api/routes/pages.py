@@ -74,7 +74,7 @@ async def _open(service: Service, token: str) -> tuple[Link, Fold]:
     except BadTokenError as error:
         raise NotFound("This link is not complete, or it is not ours.") from error
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-    fold = await service.decisions.read(link.decision_id)
+    fold = await service.decisions.glance(link.decision_id)
     if fold.state is None:
         raise NotFound("There is no such decision.")
     resolved_at = decision_of(fold).resolved_at

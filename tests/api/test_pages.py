@@ -497,10 +497,10 @@ async def test_a_link_shows_the_outcome_for_ninety_days(days: int, status: int) 
     links = LinkKeys(["a key of thirty-two letters or more"])
     fold = ended(timedelta(days=days))
 
-    async def read(_: str) -> Fold:
+    async def glance(_: str) -> Fold:
         return fold
 
-    service = cast(Any, SimpleNamespace(links=links, decisions=SimpleNamespace(read=read)))
+    service = cast(Any, SimpleNamespace(links=links, decisions=SimpleNamespace(glance=glance)))
     token = links.mint(Link(fold.decision_id, "alice@example.com"))
     page = await pages.show(service, token)
     assert page.status_code == status
