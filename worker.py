@@ -6,6 +6,7 @@ The composition root: settings -> secrets -> client -> store -> activities -> Wo
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -64,6 +65,7 @@ async def run(settings: Settings) -> None:
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         ):
+            gc.freeze()  # what was loaded to start with stays: no need to go through it again
             logger.info("worker started on task queue %s", settings.task_queue)
             await asyncio.Event().wait()
     finally:

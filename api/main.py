@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -60,6 +61,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         metrics=Metrics(client, store),
     )
     answer_waits_when_stopped(waiting.close)
+    gc.freeze()  # what was loaded to start with stays: no need to go through it again
     preparing = asyncio.create_task(service.decisions.prepare())
     yield
     preparing.cancel()

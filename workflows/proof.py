@@ -103,7 +103,10 @@ def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput
     input = claimed_input(payloads)
     if input is None:
         raise UnprovenError("the workflow was not started with a decision")
-    statement = seal_statement(json.loads(payloads[0].data))
+    try:
+        statement = seal_statement(json.loads(payloads[0].data))
+    except (ValueError, RecursionError) as error:
+        raise UnprovenError("the decision has no canonical form") from error
     if input.seal is None or not holds(statement, input.seal, keyring):
         raise UnprovenError("the decision was not sealed by this service")
     return input
@@ -112,10 +115,8 @@ def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput
 def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
     """What a workflow says that it was started with, proven or not; None for no decision."""
     try:
-        recorded = json.loads(payloads[0].data)
-        rfc8785.dumps(recorded)
-        return DecisionInput.model_validate(recorded)
-    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        return DecisionInput.model_validate_json(payloads[0].data)
+    except (ValueError, IndexError):
         return None
 
 
