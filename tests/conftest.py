@@ -55,7 +55,7 @@ async def dev_server(
 
 
 @pytest.fixture(scope="session")
-async def test_server_program() -> Path:
+async def time_skipping_program() -> Path:
     try:
         return await get_test_server()
     except ProgramMissingError as error:
@@ -63,13 +63,13 @@ async def test_server_program() -> Path:
 
 
 @pytest.fixture
-async def time_skipping(test_server_program: Path) -> AsyncIterator[WorkflowEnvironment]:
+async def time_skipping(time_skipping_program: Path) -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's test server, which skips time while a client waits for a result.
 
     A fresh one for each test: its clock never comes back to ours.
     """
     environment = await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(test_server_program), data_converter=pydantic_data_converter
+        test_server_existing_path=str(time_skipping_program), data_converter=pydantic_data_converter
     )
     async with environment:
         await register_search_attributes(environment.client)

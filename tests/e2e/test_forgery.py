@@ -231,13 +231,16 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
         )
     )
     await handle.signal(RESPOND, response)
+    # With our key's name on it, so that the worker does the arithmetic.
+    response.signature.key_id = next(iter(input.keyring))
+    await handle.signal(RESPOND, response)
 
     async def refused() -> bool:
         async with httpx2.AsyncClient(headers=intruder.service.headers) as agent:
             url = f"{intruder.service.base_url}/decisions/{intruder.decision_id}/audit"
             entries = (await agent.get(url)).json()["entries"]
         reasons = [e["details"]["reason"] for e in entries if e["type"] == "response.refused"]
-        return reasons == ["malformed", "unproven"]
+        return reasons == ["malformed", "unproven", "unproven"]
 
     await eventually(refused)
     assert (await intruder.read())["status"] == Status.PENDING
