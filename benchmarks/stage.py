@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -127,9 +128,12 @@ def _free_ports() -> Ports:
 
 
 def _free_port(purpose: str) -> Port:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return Port(purpose, probe.getsockname()[1], purpose)
+    """Below the ports that systems give to outgoing connections, which come and go."""
+    while True:
+        number = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, number))
+            return Port(purpose, number, purpose)
 
 
 async def _eventually(ask: Callable[[], Awaitable[T | None]]) -> T:

@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from handover import AsyncHandoverClient, Decision, Status
-from tests.approver import answer_link, mails, newest_mail, press
+from tests.approver import Form, answer_link, mails, newest_mail, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually, free_port
@@ -139,9 +139,10 @@ async def test_temporal_stopped_and_started_again(dev_server_program: Path, tmp_
         await service.start()
         agents = [Agent(service) for _ in range(3)]
         links = [await agent.link() for agent in agents]
-        temporal.stop()
         async with httpx2.AsyncClient(timeout=20) as browser:
-            away = await browser.get(links[0])
+            form = Form.of((await browser.get(links[0])).text).fields
+            temporal.stop()
+            away = await browser.post(links[0], data={**form, "choice": "approve"})
         assert away.status_code == httpx2.codes.SERVICE_UNAVAILABLE
         assert "Retry-After" in away.headers
         await temporal.start()
