@@ -15,7 +15,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import Invalid, NotFound, Unavailable, asking_temporal
+from api.errors import NotFound, Unavailable, asking_temporal, invalid
 from api.indexing import Indexing
 from api.reading import Fold, read_decision
 from api.signing import Signer
@@ -86,11 +86,10 @@ class Decisions:
                 )
             await self._store.idempotency.remember(agent.id, key, made)
         if made.fingerprint != digest:
-            raise Invalid(
-                "Idempotency-Key: this key was used for another request; use a new key for each"
-                " decision.",
+            raise invalid(
+                "Idempotency-Key",
+                "this key was used for another request; use a new key for each decision.",
                 code="idempotency_key_reused",
-                errors=[{"field": "Idempotency-Key", "message": "used for another request"}],
             )
         return made.decision_id
 

@@ -27,7 +27,7 @@ from tests.support import eventually
 from tests.workflows.harness import make_input, stranger
 from tests.workflows.rogue import RogueWorkflow
 from workflows import proof
-from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response
+from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response, SignedResponse
 
 
 @dataclass
@@ -62,6 +62,20 @@ class Intruder:
         events = self.client.get_workflow_handle(self.decision_id).fetch_history_events()
         started = (await anext(events)).workflow_execution_started_event_attributes
         return DecisionInput.model_validate_json(started.input.payloads[0].data)
+
+    async def forged_approval(self, input: DecisionInput) -> SignedResponse:
+        """Right in everything but the key that signed it."""
+        run = await self.client.get_workflow_handle(self.decision_id).describe()
+        return stranger.sign_response(
+            Response(
+                decision_id=input.id,
+                run_id=run.run_id,
+                request_digest=input.request_digest,
+                approver=self.approver,
+                choice="approve",
+                received_at=input.created_at,
+            )
+        )
 
     async def start_again(self, input: DecisionInput) -> None:
         """The same id with this input, as only Temporal's own rules allow or forbid."""
@@ -124,16 +138,7 @@ async def test_started_again_with_an_input_sealed_by_another_key(intruder: Intru
     forged = input.model_copy(update={"keyring": stranger.keyring, "receipts": False})
     await intruder.start_again(stranger.seal(forged))
     handle = intruder.client.get_workflow_handle(intruder.decision_id, result_type=Outcome)
-    response = stranger.sign_response(
-        Response(
-            decision_id=input.id,
-            run_id=(await handle.describe()).run_id,
-            request_digest=input.request_digest,
-            approver=intruder.approver,
-            choice="approve",
-            received_at=input.created_at,
-        )
-    )
+    response = await intruder.forged_approval(input)
     await handle.signal(RESPOND, response)
     assert (await handle.result()).status == Status.APPROVED
     assert_no_approval(await intruder.read())
@@ -220,16 +225,7 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
     input = await intruder.recorded_input()
     handle = intruder.client.get_workflow_handle(intruder.decision_id)
     await handle.signal(RESPOND, {"approver": intruder.approver, "choice": "approve"})
-    response = stranger.sign_response(
-        Response(
-            decision_id=input.id,
-            run_id=(await handle.describe()).run_id,
-            request_digest=input.request_digest,
-            approver=intruder.approver,
-            choice="approve",
-            received_at=input.created_at,
-        )
-    )
+    response = await intruder.forged_approval(input)
     await handle.signal(RESPOND, response)
     # With our key's name on it, so that the worker does the arithmetic.
     response.signature.key_id = next(iter(input.keyring))
