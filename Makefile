@@ -10,7 +10,7 @@ UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 SDK := sdk/python/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench secrets lock
+.PHONY: help run test lint bench key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make lint     ruff, pyright, typos"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
+	@echo "make key      a new API key: NAME=operations, and SCOPES='decisions:resolve' to resolve"
 	@echo "make secrets  fresh secrets for a .env file"
 	@echo "make lock     choose the versions in requirements/ anew; UPGRADE=1 takes the newest"
 	@echo "PYTHON=...    the Python to make .venv with (3.11 or newer)"
@@ -37,6 +38,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+key: $(VENV)/.service
+	@$(BIN)/python -m api.make_key $(if $(NAME),"$(NAME)",--help) $(SCOPES:%=--scope %)
 
 secrets: $(VENV)/.service
 	@$(BIN)/python -c "import secrets; from config import new_secrets; new = new_secrets(); \

@@ -1,7 +1,7 @@
 """The SQL store: what has to outlive a decision, or is no part of its history.
 
-API keys, idempotency keys, what became of each message, and responses that came too late. SQLite
-embedded, PostgreSQL in production.
+API keys, idempotency keys, what became of each message, responses that were refused, contents too
+large for a history, and what is known of files. SQLite embedded, PostgreSQL in production.
 """
 
 from store.database import Store, open_store

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from store.attachments import Attachments
+from store.contents import Contents
 from store.deliveries import Deliveries
 from store.idempotency import IdempotencyKeys
 from store.keys import ApiKeys
-from store.late import LateResponses
+from store.refused import RefusedResponses
 
 MIGRATION_LOCK = 0x48414E44
 """Number of the PostgreSQL advisory lock under which one process at a time migrates."""
@@ -30,7 +32,9 @@ class Store:
         self.keys = ApiKeys(engine)
         self.idempotency = IdempotencyKeys(engine)
         self.deliveries = Deliveries(engine)
-        self.late_responses = LateResponses(engine)
+        self.refused_responses = RefusedResponses(engine)
+        self.contents = Contents(engine)
+        self.attachments = Attachments(engine)
 
     async def ping(self) -> None:
         """Raise what the database raises when it is away."""

@@ -24,19 +24,19 @@ class IdempotencyKeys:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find(self, agent_id: str, key: str) -> Remembered | None:
+    async def find(self, agent: str, key: str) -> Remembered | None:
         columns = idempotency_keys.c
         query = select(columns.decision_id, columns.fingerprint).where(
-            columns.agent_id == agent_id, columns.key == key
+            columns.agent == agent, columns.key == key
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return Remembered(row.decision_id, row.fingerprint) if row else None
 
-    async def remember(self, agent_id: str, key: str, made: Remembered) -> None:
+    async def remember(self, agent: str, key: str, made: Remembered) -> None:
         """Keep the key. One that is there already stays as it is."""
         values = {
-            "agent_id": agent_id,
+            "agent": agent,
             "key": key,
             "fingerprint": made.fingerprint,
             "decision_id": made.decision_id,

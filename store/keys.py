@@ -15,13 +15,22 @@ from store.tables import api_keys
 
 PREFIX = "ho_"
 
+CREATE = "decisions:create"
+READ = "decisions:read"
+RESOLVE = "decisions:resolve"
+SCOPES = frozenset({CREATE, READ, RESOLVE})
+AGENT_SCOPES = frozenset({CREATE, READ})
+"""What an agent's key may do: ask, read and withdraw its own. It resolves nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who asks: approvers are told `name`."""
+    """Who asks or answers. `name` is the agent: keys of one name are one agent's, so that a key can
+    be replaced while its decisions are pending."""
 
     id: str
     name: str
+    scopes: frozenset[str] = AGENT_SCOPES
 
 
 def new_key() -> str:
@@ -34,16 +43,23 @@ class ApiKeys:
         self._engine = engine
 
     async def find(self, key: str) -> ApiKey | None:
-        query = select(api_keys.c.id, api_keys.c.name).where(api_keys.c.hash == _hash(key))
+        columns = (api_keys.c.id, api_keys.c.name, api_keys.c.scopes)
+        query = select(*columns).where(api_keys.c.hash == _hash(key))
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return ApiKey(row.id, row.name) if row else None
+        return ApiKey(row.id, row.name, frozenset(row.scopes)) if row else None
 
-    async def ensure(self, key: str, name: str) -> ApiKey:
+    async def ensure(self, key: str, name: str, scopes: frozenset[str] = AGENT_SCOPES) -> ApiKey:
         """Make this key known, unless it is."""
         digest = _hash(key)
-        made = ApiKey(f"key_{digest[:16]}", name)
-        values = {"id": made.id, "name": name, "hash": digest, "created_at": datetime.now(UTC)}
+        made = ApiKey(f"key_{digest[:16]}", name, scopes)
+        values = {
+            "id": made.id,
+            "name": name,
+            "hash": digest,
+            "scopes": sorted(scopes),
+            "created_at": datetime.now(UTC),
+        }
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(api_keys).values(values))

@@ -28,13 +28,14 @@ api_keys = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
 
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("agent_id", String(40), primary_key=True),
+    Column("agent", String(200), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("decision_id", String(40), nullable=False),
@@ -57,8 +58,8 @@ deliveries = Table(
     Index("deliveries_key", "key", "result"),
 )
 
-late_responses = Table(
-    "late_responses",
+refused_responses = Table(
+    "refused_responses",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("decision_id", String(40), nullable=False, index=True),
@@ -67,5 +68,29 @@ late_responses = Table(
     Column("notes", Text),
     Column("data", JSON),
     Column("reason", String(40), nullable=False),
+    Column("message", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("url", String(2000), nullable=False),
+    Column("type", String(127), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("uploaded_by", String(320), nullable=False),
+    Column("decision_id", String(40)),
+    Column("created_at", Instant, nullable=False),
 )

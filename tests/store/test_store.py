@@ -14,7 +14,7 @@ from sqlalchemy import text
 from store import Store, open_store
 from store.idempotency import Remembered
 from store.keys import new_key
-from store.late import MOST, LateResponse
+from store.refused import MOST, RefusedResponse
 from store.tables import metadata
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -63,21 +63,22 @@ async def test_a_sent_message_is_found_and_a_failed_one_is_not(store: Store) -> 
     ]
 
 
-async def test_late_responses_come_back_in_order_and_are_bounded(store: Store) -> None:
+async def test_refused_responses_come_back_in_order_and_are_bounded(store: Store) -> None:
     """They keep their time zone, and one link cannot fill the store."""
     for minute in reversed(range(MOST + 5)):
-        late = LateResponse(
+        refused = RefusedResponse(
             "a@example.com",
             "deny",
             "ü",
             {"n": 1},
             "already_settled",
+            "The decision is over.",
             NOW + timedelta(minutes=minute),
         )
-        await store.late_responses.add("dec_1", late)
-    found = await store.late_responses.of("dec_1")
+        await store.refused_responses.add("dec_1", refused)
+    found = await store.refused_responses.of("dec_1")
     assert len(found) == MOST
-    assert found == sorted(found, key=lambda late: late.received_at)
+    assert found == sorted(found, key=lambda refused: refused.received_at)
     assert found[0].received_at.tzinfo is not None
     assert found[0].data == {"n": 1}
 

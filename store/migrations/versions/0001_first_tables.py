@@ -1,4 +1,4 @@
-"""API keys, idempotency keys, deliveries, late responses."""
+"""API keys, idempotency keys, deliveries, refused responses, contents, attachments."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,11 +17,12 @@ def upgrade() -> None:
         sa.Column("id", sa.String(40), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False, unique=True),
+        sa.Column("scopes", sa.JSON, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
     )
     op.create_table(
         "idempotency_keys",
-        sa.Column("agent_id", sa.String(40), primary_key=True),
+        sa.Column("agent", sa.String(200), primary_key=True),
         sa.Column("key", sa.String(255), primary_key=True),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("decision_id", sa.String(40), nullable=False),
@@ -42,7 +43,7 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_key", "deliveries", ["key", "result"])
     op.create_table(
-        "late_responses",
+        "refused_responses",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("decision_id", sa.String(40), nullable=False),
         sa.Column("approver", sa.String(320), nullable=False),
@@ -50,11 +51,38 @@ def upgrade() -> None:
         sa.Column("notes", sa.Text),
         sa.Column("data", sa.JSON),
         sa.Column("reason", sa.String(40), nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
     )
-    op.create_index("ix_late_responses_decision_id", "late_responses", ["decision_id"])
+    op.create_index("ix_refused_responses_decision_id", "refused_responses", ["decision_id"])
+    op.create_table(
+        "contents",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+    )
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("url", sa.String(2000), nullable=False),
+        sa.Column("type", sa.String(127), nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("agent", sa.String(200), nullable=False),
+        sa.Column("uploaded_by", sa.String(320), nullable=False),
+        sa.Column("decision_id", sa.String(40)),
+        sa.Column("created_at", INSTANT, nullable=False),
+    )
 
 
 def downgrade() -> None:
-    for table in ("late_responses", "deliveries", "idempotency_keys", "api_keys"):
+    for table in (
+        "attachments",
+        "contents",
+        "refused_responses",
+        "deliveries",
+        "idempotency_keys",
+        "api_keys",
+    ):
         op.drop_table(table)
