@@ -55,6 +55,7 @@ async def run(settings: Settings) -> None:
             public_url=settings.public_url,
             channels=channels,
             deliveries=store.deliveries,
+            contents=store.contents,
         )
         async with Worker(
             client,

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.channels.errors import DeliveryError, RefusedError, application_error
 from activities.channels.notice import Channel, Notice
-from activities.requests import Requests
+from activities.requests import ContentStore, Requests
 from links import Link, LinkKeys
 from workflows import proof
 from workflows.messages import (
@@ -24,6 +24,7 @@ from workflows.messages import (
     NotificationSent,
     SendNotificationInput,
 )
+from workflows.stored import MissingContentError
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,9 @@ class Notifications:
         public_url: str,
         channels: Mapping[str, Channel],
         deliveries: DeliveryLog,
+        contents: ContentStore,
     ) -> None:
-        self._requests = Requests(client, keyring)
+        self._requests = Requests(client, keyring, contents)
         self._links = links
         self._public_url = public_url.rstrip("/")
         self._channels = channels
@@ -105,13 +107,20 @@ class Notifications:
 
     async def _notice(self, input: SendNotificationInput) -> Notice:
         try:
-            decision = await self._requests.load(input.decision_id)
-            self._requests.verify(input, decision)
+            asked = await self._requests.load(input.decision_id)
+            self._requests.verify(input, asked)
+            decision = await self._requests.whole(asked.input)
+            outcome = await self._requests.whole_outcome(input.outcome)
         except proof.UnprovenError as error:
             logger.error("message refused: %s", error, extra=_about(input))  # noqa: TRY400
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
             ) from None
+        except MissingContentError as error:
+            logger.exception("message not sent", extra=_about(input))
+            raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
+        if input.expires_at:
+            decision = decision.model_copy(update={"expires_at": input.expires_at})
         token = self._links.mint(Link(decision.id, input.approver))
         return Notice(
             decision=decision,
@@ -119,7 +128,7 @@ class Notifications:
             approver=input.approver,
             link=f"{self._public_url}/d/{token}",
             now=datetime.now(UTC),
-            outcome=input.outcome,
+            outcome=outcome,
         )
 
     async def _sent_before(self, input: SendNotificationInput) -> str | None:

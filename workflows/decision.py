@@ -40,8 +40,7 @@ class DecisionWorkflow:
         """Make the state, so that a signal that comes before the first task finds it."""
         self._input = input
         self._listener = signals.Listener(input, workflow.info().run_id)
-        rules = lifecycle.rules_of(input.request, input.created_at, input.expires_at)
-        self._state = lifecycle.begin(rules)
+        self._state = lifecycle.begin(input)
         self._changed = False
         self._asking: dict[str, list[asyncio.Task[None]]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
@@ -167,6 +166,7 @@ class DecisionWorkflow:
                 approver=approver,
                 channel=channel,
                 outcome=outcome,
+                expires_at=self._extended_to(),
             ),
             result_type=NotificationSent,
             schedule_to_close_timeout=until,
@@ -175,6 +175,10 @@ class DecisionWorkflow:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=options.summary(f"{message} to {approver} by {channel}"),
         )
+
+    def _extended_to(self) -> datetime | None:
+        now_until = self._state.rules.expires_at
+        return now_until if now_until != self._input.expires_at else None
 
 
 class Alarm:

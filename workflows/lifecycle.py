@@ -11,8 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handover.models import Choice, DecisionRequest, Origin, Status
-from workflows.messages import Outcome, Response, SignedResponse
+from handover.models import Attachment, Choice, Origin, ResponseType, Status
+from workflows import answers
+from workflows.canonical import digest
+from workflows.messages import (
+    DecisionInput,
+    Extension,
+    Outcome,
+    Response,
+    SignedAddition,
+    SignedExtension,
+    SignedResponse,
+)
 
 RULES_VERSION = 1
 """Part of every decision's input. A change to these rules is a new number and an `if`."""
@@ -26,6 +36,12 @@ MAX_REFUSALS = 100
 
 MAX_ACTION = 2000
 """Characters of an action, as the agent wrote it or as an approver rewrote it."""
+
+MAX_ATTACHMENTS = 5
+"""Files that an agent may show with one decision."""
+
+MAX_TIMEOUT = timedelta(minutes=525_600)
+"""How long a decision may take from its creation, extensions included."""
 
 NOT_ME = "not_me"
 
@@ -43,9 +59,12 @@ class Rules:
     """What a decision's request fixes for the whole of its life. `steps` is in order of time."""
 
     steps: tuple[Step, ...]
+    created_at: datetime
     expires_at: datetime
     options: tuple[str, ...]
     has_payload: bool
+    response_type: ResponseType
+    request_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class State:
     rules: Rules
+    attachments: tuple[Attachment, ...] = ()
     asked: tuple[Asked, ...] = ()
     declined: tuple[str, ...] = ()
     level: int = -1
@@ -78,6 +98,14 @@ class State:
     @property
     def status(self) -> Status:
         return self.outcome.status if self.outcome else Status.PENDING
+
+    @property
+    def shown(self) -> str:
+        """The digest of all that an approver is shown, which an answer is an answer to."""
+        if not self.attachments:
+            return self.rules.request_digest
+        files = [each.model_dump(mode="json") for each in self.attachments]
+        return digest({"request": self.rules.request_digest, "attachments": files})
 
     def may_answer(self, approver: str) -> bool:
         """Whether this approver was asked and has not said that they are the wrong person."""
@@ -108,6 +136,22 @@ class DeliveryFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Extended:
+    """The agent gives more time; its signature was found good."""
+
+    at: datetime
+    extension: SignedExtension
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The agent shows one more file; its signature was found good."""
+
+    at: datetime
+    addition: SignedAddition
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The agent or an operator ended the decision."""
 
@@ -127,18 +171,19 @@ class Refused:
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-Event = TimePassed | Responded | DeliveryFailed | Withdrawn | Refused
+Event = TimePassed | Responded | DeliveryFailed | Extended | Attached | Withdrawn | Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a response does not count: a stable word, and a sentence for people."""
+    """Why something does not count: a stable word, and a sentence for people."""
 
     reason: str
     message: str
 
 
-def rules_of(request: DecisionRequest, created_at: datetime, expires_at: datetime) -> Rules:
+def rules_of(input: DecisionInput) -> Rules:
+    request, created_at = input.request, input.created_at
     later = sorted(request.escalation, key=lambda step: step.after_minutes)
     return Rules(
         steps=(
@@ -148,15 +193,19 @@ def rules_of(request: DecisionRequest, created_at: datetime, expires_at: datetim
                 for step in later
             ),
         ),
-        expires_at=expires_at,
+        created_at=created_at,
+        expires_at=input.expires_at,
         options=tuple(request.options),
-        has_payload=request.payload is not None,
+        has_payload=request.payload is not None or "payload" in input.stored,
+        response_type=request.response_type,
+        request_digest=input.request_digest,
     )
 
 
-def begin(rules: Rules) -> State:
+def begin(input: DecisionInput) -> State:
     """A new decision, whose first approvers are asked."""
-    return _ask_next(State(rules), rules.steps[0].at)
+    state = State(rules_of(input), attachments=tuple(input.attachments))
+    return _ask_next(state, input.created_at)
 
 
 def apply(state: State, event: Event) -> State:
@@ -170,6 +219,10 @@ def apply(state: State, event: Event) -> State:
             details = {"approver": event.approver, "channel": event.channel, "reason": event.reason}
             state = _log(state, "delivery.failed", event.at, details)
             return _replace_approver(state, event.approver, event.at, "undeliverable")
+        case Extended():
+            return _extend(state, event)
+        case Attached():
+            return _attach(state, event)
         case Withdrawn():
             return _withdraw(state, event)
         case Refused():
@@ -188,32 +241,75 @@ def next_deadline(state: State) -> datetime | None:
 def objection(state: State, response: Response) -> Objection | None:
     """Why this response would not count now, or None."""
     if state.outcome:
-        return Objection("already_settled", f"The decision is already {state.status}.")
-    if not state.may_answer(response.approver):
+        return _settled(state)
+    if response.origin == Origin.HUMAN and not state.may_answer(response.approver):
         return Objection("not_asked", "This person is not being asked.")
     if response.received_at > state.rules.expires_at:
         return Objection("late", "The time to answer is over.")
-    if response.choice == NOT_ME:
+    if response.choice == NOT_ME and response.origin == Origin.HUMAN:
         return None
     if response.choice not in state.rules.options:
         offered = ", ".join(state.rules.options)
         return Objection("not_offered", f"This answer was not offered; offered are: {offered}.")
-    if response.choice == Choice.MODIFY:
-        return _modification_objection(state.rules, response.data or {})
+    if response.request_digest != state.shown:
+        return Objection("changed", "What is asked has changed since it was shown.")
+    return _objection_to_data(state.rules, response)
+
+
+def objection_to_extension(state: State, extension: Extension) -> Objection | None:
+    """Why the deadline would not move, or None."""
+    if state.outcome:
+        return _settled(state)
+    if extension.received_at > state.rules.expires_at:
+        return Objection("late", "The time to answer is over.")
+    if extension.expires_at <= state.rules.expires_at:
+        until = f"{state.rules.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Objection("not_longer", f"It can only become longer; it already runs until {until}.")
+    if extension.expires_at > state.rules.created_at + MAX_TIMEOUT:
+        return Objection(
+            "too_long", "A decision takes at most 525,600 minutes (a year) from its creation."
+        )
     return None
 
 
-def _modification_objection(rules: Rules, data: dict[str, Any]) -> Objection | None:
-    if rules.has_payload:
-        if isinstance(data.get("payload"), dict):
-            return None
-        return Objection("invalid_data", "payload: send the changed payload as a JSON object.")
-    action = data.get("action")
-    if isinstance(action, str) and len(action.strip()) > 0 and len(action) <= MAX_ACTION:
+def objection_to_addition(state: State) -> Objection | None:
+    """Why no further file would be shown, or None."""
+    if state.outcome:
+        return _settled(state)
+    if len(state.attachments) >= MAX_ATTACHMENTS:
+        return Objection(
+            "too_many_attachments", f"A decision has at most {MAX_ATTACHMENTS} attachments."
+        )
+    return None
+
+
+def _settled(state: State) -> Objection:
+    return Objection("already_settled", f"The decision is already {state.status}.")
+
+
+def _objection_to_data(rules: Rules, response: Response) -> Objection | None:
+    if response.choice == Choice.DENY or "data" in response.stored:
+        # What stands in the store cannot be seen from here; the API looked at it before it signed.
         return None
-    return Objection(
-        "invalid_data", f"action: write what to do instead, in 1 to {MAX_ACTION:,} characters."
-    )
+    if response.choice == Choice.MODIFY:
+        why = _complaint_about_modification(rules, response.data or {})
+    else:
+        why = answers.complaint(rules.response_type, response.data, response.received_at)
+    return Objection("invalid_answer", why) if why else None
+
+
+def _complaint_about_modification(rules: Rules, data: dict[str, Any]) -> str | None:
+    if rules.has_payload and not isinstance(data.get("payload"), dict):
+        return "payload: send the changed payload (an object)."
+    if not rules.has_payload and not _is_action(data.get("action")):
+        return f"action: write what to do instead, in 1 to {MAX_ACTION:,} characters."
+    expected = "payload" if rules.has_payload else "action"
+    more = next((name for name in data if name != expected), None)
+    return f"{more[:100]}: this is not asked for; leave it out." if more else None
+
+
+def _is_action(value: object) -> bool:
+    return isinstance(value, str) and len(value.strip()) > 0 and len(value) <= MAX_ACTION
 
 
 def _advance(state: State, now: datetime) -> State:
@@ -230,7 +326,7 @@ def _respond(state: State, event: Responded) -> State:
     response = event.response
     who = {"approver": response.approver, "choice": response.choice}
     if why := objection(state, response):
-        return _refuse(state, Refused(event.at, why.reason, why.message, who))
+        return _object(state, event.at, why, who)
     if response.choice == NOT_ME:
         state = replace(state, declined=(*state.declined, response.approver))
         state = _log(
@@ -240,14 +336,9 @@ def _respond(state: State, event: Responded) -> State:
             {"approver": response.approver, "notes": response.notes},
         )
         return _replace_approver(state, response.approver, event.at, NOT_ME)
-    status = {
-        Choice.APPROVE: Status.APPROVED,
-        Choice.DENY: Status.DENIED,
-        Choice.MODIFY: Status.MODIFIED,
-    }[Choice(response.choice)]
     outcome = Outcome(
-        status=status,
-        origin=Origin.HUMAN,
+        status=_status(state.rules, response),
+        origin=response.origin,
         at=response.received_at,
         by=response.approver,
         notes=response.notes,
@@ -256,10 +347,48 @@ def _respond(state: State, event: Responded) -> State:
     return _settle(state, outcome)
 
 
+def execute_at(rules: Rules, response: Response) -> datetime | None:
+    """The moment from which a scheduled action is permitted."""
+    if response.choice != Choice.APPROVE or "data" in response.stored:
+        return None
+    return answers.execute_at(rules.response_type, response.data)
+
+
+def _status(rules: Rules, response: Response) -> Status:
+    match Choice(response.choice):
+        case Choice.DENY:
+            return Status.DENIED
+        case Choice.MODIFY:
+            return Status.MODIFIED
+        case Choice.APPROVE:
+            return Status.SCHEDULED if execute_at(rules, response) else Status.APPROVED
+
+
+def _extend(state: State, event: Extended) -> State:
+    extension = event.extension
+    if why := objection_to_extension(state, extension):
+        return _object(state, event.at, why, {"by": extension.agent})
+    details = {
+        "by": extension.agent,
+        "from": state.rules.expires_at.isoformat(),
+        "to": extension.expires_at.isoformat(),
+    }
+    state = replace(state, rules=replace(state.rules, expires_at=extension.expires_at))
+    return _log(state, "decision.extended", event.at, details)
+
+
+def _attach(state: State, event: Attached) -> State:
+    attachment = event.addition.attachment
+    details = {"by": event.addition.agent, **attachment.model_dump(mode="json")}
+    if why := objection_to_addition(state):
+        return _object(state, event.at, why, details)
+    state = replace(state, attachments=(*state.attachments, attachment))
+    return _log(state, "attachment.added", event.at, details)
+
+
 def _withdraw(state: State, event: Withdrawn) -> State:
     if state.outcome:
-        why = f"The decision is already {state.status}."
-        return _refuse(state, Refused(event.at, "already_settled", why, {"by": event.by}))
+        return _object(state, event.at, _settled(state), {"by": event.by})
     outcome = Outcome(
         status=Status.CANCELLED, origin=event.origin, at=event.at, by=event.by, notes=event.notes
     )
@@ -301,8 +430,14 @@ def _settle(state: State, outcome: Outcome) -> State:
     details: dict[str, Any] = {"origin": outcome.origin, "by": outcome.by, "notes": outcome.notes}
     if outcome.response:
         details |= {"choice": outcome.response.choice, "data": outcome.response.data}
+        if outcome.response.stored:
+            details["stored"] = outcome.response.stored
     state = replace(state, outcome=outcome)
     return _log(state, f"decision.{outcome.status}", outcome.at, details)
+
+
+def _object(state: State, at: datetime, why: Objection, who: dict[str, Any]) -> State:
+    return _refuse(state, Refused(at, why.reason, why.message, who))
 
 
 def _refuse(state: State, event: Refused) -> State:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from handover.models import DecisionRequest, Origin, Status, Wire
+from handover.models import Attachment, DecisionRequest, Origin, Status, Wire
 
 WORKFLOW = "DecisionWorkflow"
 RESPOND = "respond"
 CANCEL = "cancel"
+EXTEND = "extend"
+ATTACH = "attach"
 SEND_NOTIFICATION = "send_notification"
 
 STATUS_ATTRIBUTE = "HandoverStatus"
@@ -46,6 +48,11 @@ class DecisionInput(Wire):
     """The API key that asked: `agent` is its name."""
     request: DecisionRequest
     request_digest: str
+    """Of the whole request, also of what `stored` names."""
+    stored: dict[str, str] = Field(default_factory=dict[str, str])
+    """Parts of the request that are too large for a history (see `stored.py`)."""
+    attachments: list[Attachment] = Field(default_factory=list[Attachment])
+    """The files that the agent sent before it asked."""
     created_at: AwareDatetime
     expires_at: AwareDatetime
     rules_version: int
@@ -65,17 +72,24 @@ class Statement(Wire):
     """The run of the workflow. Without it, what was said in one run could be said again in another
     that somebody started under the same id."""
     request_digest: str
+    """Of the decision's request. A response has that of what was shown: see `State.shown`."""
     received_at: AwareDatetime
     """When the API had it. This instant alone decides whether a response was in time."""
 
 
 class Response(Statement):
-    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`."""
+    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`.
+
+    With the origin `operator` it is the word of a key that may resolve, and `approver` its name.
+    """
 
     approver: str
     choice: str
     notes: str | None = None
     data: dict[str, Any] | None = None
+    stored: dict[str, str] = Field(default_factory=dict[str, str])
+    """`notes` or `data` where they are too large for a history (see `stored.py`)."""
+    origin: Origin = Origin.HUMAN
 
 
 class SignedResponse(Response):
@@ -90,6 +104,28 @@ class Withdrawal(Statement):
 
 
 class SignedWithdrawal(Withdrawal):
+    signature: Signature
+
+
+class Extension(Statement):
+    """The agent gives its approvers more time."""
+
+    agent: str
+    expires_at: AwareDatetime
+
+
+class SignedExtension(Extension):
+    signature: Signature
+
+
+class Addition(Statement):
+    """The agent shows one more file."""
+
+    agent: str
+    attachment: Attachment
+
+
+class SignedAddition(Addition):
     signature: Signature
 
 
@@ -113,6 +149,8 @@ class SendNotificationInput(Wire):
     approver: str
     channel: str
     outcome: Outcome | None = None
+    expires_at: AwareDatetime | None = None
+    """Where the agent has given more time since it asked."""
 
 
 class NotificationSent(Wire):

@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
+from handover.models import DecisionRequest
 from workflows import lifecycle
 from workflows.lifecycle import State
 from workflows.messages import (
@@ -50,9 +51,11 @@ def final_status(outcome: Outcome) -> Sequence[SearchAttributeUpdate[Any]]:
     return [STATUS_KEY.value_set(outcome.status)]
 
 
-def static_details(input: DecisionInput) -> str:
-    """What is asked, for the Temporal UI: the agent's words as a literal block of Markdown."""
-    request = input.request
+def static_details(input: DecisionInput, request: DecisionRequest) -> str:
+    """What is asked, for the Temporal UI: the agent's words as a literal block of Markdown.
+
+    `request` is the whole one, also with what `input` leaves to the store.
+    """
     words = [request.action, *([request.context[:DETAILS_CONTEXT]] if request.context else [])]
     quoted = "\n\n".join("\n".join(f"    {line}" for line in part.splitlines()) for part in words)
     return (

@@ -14,14 +14,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 
-from handover.models import DecisionRequest
-from workflows.messages import DecisionInput, Response, Signature, Statement, Withdrawal
+from handover.models import DecisionRequest, Origin
+from workflows.canonical import digest, dumps
+from workflows.messages import (
+    Addition,
+    DecisionInput,
+    Extension,
+    Response,
+    Signature,
+    Statement,
+    Withdrawal,
+)
 
 Keyring = Mapping[str, str]
 """Key id to Ed25519 public key (base64)."""
@@ -31,17 +39,12 @@ class UnprovenError(Exception):
     """A decision's input that this service did not seal."""
 
 
-def digest(value: object) -> str:
-    """SHA-256 (hex) of a JSON value in its canonical form.
-
-    Raises `ValueError` for what has no such form: numbers beyond ±(2^53 - 1), NaN and infinities.
-    """
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # pyright: ignore[reportArgumentType]
-
-
 def request_digest(request: DecisionRequest) -> str:
-    """What an approver's answer is an answer to."""
-    return digest(request.model_dump(mode="json"))
+    """What an approver's answer is an answer to.
+
+    Without defaults: a field that a later version adds leaves the digest of the same words alone.
+    """
+    return digest(request.model_dump(mode="json", exclude_defaults=True))
 
 
 def key_id(public_key: str) -> str:
@@ -61,13 +64,16 @@ def seal_statement(sealed: Mapping[str, Any]) -> bytes:
 
 def response_statement(response: Response) -> bytes:
     """The data goes in as a digest, so that a proof stays checkable where the data was erased."""
+    given: dict[str, Any] = {"notes": response.notes, "data": response.data}
+    if response.stored:
+        given["stored"] = response.stored
     return _statement(
-        "response",
+        "operator-response" if response.origin == Origin.OPERATOR else "response",
         {
             **_about(response),
             "approver": response.approver,
             "choice": response.choice,
-            "data_digest": digest({"notes": response.notes, "data": response.data}),
+            "data_digest": digest(given),
         },
     )
 
@@ -76,6 +82,28 @@ def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
     return _statement(
         "withdrawal",
         {**_about(withdrawal), "agent": withdrawal.agent, "notes": withdrawal.notes},
+    )
+
+
+def extension_statement(extension: Extension) -> bytes:
+    return _statement(
+        "extension",
+        {
+            **_about(extension),
+            "agent": extension.agent,
+            "expires_at": extension.expires_at.isoformat(),
+        },
+    )
+
+
+def addition_statement(addition: Addition) -> bytes:
+    return _statement(
+        "addition",
+        {
+            **_about(addition),
+            "agent": addition.agent,
+            "attachment": addition.attachment.model_dump(mode="json"),
+        },
     )
 
 
@@ -134,4 +162,4 @@ def _about(statement: Statement) -> dict[str, str]:
 
 
 def _statement(purpose: str, content: Mapping[str, Any]) -> bytes:
-    return f"handover/{purpose}/v1\n".encode() + rfc8785.dumps(dict(content))
+    return f"handover/{purpose}/v1\n".encode() + dumps(dict(content))

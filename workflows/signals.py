@@ -16,12 +16,16 @@ from temporalio.api.common.v1 import Payload
 
 from handover.models import Origin
 from workflows import proof
-from workflows.lifecycle import Event, Refused, Responded, Withdrawn
+from workflows.lifecycle import Attached, Event, Extended, Refused, Responded, Withdrawn
 from workflows.messages import (
+    ATTACH,
     CANCEL,
+    EXTEND,
     RESPOND,
     DecisionInput,
     Signature,
+    SignedAddition,
+    SignedExtension,
     SignedResponse,
     SignedWithdrawal,
     Statement,
@@ -38,15 +42,11 @@ class Listener:
 
 def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: datetime) -> Event:
     """The event that this signal is to this run, heard at `at`."""
-    if name not in (RESPOND, CANCEL):
+    read = READERS.get(name)
+    if read is None:
         return Refused(at, "unknown_signal", f"There is no signal {name[:100]!r}.")
     try:
-        content = _only_json(payloads)
-        return (
-            _response(content, listener, at)
-            if name == RESPOND
-            else _withdrawal(content, listener, at)
-        )
+        return read(_only_json(payloads), listener, at)
     except Exception as error:
         return Refused(at, "malformed", f"The signal could not be read ({type(error).__name__}).")
 
@@ -67,6 +67,23 @@ def _withdrawal(content: Any, listener: Listener, at: datetime) -> Event:
     )
 
 
+def _extension(content: Any, listener: Listener, at: datetime) -> Event:
+    extension = SignedExtension.model_validate(content)
+    statement = proof.extension_statement(extension)
+    return _refusal(extension, statement, extension.signature, listener, at) or Extended(
+        at, extension
+    )
+
+
+def _addition(content: Any, listener: Listener, at: datetime) -> Event:
+    addition = SignedAddition.model_validate(content)
+    statement = proof.addition_statement(addition)
+    return _refusal(addition, statement, addition.signature, listener, at) or Attached(at, addition)
+
+
+READERS = {RESPOND: _response, CANCEL: _withdrawal, EXTEND: _extension, ATTACH: _addition}
+
+
 def _refusal(
     said: Statement, statement: bytes, signature: Signature, listener: Listener, at: datetime
 ) -> Refused | None:
@@ -74,8 +91,7 @@ def _refusal(
     input = listener.input
     if not proof.holds(statement, signature, input.keyring):
         return Refused(at, "unproven", "It was not signed by this service.")
-    about = (said.decision_id, said.run_id, said.request_digest)
-    if about != (input.id, listener.run_id, input.request_digest):
+    if (said.decision_id, said.run_id) != (input.id, listener.run_id):
         return Refused(at, "unproven", "It was signed for another decision.")
     return None
 

@@ -24,8 +24,7 @@ class Notice:
     @property
     def asked_before(self) -> list[str]:
         """Who was asked before this approver, in order."""
-        decision = self.decision
-        rules = lifecycle.rules_of(decision.request, decision.created_at, decision.expires_at)
+        rules = lifecycle.rules_of(self.decision)
         before: list[str] = []
         for step in rules.steps:
             if self.approver in step.approvers:

@@ -22,7 +22,10 @@ LINK = "https://handover.example.com/d/key.token.signature"
 
 
 def make_decision(
-    decision_id: str = "dec_1", signer: Signer = SIGNER, **changes: Any
+    decision_id: str = "dec_1",
+    signer: Signer = SIGNER,
+    stored: dict[str, str] | None = None,
+    **changes: Any,
 ) -> DecisionInput:
     """A decision that asks Ann, and Bob and Carl in ten minutes; `changes` are of its request."""
     fields: dict[str, Any] = {
@@ -39,6 +42,7 @@ def make_decision(
             agent_id="key_1",
             request=request,
             request_digest=proof.request_digest(request),
+            stored=stored or {},
             created_at=NOW,
             expires_at=NOW + timedelta(minutes=request.timeout_minutes),
             rules_version=lifecycle.RULES_VERSION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -37,6 +38,7 @@ from tests.activities.samples import (
 from tests.dev_server import DevServer
 from tests.support import eventually
 from workflows.messages import (
+    RESPOND,
     SEND_NOTIFICATION,
     UNDELIVERABLE,
     WORKFLOW,
@@ -45,6 +47,7 @@ from workflows.messages import (
     Outcome,
     SendNotificationInput,
 )
+from workflows.stored import set_aside
 
 LINK_KEYS = LinkKeys(["k" * 32])
 
@@ -89,6 +92,16 @@ class FakeDeliveries:
             raise ConnectionError("the store is down")
 
 
+class FakeContents:
+    """What is too large for histories, in memory."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, str] = {}
+
+    async def get(self, digests: Collection[str]) -> dict[str, str]:
+        return {digest: self.bodies[digest] for digest in digests if digest in self.bodies}
+
+
 class Scene:
     """The activity between its doubles and a real Temporal."""
 
@@ -96,6 +109,7 @@ class Scene:
         self.client = client
         self.channel = FakeChannel()
         self.deliveries = FakeDeliveries()
+        self.contents = FakeContents()
         self.notifications = Notifications(
             client=client,
             keyring=SIGNER.keyring,
@@ -103,11 +117,23 @@ class Scene:
             public_url="https://handover.example.com/",
             channels={"email": self.channel},
             deliveries=self.deliveries,
+            contents=self.contents,
         )
 
-    async def start(self, input: Any, workflow_id: str) -> None:
+    async def start(self, input: Any, workflow_id: str) -> str:
         """Start a decision's workflow, which nobody runs: its history is what is read."""
-        await self.client.start_workflow(WORKFLOW, input, id=workflow_id, task_queue="nobody")
+        handle = await self.client.start_workflow(
+            WORKFLOW, input, id=workflow_id, task_queue="nobody"
+        )
+        return handle.first_execution_run_id or ""
+
+    async def answered(self, *about: Any, **changes: Any) -> tuple[DecisionInput, Outcome]:
+        """A decision whose workflow was sent a response, and what the rules make of that."""
+        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}")
+        run_id = await self.start(decision, decision.id)
+        outcome = make_outcome(decision, *about, **({"run_id": run_id} | changes))
+        await self.client.get_workflow_handle(decision.id).signal(RESPOND, outcome.response)
+        return decision, outcome
 
     async def decision(self, **changes: Any) -> DecisionInput:
         decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
@@ -298,8 +324,7 @@ async def test_nothing_is_sent_to_somebody_whom_the_decision_does_not_name(scene
 
 async def test_an_outcome_is_told_when_an_approver_gave_it(scene: Scene):
     """Signed by the API, by an approver of the decision, and what the rules make of it."""
-    decision = await scene.decision()
-    outcome = make_outcome(decision, BOB, "deny", notes="no")
+    decision, outcome = await scene.answered(BOB, "deny", notes="no")
     await scene.send(sending(decision, "settled", ANN, outcome))
     expired = Outcome.model_validate(
         {"status": "expired", "origin": "timeout", "at": decision.expires_at}
@@ -308,21 +333,42 @@ async def test_an_outcome_is_told_when_an_approver_gave_it(scene: Scene):
     assert [notice.outcome for notice in scene.channel.notices] == [outcome, expired]
 
 
+LATE = make_decision().expires_at + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signer": OTHER_SIGNER},
+        {"decision_id": "dec_other"},
+        {"run_id": "another"},
+        {"request_digest": "0" * 64},
+        {"received_at": LATE},
+        {"approver": "eve@example.com"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+async def test_an_outcome_of_a_response_that_does_not_count_is_not_told(
+    scene: Scene, changes: dict[str, Any]
+):
+    """Signed by another, about something else, late or by a stranger: it is in the history, and
+    makes nothing."""
+    decision, outcome = await scene.answered(**changes)
+    assert (await scene.failure(sending(decision, "settled", ANN, outcome))).type == "Unproven"
+    assert scene.channel.notices == []
+
+
 async def test_an_outcome_that_nobody_gave_is_not_told(scene: Scene):
-    """Unsigned, about another decision, late, by a stranger, or changed after it was signed."""
-    decision = await scene.decision()
-    true = make_outcome(decision, BOB, "deny")
-    late = decision.expires_at + timedelta(seconds=1)
+    """Changed after it was signed, never heard by the workflow, or beside what it did hear."""
+    decision, true = await scene.answered(BOB, "deny")
+    assert true.response
+    never_heard = make_outcome(decision, BOB, "approve", run_id=true.response.run_id)
     bad = {
-        "signed by somebody else": make_outcome(decision, signer=OTHER_SIGNER),
-        "about another decision": make_outcome(decision, decision_id="dec_other"),
-        "about another request": make_outcome(decision, request_digest="0" * 64),
-        "late": make_outcome(decision, received_at=late),
-        "by a stranger": make_outcome(decision, "eve@example.com"),
         "another status": true.model_copy(update={"status": "approved"}),
         "another person": true.model_copy(update={"by": ANN}),
         "other notes": true.model_copy(update={"notes": "go ahead"}),
         "no response": true.model_copy(update={"response": None}),
+        "never heard": never_heard,
         "an approval by nobody": Outcome.model_validate(
             {"status": "approved", "origin": "timeout", "at": decision.created_at}
         ),
@@ -333,6 +379,19 @@ async def test_an_outcome_that_nobody_gave_is_not_told(scene: Scene):
     }
     assert failures == dict.fromkeys(bad, "Unproven")
     assert scene.channel.notices == []
+
+
+async def test_what_is_too_large_for_a_history_is_told_from_the_store(scene: Scene):
+    """The mail shows it whole; where the store lacks it, the message waits and is tried again."""
+    request = make_decision(context="because " * 4000).request
+    large = set_aside({"context": request.context})
+    decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", stored=large.stored, context=None)
+    await scene.start(decision, decision.id)
+    assert not (await scene.failure(sending(decision))).non_retryable
+    scene.contents.bodies |= large.bodies
+    await scene.send(sending(decision))
+    [notice] = scene.channel.notices
+    assert notice.decision.request.context == request.context
 
 
 @workflow.defn

@@ -130,24 +130,21 @@ class Asking:
 
     def sign(self, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
         """A response as the API would sign it; `changes` go in before the signature."""
-        response = Response(
-            decision_id=self.input.id,
-            run_id=self.run_id,
-            request_digest=self.input.request_digest,
-            approver=by,
-            choice=choice,
-            received_at=datetime.now(UTC),
-        )
+        response = Response(**self.about(), approver=by, choice=choice)
         return signer.sign_response(response.model_copy(update=changes))
 
+    def about(self) -> dict[str, Any]:
+        """What every statement to this run says."""
+        return {
+            "decision_id": self.input.id,
+            "run_id": self.run_id,
+            "request_digest": self.input.request_digest,
+            "received_at": datetime.now(UTC),
+        }
+
     def withdrawal(self, **changes: Any) -> Withdrawal:
-        return Withdrawal(
-            decision_id=self.input.id,
-            run_id=self.run_id,
-            request_digest=self.input.request_digest,
-            agent=self.input.agent,
-            received_at=datetime.now(UTC),
-        ).model_copy(update=changes)
+        withdrawal = Withdrawal(**self.about(), agent=self.input.agent)
+        return withdrawal.model_copy(update=changes)
 
     async def respond(self, choice: str, by: str = ALICE, **changes: Any) -> None:
         await self.handle.signal(RESPOND, self.sign(choice, by, **changes))

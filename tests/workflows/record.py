@@ -10,6 +10,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -17,9 +18,18 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from embedded.programs import get_dev_server
+from handover.models import Attachment, Origin
 from tests.dev_server import DevServer
 from tests.workflows.harness import ALICE, BOB, Asking, signer
-from workflows.messages import CANCEL, RESPOND, UNDELIVERABLE
+from workflows.messages import (
+    ATTACH,
+    CANCEL,
+    EXTEND,
+    RESPOND,
+    UNDELIVERABLE,
+    Addition,
+    Extension,
+)
 
 HISTORIES = Path(__file__).parent / "histories"
 STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
@@ -135,6 +145,52 @@ async def without_search_attributes(client: Client) -> Asking:
     return asking
 
 
+async def extended_with_a_file_and_scheduled(client: Client) -> Asking:
+    asking = Asking.of(client, escalation=BACKUP, response_type={"type": "schedule"})
+    until = asking.input.expires_at + timedelta(hours=1)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        extension = Extension(**asking.about(), agent=asking.input.agent, expires_at=until)
+        await asking.handle.signal(EXTEND, signer.sign_extension(extension))
+        file = Attachment(
+            id="att_1", name="a.txt", url="/a", type="text/plain", size=1, sha256="0" * 64
+        )
+        addition = Addition(**asking.about(), agent=asking.input.agent, attachment=file)
+        await asking.handle.signal(ATTACH, signer.sign_addition(addition))
+        await asking.recorded("notification.sent", times=2)
+        state = (await asking.fold()).state
+        assert state
+        data = {"execute_at": (asking.input.created_at + timedelta(days=30)).isoformat()}
+        await asking.respond("approve", by=BOB, data=data, request_digest=state.shown)
+        await asking.result()
+    return asking
+
+
+async def resolved_by_an_operator(client: Client) -> Asking:
+    asking = Asking.of(client, response_type={"type": "choose", "choices": ["a", "b"]})
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("approve", data={"chosen": "c"})
+        await asking.recorded("response.refused")
+        await asking.respond("approve", by="ops-key", data={"chosen": "b"}, origin=Origin.OPERATOR)
+        await asking.result()
+    return asking
+
+
+async def large_parts_in_the_store(client: Client) -> Asking:
+    large = {"context": "0" * 64, "payload": "1" * 64}
+    asking = Asking.of(client)
+    asking.input.stored = large
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("modify", stored={"notes": "2" * 64, "data": "3" * 64})
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -146,6 +202,9 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     noise_then_approved_in_one_task,
     answered_after_an_outage,
     without_search_attributes,
+    extended_with_a_file_and_scheduled,
+    resolved_by_an_operator,
+    large_parts_in_the_store,
 ]
 
 

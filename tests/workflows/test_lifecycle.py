@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handover.models import DecisionRequest, Origin, Status
+from handover.models import Attachment, DecisionRequest, Origin, Status
 from workflows import lifecycle
 from workflows.lifecycle import (
     GRACE,
     MAX_REFUSALS,
+    Attached,
     DeliveryFailed,
     Event,
+    Extended,
     Refused,
     Responded,
     State,
     TimePassed,
     Withdrawn,
 )
-from workflows.messages import Signature, SignedResponse
+from workflows.messages import (
+    DecisionInput,
+    Signature,
+    SignedAddition,
+    SignedExtension,
+    SignedResponse,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PEOPLE = ["a@example.com", "b@example.com", "c@example.com", "nobody@example.com"]
 CHOICES = ["approve", "deny", "modify", "not_me", "nonsense", ""]
+
+RESPONSE_TYPES = [
+    {"type": "approve_deny"},
+    {"type": "choose", "choices": ["a", "b"]},
+    {"type": "schedule"},
+]
 
 minutes = st.floats(0.1, 100, allow_nan=False)
 approvers = st.lists(st.sampled_from(PEOPLE[:3]), min_size=1, max_size=3, unique=True)
@@ -44,16 +59,29 @@ def requests(draw: st.DrawFn) -> DecisionRequest:
             "escalation": [{"after_minutes": f * timeout, "approvers": who} for f, who in steps],
             "options": draw(st.lists(st.sampled_from(CHOICES[:3]), min_size=1, unique=True)),
             "payload": draw(st.none() | st.just({"n": 1})),
+            "response_type": draw(st.sampled_from(RESPONSE_TYPES)),
         }
     )
 
+
+ABOUT: dict[str, Any] = {
+    "decision_id": "dec_1",
+    "run_id": "run",
+    "request_digest": "0",
+    "agent": "refund-bot",
+    "signature": Signature(key_id="k", value="v"),
+}
 
 instants = st.floats(0, 120).map(lambda after: START + timedelta(minutes=after))
 
 
 @st.composite
 def responses(draw: st.DrawFn) -> SignedResponse:
-    data = [None, {}, {"payload": {"n": 2}}, {"payload": 3}, {"action": "other"}, {"action": " "}]
+    data = [
+        *(None, {}, {"payload": {"n": 2}}, {"payload": 3}, {"action": "other"}, {"action": " "}),
+        *({"chosen": "a"}, {"chosen": "c"}, {"execute_at": "2026-02-01T00:00:00Z"}),
+        {"execute_at": "2025-02-01T00:00:00Z"},
+    ]
     return SignedResponse(
         decision_id="dec_1",
         run_id="run",
@@ -66,7 +94,21 @@ def responses(draw: st.DrawFn) -> SignedResponse:
     )
 
 
+@st.composite
+def extensions(draw: st.DrawFn) -> SignedExtension:
+    return SignedExtension(**ABOUT, received_at=draw(instants), expires_at=draw(instants))
+
+
+@st.composite
+def additions(draw: st.DrawFn) -> SignedAddition:
+    number = draw(st.integers(0, 3))
+    file = Attachment(id=f"att_{number}", name="a", url="u", type="t", size=1, sha256="0")
+    return SignedAddition(**ABOUT, received_at=draw(instants), attachment=file)
+
+
 events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Extended, instants, extensions()),
+    st.builds(Attached, instants, additions()),
     st.builds(TimePassed, instants),
     st.builds(Responded, instants, responses()),
     st.builds(DeliveryFailed, instants, st.sampled_from(PEOPLE), st.just("email"), st.just("no")),
@@ -75,9 +117,21 @@ events: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-def begun(request: DecisionRequest) -> State:
-    expires_at = START + timedelta(minutes=request.timeout_minutes)
-    return lifecycle.begin(lifecycle.rules_of(request, START, expires_at))
+def begun(request: DecisionRequest, **more: Any) -> State:
+    return lifecycle.begin(
+        DecisionInput(
+            id="dec_1",
+            agent="refund-bot",
+            agent_id="key_1",
+            request=request,
+            request_digest="0",
+            created_at=START,
+            expires_at=START + timedelta(minutes=request.timeout_minutes),
+            rules_version=lifecycle.RULES_VERSION,
+            keyring={},
+            **more,
+        )
+    )
 
 
 @given(requests(), st.lists(events, max_size=30))
@@ -128,6 +182,34 @@ def test_only_a_valid_response_in_time_by_someone_asked_permits(
             assert before.may_answer(response.approver)
             assert state.outcome.response == response
             assert state.outcome.by == response.approver
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_an_answer_is_one_to_what_is_shown(
+    request: DecisionRequest, happening: list[Event]
+) -> None:
+    """Whatever is added changes what an answer has to be an answer to; time never gets shorter."""
+    state = begun(request)
+    shown = {state.shown}
+    for event in happening:
+        before, state = state, lifecycle.apply(state, event)
+        assert state.rules.expires_at >= before.rules.expires_at
+        assert len(state.attachments) <= lifecycle.MAX_ATTACHMENTS
+        if state.attachments != before.attachments:
+            assert state.shown not in shown
+            shown.add(state.shown)
+        if state.outcome and not before.outcome and state.outcome.response:
+            assert state.outcome.response.request_digest == before.shown
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_what_is_scheduled_has_its_time(request: DecisionRequest, happening: list[Event]) -> None:
+    """Status `scheduled` and a moment after the answer belong together."""
+    state = reduce(lifecycle.apply, happening, begun(request))
+    if state.outcome and state.outcome.response:
+        at = lifecycle.execute_at(state.rules, state.outcome.response)
+        assert (state.status == Status.SCHEDULED) == (at is not None)
+        assert at is None or at > state.outcome.response.received_at
 
 
 @given(requests(), st.lists(events, max_size=30))

@@ -27,6 +27,7 @@ from .exceptions import (
     WaitTimeoutError,
 )
 from .models import (
+    Attachment,
     AuditEntry,
     Channel,
     Choice,
@@ -36,6 +37,7 @@ from .models import (
     Origin,
     ResponseType,
     Status,
+    TextField,
     Urgency,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "APIError",
     "ActionDenied",
     "AsyncHandoverClient",
+    "Attachment",
     "AuditEntry",
     "AuthenticationError",
     "BadRequestError",
@@ -74,6 +77,7 @@ __all__ = [
     "ResponseType",
     "ServiceError",
     "Status",
+    "TextField",
     "UnreadableAnswerError",
     "Urgency",
     "WaitTimeoutError",

@@ -12,7 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 E = TypeVar("E", bound=StrEnum)
 Open = Annotated[E | str, Field(union_mode="left_to_right")]
@@ -76,10 +82,50 @@ class EscalationStep(Wire):
     approvers: list[str]
 
 
+class TextField(Wire):
+    """One field of a `text_input`; `name` is the key of its value in `response_data`."""
+
+    name: str
+    label: str | None = None
+    required: bool = False
+    placeholder: str | None = None
+
+
 class ResponseType(Wire):
-    """What kind of answer is asked for; `type` decides which further fields it has."""
+    """What kind of answer is asked for; `type` decides which of the further fields it has.
+
+    `choose`: `choices`. `text_input`: `fields`. `number_input`: `min` and `max`, both inclusive.
+    `schedule`: `allow_immediate`. `file_upload`: `max_files`, and `accept` (media types such as
+    `image/*`, or endings such as `.pdf`). `label` is the question beside the field.
+    """
 
     type: str = "approve_deny"
+    label: str | None = None
+    choices: list[str] | None = None
+    fields: list[TextField] | None = None
+    min: float | None = None
+    max: float | None = None
+    placeholder: str | None = None
+    allow_immediate: bool | None = None
+    max_files: int | None = None
+    accept: list[str] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A type is told with its own fields, and not with those of the others."""
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
+
+class Attachment(Wire):
+    """A file, from the agent or from an approver. `sha256` (hex) and `size` (bytes) are of its
+    content; `type` is a media type; `url` takes the agent's key."""
+
+    id: str
+    name: str
+    url: str
+    type: str
+    size: int
+    sha256: str
 
 
 class DecisionRequest(Wire):
@@ -153,7 +199,7 @@ class Decision(Wire):
     resolved_by: str | None = None
     execute_at: datetime | None = None
     context_images: list[str] = Field(default_factory=list[str])
-    attachments: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    attachments: list[Attachment] = Field(default_factory=list[Attachment])
     enforce: bool = False
     action_permitted: bool | None = None
     """Whether the action may run now; the service tells it for `enforce` decisions only."""
