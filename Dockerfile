@@ -30,4 +30,5 @@ USER handover
 ENV HANDOVER_ENVIRONMENT=production \
     HANDOVER_DATA_DIR=/data
 EXPOSE 8000
-CMD ["python", "-m", "uvicorn", "api.main:app", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "uvicorn", "api.main:app", "--http", "api.protocol:Bounded", \
+     "--host", "0.0.0.0", "--port", "8000"]

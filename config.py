@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     task_queue: str = "handover-decisions"
     database_url: SecretStr | None = None
     """SQLAlchemy's form; the default is a SQLite file in the data folder."""
+    files_url: str | None = None
+    """Where files are kept: `s3://bucket/prefix`, or `file:///folder`; the default is a folder in
+    the data folder. For S3 the library reads `AWS_*` itself."""
 
     link_keys: KeyList = Field(default_factory=list[SecretStr])
     """Sign the links in messages: 32 random characters or more each."""
@@ -88,6 +91,10 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{(self.data_dir / 'store.db').resolve()}"
+
+    @property
+    def storage_url(self) -> str:
+        return self.files_url or (self.data_dir / "files").resolve().as_uri()
 
 
 class Secrets(BaseModel):

@@ -68,7 +68,8 @@ class Plan:
 
     def api_command(self) -> list[str]:
         where = ["--host", HOST, "--port", str(self.ports.api.number)]
-        return [sys.executable, "-m", "uvicorn", "api.main:app", *where]
+        bounds = ["--http", "api.protocol:Bounded"]
+        return [sys.executable, "-m", "uvicorn", "api.main:app", *bounds, *where]
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
         """For every program of the run: `outer`, with what the run itself decides."""

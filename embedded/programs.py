@@ -1,6 +1,7 @@
-"""Find the Temporal programs, or get them: `python -m embedded.programs dev-server test-server`.
+"""Find the programs, or get them: `python -m embedded.programs dev-server test-server s3-server`.
 
-The dev server is what `make run` starts; the test server, which can skip time, is for tests.
+The dev server is what `make run` starts; the test server, which can skip time, and the S3 server
+are for tests.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from embedded.errors import ProgramMissingError
 from embedded.steps import StepError, run_step, say
-from embedded.versions import DEV_SERVER_VERSION, TEST_SERVER_VERSION
+from embedded.versions import DEV_SERVER_VERSION, S3_SERVER_VERSION, TEST_SERVER_VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 Way = Callable[[Path], Awaitable[Path]]
@@ -67,6 +68,16 @@ async def get_test_server() -> Path:
             " (Debian, Ubuntu: apt install default-jre-headless maven).",
         )
         / "temporal-test-server"
+    )
+
+
+async def get_s3_server() -> Path:
+    """The S3 server in the cache folder, got if it isn't there. Raises `ProgramMissingError`."""
+    cached = cache_folder() / f"versitygw-v{S3_SERVER_VERSION}"
+    if os.access(cached, os.X_OK):
+        return cached
+    return await _get(
+        "S3 server", cached, [_build_s3_server], "Install Go 1.25 or newer (https://go.dev/dl)."
     )
 
 
@@ -137,14 +148,26 @@ async def _download(program: str, folder: Path) -> Path:
 
 
 async def _build_dev_server(folder: Path) -> Path:
-    _require("go")
-    await run_step(
+    return await _build(
         "Building the Temporal dev server with Go (about three minutes, once)",
-        ["go", "install", f"github.com/temporalio/cli/cmd/temporal@v{DEV_SERVER_VERSION}"],
-        seconds=1200,
-        env={"GOBIN": str(folder), "CGO_ENABLED": "0"},
+        f"github.com/temporalio/cli/cmd/temporal@v{DEV_SERVER_VERSION}",
+        folder,
     )
-    return folder / "temporal"
+
+
+async def _build_s3_server(folder: Path) -> Path:
+    return await _build(
+        "Building an S3 server with Go (about a minute, once)",
+        f"github.com/versity/versitygw/cmd/versitygw@v{S3_SERVER_VERSION}",
+        folder,
+    )
+
+
+async def _build(what: str, package: str, folder: Path) -> Path:
+    _require("go")
+    env = {"GOBIN": str(folder), "CGO_ENABLED": "0"}
+    await run_step(what, ["go", "install", package], seconds=1200, env=env)
+    return folder / package.rpartition("/")[2].partition("@")[0]
 
 
 async def _fetch_test_server(folder: Path) -> Path:
@@ -194,7 +217,11 @@ _POM = f"""\
 
 
 def main(names: Sequence[str]) -> None:
-    getters = {"dev-server": get_dev_server, "test-server": get_test_server}
+    getters = {
+        "dev-server": get_dev_server,
+        "test-server": get_test_server,
+        "s3-server": get_s3_server,
+    }
     if not names or set(names) - set(getters):
         sys.exit(f"usage: python -m embedded.programs {' '.join(f'[{name}]' for name in getters)}")
     try:

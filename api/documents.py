@@ -1,0 +1,97 @@
+"""Office documents: told from other archives and compound files, and taken without macros."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+
+MAX_PARTS = 10_000
+"""Parts of an office document: a longer list is a way to fill the memory."""
+
+RUNNABLE = re.compile(
+    r"\.(?:apk|app|applescript|appimage|bash|bat|cmd|com|command|cpl|deb|desktop|dll|dmg|exe|hta|jar"
+    r"|jse?|lnk|mjs|ms[cip]|pif|pkg|psm?1|reg|rpm|sc[fr]|sh|url|vb[es]|wsf?|wsh|zsh)",
+    re.IGNORECASE,
+)
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLE_STREAMS = {
+    "WordDocument": "application/msword",
+    "Workbook": "application/vnd.ms-excel",
+    "Book": "application/vnd.ms-excel",
+    "PowerPoint Document": "application/vnd.ms-powerpoint",
+}
+OLE_MACROS = ("_VBA_PROJECT", "_VBA_PROJECT_CUR", "VBA", "Macros")
+
+OOXML = re.compile(
+    rb"application/vnd\.openxmlformats-officedocument\.(?:wordprocessingml\.(?:document|template)"
+    rb"|spreadsheetml\.(?:sheet|template)|presentationml\.(?:presentation|slideshow|template))"
+    rb"(?=\.main\+xml)"
+)
+OPEN_DOCUMENT = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z-]+")
+ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
+
+MACROS = "documents with macros are not taken; save it without them."
+
+
+class RefusedFileError(Exception):
+    """This file is not taken; the message says why, to whoever sent it."""
+
+
+def judge_zip(content: bytes) -> str:
+    """An office document by what it declares, which signatures cannot tell from other archives."""
+    try:
+        if content.count(b"PK\x01\x02") > MAX_PARTS:
+            raise zipfile.BadZipFile
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            declared = _declared(archive, names)
+    except ZIP_FAULTS as error:
+        raise RefusedFileError("archives, and damaged office documents, are not taken.") from error
+    if b"macroEnabled" in declared or any(map(_is_macro, names)):
+        raise RefusedFileError(MACROS)
+    if found := OOXML.search(declared) or OPEN_DOCUMENT.fullmatch(declared):
+        return found.group().decode()
+    raise RefusedFileError("archives are not taken; send the files themselves.")
+
+
+def _declared(archive: zipfile.ZipFile, names: list[str]) -> bytes:
+    """Where the two families of office documents say what they are."""
+    for part in ("[Content_Types].xml", "mimetype"):
+        if part in names:
+            with archive.open(part) as file:
+                return file.read(256 * 1024)
+    return b""
+
+
+def _is_macro(name: str) -> bool:
+    return (
+        name.lower().endswith("vbaproject.bin")
+        or name.startswith(("Basic/", "Scripts/"))
+        or RUNNABLE.fullmatch(PurePosixPath(name).suffix) is not None
+    )
+
+
+def judge_ole(content: bytes) -> str:
+    """Old office documents by the streams in their directory; installers have the same header."""
+    if any(_has_stream(content, name) for name in OLE_MACROS):
+        raise RefusedFileError(MACROS)
+    for name, type in OLE_STREAMS.items():
+        if _has_stream(content, name):
+            return type
+    raise RefusedFileError(
+        "this file is none of the office documents that are taken, or it is locked by a password."
+    )
+
+
+def _has_stream(content: bytes, name: str) -> bool:
+    """Entries of the directory are 128 bytes: the name, then its length."""
+    sought = name.encode("utf-16-le") + bytes(2)
+    at = content.find(sought)
+    while at >= 0:
+        if at % 128 == 0 and int.from_bytes(content[at + 64 : at + 66], "little") == len(sought):
+            return True
+        at = content.find(sought, at + 1)
+    return False

@@ -1,0 +1,185 @@
+"""What a file is, told by its content: its name may only choose among kinds of text.
+
+What is taken is a list, and everything else is refused: an unknown file may be anything.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+import puremagic
+
+from api.documents import OLE, RUNNABLE, RefusedFileError, judge_ole, judge_zip
+
+HEAD = 4096
+"""Bytes in which a file says what it is."""
+
+PARSED = 1024 * 1024
+"""Bytes of JSON that are parsed, which takes twenty times as many; of more the ends must do."""
+
+MAX_DRAWING = 1024 * 1024
+"""Bytes of an SVG: all of it is searched for scripts, in one go, during which nothing else runs."""
+
+WEB_PAGE = re.compile(r"\.(?:[sx]?html?|xht|mht|mhtml)", re.IGNORECASE)
+PROGRAMS = (
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"\0asm",
+    b"dex\n",
+    b"L\0\0\0\x01\x14\x02\0",
+)
+"""ELF, PE, Mach-O (four kinds), Java classes and universal Mach-O, WebAssembly, Android, links."""
+
+SIGNED = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff", "application/pdf")
+"""What puremagic tells by a signature without fail; all else has a rule of its own below."""
+HEIF_BRANDS = {
+    "image/avif": {b"avif", b"avis"},
+    "image/heic": {b"heic", b"heix", b"heim", b"heis"},
+    "image/heif": {b"mif1", b"msf1"},
+}
+BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+TEXTS = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+}
+
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+SHEBANG = re.compile(rb"#!\s*/")
+PROLOG = (
+    rb"\s*(?:<\?xml[^>]*>\s*)?"
+    rb"(?:<!--(?:(?!-->).)*-->\s*|<!DOCTYPE [^>\[]*(?:\[[^\]]*\])?>\s*)*"
+)
+SVG = re.compile(PROLOG + rb"<(?:\w+:)?svg\b", re.DOTALL | re.IGNORECASE)
+HTML = re.compile(
+    PROLOG + rb"<(?:html|head|body|script|iframe|object|embed|meta)\b|\s*<!doctype html",
+    re.DOTALL | re.IGNORECASE,
+)
+XML = re.compile(rb"\s*<[?!A-Za-z_]")
+ACTIVE = re.compile(
+    rb"<\s*(?:\w+:)?(?:script|foreignobject)|[\s\"'/]on\w+\s*=|javascript:|<!entity", re.IGNORECASE
+)
+
+PROGRAM = "programs and scripts are not taken."
+PAGE = "web pages are not taken; send a PDF."
+
+
+def judge(content: bytes, name: str) -> str:
+    """The media type of a file. Raises `RefusedFileError`."""
+    ending = PurePosixPath(name.lower()).suffix
+    if RUNNABLE.fullmatch(ending):
+        raise RefusedFileError(f"files that end in {ending} are not taken: they can be run.")
+    if WEB_PAGE.fullmatch(ending):
+        raise RefusedFileError(PAGE)
+    text = _utf8(content)
+    return _judge_binary(content) if text is None else _judge_text(text, ending)
+
+
+def _utf8(content: bytes) -> bytes | None:
+    """A text as UTF-8 without its mark, or None for what is no text."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeError:
+            return None
+    content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        is_text = not any(CONTROL.search(part) for part in _decoded(content))
+    except UnicodeError:
+        return None
+    return content if is_text else None
+
+
+def _decoded(content: bytes) -> Iterator[str]:
+    """Piece by piece: decoded, a text may be four times as large."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(content), 65_536):
+        yield decoder.decode(content[start : start + 65_536])
+    yield decoder.decode(b"", final=True)
+
+
+def _judge_text(content: bytes, ending: str) -> str:
+    head = content[:HEAD]
+    if SHEBANG.match(head):
+        raise RefusedFileError(PROGRAM)
+    if ending == ".svg" or SVG.match(head):
+        return _judge_svg(content)
+    if HTML.match(head):
+        raise RefusedFileError(PAGE)
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head.startswith(b"{\\rtf"):
+        return "application/rtf"
+    if ending == ".json" and _is_json(content):
+        return "application/json"
+    if ending == ".xml" and XML.match(head):
+        return "application/xml"
+    return TEXTS.get(ending, "text/plain")
+
+
+def _judge_svg(content: bytes) -> str:
+    """A drawing can hold scripts, which run where somebody opens the file they saved."""
+    if len(content) > MAX_DRAWING:
+        raise RefusedFileError("SVG drawings of more than 1 MB are not taken; send a PNG.")
+    if not SVG.match(content[:HEAD]) or ACTIVE.search(content):
+        raise RefusedFileError("only SVG drawings without scripts are taken; send a PNG.")
+    return "image/svg+xml"
+
+
+def _is_json(content: bytes) -> bool:
+    if len(content) > PARSED:
+        return content.strip()[:1] + content.strip()[-1:] in (b"{}", b"[]")
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _judge_binary(content: bytes) -> str:
+    if content.startswith(PROGRAMS):
+        raise RefusedFileError(PROGRAM)
+    if content.startswith(b"PK"):
+        return judge_zip(content)
+    if content.startswith(OLE):
+        return judge_ole(content)
+    if found := _image(content) or _heif(content[:HEAD]):
+        return found
+    raise RefusedFileError(
+        "this kind of file is not taken, whatever its name says; images, PDF, office documents,"
+        " and texts in UTF-8 are."
+    )
+
+
+def _image(content: bytes) -> str | None:
+    """Images and PDF by their signatures; two letters are too little to be a bitmap.
+
+    The best match counts: further down every RIFF file may be WebP.
+    """
+    if content.startswith(b"BM") and int.from_bytes(content[14:18], "little") in BITMAP_HEADERS:
+        return "image/bmp"
+    try:
+        best = cast(Any, puremagic.magic_string(content[:HEAD])[0])  # pyright: ignore[reportUnknownMemberType] - half typed
+    except puremagic.PureError:
+        return None
+    return best.mime_type if best.mime_type in SIGNED else None
+
+
+def _heif(head: bytes) -> str | None:
+    """By the brands in its first box, among which puremagic knows the first alone, and as video."""
+    if head[4:8] != b"ftyp":
+        return None
+    box = head[8 : int.from_bytes(head[:4], "big")]
+    brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+    return next((type for type, known in HEIF_BRANDS.items() if brands & known), None)
