@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
 
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
@@ -18,6 +20,11 @@ from workflows import proof
 
 EARLY_ANSWER = (1.0, 3.0)
 """Seconds (uniform) after which a wait that finds no free poll ends."""
+
+RESERVE = 100
+"""Polls beyond the bound for people who have just answered: an agent can ask again, a person wants
+to see that their answer is recorded. Temporal's own limit is 1,200, that of `HANDOVER_MAX_WAITS`
+1,000 unless both are raised."""
 
 BREATH = 0.03
 """Seconds between two polls while the workflow has nothing to answer. Its life begins with a burst
@@ -75,7 +82,8 @@ class Waiting:
         self._keyring = keyring
         self._most = most
         self._watches: dict[str, Watch] = {}
-        self._held: set[asyncio.Timeout] = set()
+        self._held: dict[asyncio.Timeout, asyncio.Task[Any] | None] = {}
+        self._released: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._closed = False
 
     @property
@@ -84,24 +92,45 @@ class Waiting:
         return len(self._held)
 
     async def until(
-        self, decision_id: str, seconds: float, done: Callable[[Fold], bool]
+        self,
+        decision_id: str,
+        seconds: float,
+        done: Callable[[Fold], bool],
+        *,
+        reserve: bool = False,
     ) -> Fold | None:
-        """The decision as soon as it is `done`; None when the time is over or this process stops.
+        """The decision as soon as it is `done`; None when the time is over, when this process stops
+        or when the caller's task was released.
 
-        Raises `NotFound` and `Unavailable`.
+        `reserve` is for those who wait for their own answer to be heard: `RESERVE` polls beyond the
+        bound are theirs. Raises `NotFound` and `Unavailable`.
         """
-        free = decision_id in self._watches or len(self._watches) < self._most
+        most = self._most + (RESERVE if reserve else 0)
+        free = decision_id in self._watches or len(self._watches) < most
         if not free:
             seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
-        hold = asyncio.timeout(0 if self._closed else seconds)
-        self._held.add(hold)
+        waiter = asyncio.current_task()
+        ended = self._closed or waiter in self._released
+        hold = asyncio.timeout(0 if ended else seconds)
+        self._held[hold] = waiter
         try:
             async with hold:
                 return await self._watch(decision_id, done) if free else await asyncio.Future()
         except TimeoutError:
             return None
         finally:
-            self._held.discard(hold)
+            del self._held[hold]
+
+    async def look(self, decision_id: str) -> Fold:
+        """The decision as its history tells it now, without what the store keeps of it.
+
+        Raises `NotFound` and `Unavailable`.
+        """
+        fold = Fold(decision_id, self._keyring)
+        async with asking_temporal():
+            async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
+                fold.feed(event)
+        return fold
 
     def glance(self, decision_id: str) -> Fold | None:
         """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
@@ -112,8 +141,14 @@ class Waiting:
         """Answer everybody who waits, now."""
         self._closed = True
         for hold in self._held:
-            if not hold.expired():
-                hold.reschedule(0)
+            _end(hold)
+
+    def release(self, waiter: asyncio.Task[Any]) -> None:
+        """End the wait of this task, and every one that it begins after this."""
+        self._released.add(waiter)
+        for hold, holder in self._held.items():
+            if holder is waiter:
+                _end(hold)
 
     async def _watch(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
         watch = self._watches.get(decision_id)
@@ -129,3 +164,8 @@ class Waiting:
             if watch.waiters == 0:
                 watch.stop()
                 del self._watches[decision_id]
+
+
+def _end(hold: asyncio.Timeout) -> None:
+    if not hold.expired():
+        hold.reschedule(0)

@@ -51,7 +51,8 @@ class RunningService:
 
     async def start_api(self, name: str = "api", port: int | None = None) -> None:
         port = port or self.port
-        command = [sys.executable, "-m", "uvicorn", "api.main:app", "--port", str(port)]
+        protocol = ["--http", "api.protocol:Bounded"]
+        command = [sys.executable, "-m", "uvicorn", "api.main:app", *protocol, "--port", str(port)]
         self._start(name, command)
         await eventually(lambda: self.answers("/healthz", port), timeout=60)
 

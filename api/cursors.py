@@ -1,0 +1,47 @@
+"""Cursors of lists: where a list goes on, signed so that nobody else names a place in it."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+
+from itsdangerous import BadData, URLSafeSerializer
+
+PURPOSE = "handover.cursor"
+"""The signature's salt: what these keys sign for links is no cursor, and a cursor opens no link."""
+
+
+class BadCursorError(Exception):
+    """Not a cursor of ours, or one of another list."""
+
+
+class Cursors:
+    """Signs with the first key and accepts what any of them has signed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._serializers = [_serializer(key) for key in keys]
+
+    def mint(self, token: bytes, list_of: str) -> str:
+        """`token` is the place; `list_of` says which list it is a place in."""
+        return self._serializers[0].dumps([urlsafe_b64encode(token).decode(), _digest(list_of)])
+
+    def read(self, cursor: str, list_of: str) -> bytes:
+        """The token. Raises `BadCursorError`, also for a cursor of another list."""
+        for serializer in self._serializers:
+            try:
+                token, digest = serializer.loads(cursor)
+            except (BadData, ValueError):
+                continue
+            # Base64 has several spellings of one signature; only the one that was given out counts.
+            if serializer.dumps([token, digest]) == cursor and digest == _digest(list_of):
+                return urlsafe_b64decode(token)
+        raise BadCursorError
+
+
+def _digest(list_of: str) -> str:
+    return hashlib.sha256(list_of.encode()).hexdigest()
+
+
+def _serializer(key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(key, salt=PURPOSE, signer_kwargs={"digest_method": hashlib.sha256})

@@ -1,0 +1,244 @@
+"""Lists of decisions: Temporal's index says which there may be, each one's history what it is.
+
+Whoever reaches Temporal can write anything into the index, and it lags. So nothing but ids is taken
+from it, and every filter is applied again to what was folded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    ListWorkflowExecutionsRequest,
+    ListWorkflowExecutionsResponse,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.decisions import decision_of
+from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
+from api.reading import START_TOLERANCE, Fold
+from api.schemas import Address, Strict
+from handover.models import Decision, Origin, Status, Urgency
+from workflows.messages import (
+    AGENT_ATTRIBUTE,
+    APPROVER_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+    URGENCY_ATTRIBUTE,
+    WORKFLOW,
+)
+
+AT_ONCE = 8
+"""Histories that one list reads at the same time."""
+
+PLAIN = re.compile(r"[\w @.+-]*")
+"""What every one of Temporal's index stores compares as it is written: quotes end the text, and at
+its ends the server strips them; `?` becomes a parameter of PostgreSQL's; SQLite and PostgreSQL find
+no backslash and no double quote, which the server doubles and escapes for MySQL."""
+
+ENDED_BY_OPERATORS = "'Terminated', 'Failed', 'Canceled', 'TimedOut'"
+NOT_A_PLACE = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN)
+"""What index stores make of a token that another one has given out."""
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class ListsUnavailable(ApiError):  # noqa: N818 - named as HTTP names them
+    code = "lists_unavailable"
+
+
+def _rfc_3339(value: Any) -> Any:
+    if isinstance(value, str) and not RFC_3339.fullmatch(value):
+        raise ValueError("send a time with its offset, such as 2026-03-12T14:30:00Z (`+` as %2B)")
+    return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this time is beyond all calendars") from error
+
+
+class Filters(Strict):
+    """What a list shows; all that are given have to hold."""
+
+    status: Status | None = None
+    approver: Address | None = Field(default=None, description="Asked at once or by an escalation.")
+    agent: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="The name of an agent; that of another takes `decisions:resolve`."
+    )
+    urgency: Urgency | None = None
+    created_after: (
+        Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)] | None
+    ) = None
+
+    def query(self) -> str:
+        """For Temporal's index: true for everything that fits, and perhaps for more."""
+        return " AND ".join(self._conditions())
+
+    def _conditions(self) -> Iterator[str]:
+        yield f"WorkflowType = '{WORKFLOW}'"
+        if self.status == Status.CANCELLED:
+            yield (
+                f"({STATUS_ATTRIBUTE} = '{self.status}'"
+                f" OR ExecutionStatus IN ({ENDED_BY_OPERATORS}))"
+            )
+        elif self.status:
+            yield f"{STATUS_ATTRIBUTE} = '{self.status}'"
+        if self.urgency:
+            yield f"{URGENCY_ATTRIBUTE} = '{self.urgency}'"
+        if self.agent:
+            yield from _begins(AGENT_ATTRIBUTE, self.agent)
+        if self.approver and _plain(self.approver) == self.approver:
+            yield f"{APPROVER_ATTRIBUTE} = '{self.approver}'"
+        if self.created_after:
+            # The index has Temporal's clock, a decision that of the API.
+            earliest = max(self.created_after, EPOCH + START_TOLERANCE) - START_TOLERANCE
+            yield f"StartTime >= '{earliest.isoformat()}'"
+
+    def fit(self, fold: Fold, decision: Decision) -> bool:
+        """Whether all of them hold of a decision of ours."""
+        assert fold.input  # noqa: S101 - `_is_ours` looked
+        assert fold.state  # noqa: S101
+        approvers = {each for step in fold.state.rules.steps for each in step.approvers}
+        return (
+            self.status in (None, decision.status)
+            and self.urgency in (None, decision.urgency)
+            and self.agent in (None, fold.input.agent)
+            and (self.approver is None or self.approver in approvers)
+            and (self.created_after is None or decision.created_at > self.created_after)
+        )
+
+
+class Paging(Filters):
+    """The parameters of `GET /decisions`."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="The most that one page has.")
+    cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
+
+    @property
+    def filters(self) -> Filters:
+        return Filters.model_construct(**self.model_dump(exclude={"limit", "cursor"}))
+
+
+class DecisionSummary(BaseModel):
+    """A decision in a list. `GET /decisions/{id}` has all of it."""
+
+    id: str
+    status: Status
+    approved: bool
+    action: str
+    urgency: str
+    agent: str
+    approver: str | list[str]
+    created_at: datetime
+    expires_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    origin: Origin | None
+    escalation_level: int
+    execute_at: datetime | None
+
+
+class Page(BaseModel):
+    """One page of a list."""
+
+    decisions: list[DecisionSummary]
+    next_cursor: str | None = Field(description="Where the list goes on; null on its last page.")
+    lags: Annotated[
+        Literal[True],
+        Field(description="Lists are some seconds late; `GET /decisions/{id}` is exact."),
+    ] = True
+
+
+class Listing:
+    """`look` reads the history of one decision."""
+
+    def __init__(self, client: Client, look: Callable[[str], Awaitable[Fold]]) -> None:
+        self._client = client
+        self._look = look
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def page(
+        self, filters: Filters, limit: int, token: bytes
+    ) -> tuple[list[DecisionSummary], bytes]:
+        """At most `limit` decisions, and the token of the next page: empty after the last one.
+
+        Raises `Invalid` for a token that Temporal does not take, `Unavailable` also where it limits
+        how often it is asked, and `ListsUnavailable`.
+        """
+        found = await self._find(filters.query(), limit, token)
+        entries = await asyncio.gather(*(self._entry(run, filters) for run in found.executions))
+        return [entry for entry in entries if entry], found.next_page_token
+
+    async def _find(self, query: str, limit: int, token: bytes) -> ListWorkflowExecutionsResponse:
+        request = ListWorkflowExecutionsRequest(
+            namespace=self._client.namespace, query=query, page_size=limit, next_page_token=token
+        )
+        async with asking_temporal():
+            try:
+                return await self._client.workflow_service.list_workflow_executions(request)
+            except RPCError as error:
+                raise _refusal(error, token) from error
+
+    async def _entry(self, run: WorkflowExecutionInfo, filters: Filters) -> DecisionSummary | None:
+        async with self._gate:
+            try:
+                fold = await self._look(run.execution.workflow_id)
+            except NotFound:  # its retention ended in between
+                return None
+        if not _is_ours(fold, run.execution.run_id):
+            return None
+        # A summary shows nothing that is large enough to be in the store.
+        fold.bodies |= dict.fromkeys(fold.stored, "null")
+        decision = decision_of(fold)
+        return _summary(fold, decision) if filters.fit(fold, decision) else None
+
+
+def _is_ours(fold: Fold, run_id: str) -> bool:
+    """Whether this run is a decision that we made. Further runs of its id are not listed again."""
+    if fold.state is None or fold.input is None:
+        return False
+    return fold.input.id == fold.decision_id and fold.run_id == run_id
+
+
+def _summary(fold: Fold, decision: Decision) -> DecisionSummary:
+    assert fold.input  # noqa: S101 - `_is_ours` looked
+    told = decision.model_dump(include=set(DecisionSummary.model_fields))
+    return DecisionSummary(**told, agent=fold.input.agent)
+
+
+def _plain(text: str) -> str:
+    """What it begins with that the index compares as it is written."""
+    begins = PLAIN.match(text)
+    return begins.group() if begins else ""
+
+
+def _begins(attribute: str, text: str) -> Iterator[str]:
+    plain = _plain(text)
+    if plain == text:
+        yield f"{attribute} = '{plain}'"
+    elif plain:
+        yield f"{attribute} STARTS_WITH '{plain}'"
+
+
+def _refusal(error: RPCError, token: bytes) -> Exception:
+    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+        return Unavailable("Temporal limits how often lists are asked for; try again.")
+    if "search attribute" in error.message.lower():
+        return ListsUnavailable(
+            "The Temporal server does not know the search attributes of decisions. An operator has"
+            " to register them in its namespace: HandoverStatus, HandoverUrgency and HandoverAgent"
+            " as Keyword, HandoverApprover as KeywordList."
+        )
+    if token and error.status in NOT_A_PLACE:
+        return invalid("cursor", "the list cannot go on from here; begin anew.")
+    return error

@@ -1,0 +1,62 @@
+"""`GET /decisions`: the list."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.cursors import BadCursorError, Cursors
+from api.deps import Agent, The
+from api.errors import Forbidden, invalid
+from api.listing import Filters, Listing, Page, Paging
+from api.openapi import answers
+from store.keys import RESOLVE, ApiKey
+
+router = APIRouter(tags=["decisions"])
+
+
+@router.get(
+    "/decisions",
+    responses=answers("missing_scope", "invalid_request", "lists_unavailable"),
+)
+async def list_decisions(service: The, key: Agent, asked: Annotated[Paging, Query()]) -> Page:
+    """An agent's own decisions; those of all agents for a key with the scope `decisions:resolve`.
+
+    Open ones come first, the newest of them on top, then those that ended, the last one first. A
+    page may have fewer entries than `limit`, or none, while `next_cursor` says that there are more:
+    the index knows ids, and what does not fit once its record was read is left out. The index lags
+    some seconds behind (`lags`): a decision just created may be missing, one just settled missing
+    from both lists. `GET /decisions/{id}` is exact.
+    """
+    filters = _for(key, asked.filters)
+    cursors = Cursors(service.secrets.link_keys)
+    list_of = f"{key.name}\n{filters.model_dump_json()}"
+    token = _token(cursors, asked.cursor, list_of)
+    listing = Listing(service.client, service.waiting.look)
+    decisions, further = await listing.page(filters, asked.limit, token)
+    return Page(
+        decisions=decisions, next_cursor=cursors.mint(further, list_of) if further else None
+    )
+
+
+def _for(key: ApiKey, filters: Filters) -> Filters:
+    """What this key may see of what is asked for. Raises `Forbidden`."""
+    if RESOLVE in key.scopes:
+        return filters
+    if filters.agent not in (None, key.name):
+        raise Forbidden(f"The decisions of other agents take a key with the scope {RESOLVE}.")
+    return filters.model_copy(update={"agent": key.name})
+
+
+def _token(cursors: Cursors, cursor: str | None, list_of: str) -> bytes:
+    if cursor is None:
+        return b""
+    try:
+        return cursors.read(cursor, list_of)
+    except BadCursorError as error:
+        raise invalid(
+            "cursor",
+            "this is no cursor of this list; send `next_cursor` as it was given, with the same"
+            " filters and the same agent's key, or none to begin anew.",
+        ) from error
