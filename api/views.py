@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +15,15 @@ from fastapi.responses import HTMLResponse
 
 from api.decisions import decision_of
 from api.errors import ApiError
+from api.forms import FILES
 from api.reading import Fold
+from handover.models import DecisionRequest, ResponseType
 from links import Link
-from templates.filters import verdict
+from templates.filters import verdict, visible_line
 from templates.rendering import render_page
+from workflows.answers import most_files
+
+FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*): ")
 
 GUARDS = {
     "Cache-Control": "no-store",
@@ -28,12 +35,25 @@ GUARDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """What stands in the form's fields."""
+class Opened:
+    """A link and the decision that it leads to."""
 
-    notes: str = ""
-    payload: str = ""
-    action: str = ""
+    token: str
+    link: Link
+    fold: Fold
+
+    @property
+    def files(self) -> str:
+        """Where its files are, seen from its page."""
+        return f"./{self.token}/files"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The field at fault, and what to do about it; `name` is empty where it is no field's fault."""
+
+    name: str
+    text: str
 
 
 def page(
@@ -57,53 +77,55 @@ def page(
 
 
 def ask(
-    fold: Fold,
-    link: Link,
-    typed: Typed | None = None,
-    notice: str | None = None,
-    status: int = 200,
+    opened: Opened,
+    *,
     highlighted: str | None = None,
+    typed: Mapping[str, str] | None = None,
+    refused: str | None = None,
+    status: int = 200,
 ) -> HTMLResponse:
-    """The question, with what was typed before where it is shown again."""
-    input, state = fold.input, fold.state
+    """The question; where it is shown again, with what was typed and why that was refused."""
+    input, state = opened.fold.input, opened.fold.state
     assert input  # noqa: S101 - the route answered 404 where there was none
     assert state  # noqa: S101
-    request = input.request
+    request, link = opened.fold.request, opened.link
     level = next((a.level for a in state.asked if a.approver == link.approver), 0)
-    payload = (
-        json.dumps(request.payload, indent=2, ensure_ascii=False)
-        if request.payload is not None
-        else ""
-    )
+    wrong = _wrong(refused, request.response_type) if refused else None
     context = {
         "request": request,
         "agent": input.agent,
         "link": link,
-        "expires_at": input.expires_at,
+        "expires_at": state.rules.expires_at,
         "now": datetime.now(UTC),
-        "digest": input.request_digest,
+        "digest": state.shown,
         "asked_before": [a.approver for a in state.asked if a.level < level],
-        "typed": typed or Typed(payload=payload, action=request.action),
-        "notice": notice,
+        "attachments": state.attachments,
+        "files": opened.files,
+        "most_files": most_files(request.response_type),
+        "typed": defaultdict(str, _as_asked(request) if typed is None else typed),
+        "notice": wrong and f"Nothing is decided yet. {_placed(wrong, request.response_type)}",
+        "wrong": wrong,
         "highlighted": highlighted,
     }
     return page("ask", context, status)
 
 
-def outcome(fold: Fold, notice: str | None = None, status: int = 200) -> HTMLResponse:
+def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTMLResponse:
     """What was decided, by whom and when."""
-    assert fold.input  # noqa: S101 - the route answered 404 where there was none
-    decision = decision_of(fold)
+    input, decision = opened.fold.input, decision_of(opened.fold)
+    assert input  # noqa: S101 - the route answered 404 where there was none
     headline = verdict(
         {
             "status": str(decision.status),
             "origin": str(decision.origin),
             "by": decision.resolved_by,
+            "data": decision.response_data,
         }
     )
     context = {
         "decision": decision,
-        "agent": fold.input.agent,
+        "agent": input.agent,
+        "files": opened.files,
         "headline": headline,
         "notice": notice,
     }
@@ -124,3 +146,25 @@ def failure(error: ApiError) -> HTMLResponse:
         explanation = "Nothing was recorded as far as we know. Please try again in a moment."
     context = {"headline": headline, "explanation": explanation}
     return page("message", context, error.status, error.headers)
+
+
+def _as_asked(request: DecisionRequest) -> dict[str, str]:
+    """What stands in the form at first: what the agent wants, for whoever modifies it."""
+    payload = json.dumps(request.payload, indent=2, ensure_ascii=False)
+    return {"action": request.action, "payload": payload if request.payload is not None else ""}
+
+
+def _wrong(message: str, type: ResponseType) -> Wrong:
+    """A message begins with the field's name where one is at fault."""
+    named = FIELD.match(message)
+    name, text = (named[1], message[named.end() :]) if named else ("", message)
+    if type.type == "file_upload" and name.startswith(("file", FILES)):
+        name = FILES  # there is one field for all of them
+    return Wrong(name, text[:1].upper() + text[1:])
+
+
+def _placed(wrong: Wrong, type: ResponseType) -> str:
+    """The sentence, with the label of its field where there are several."""
+    labels = {field.name: field.label or field.name for field in type.fields or ()}
+    label = labels.get(wrong.name)
+    return f"{visible_line(label)}: {wrong.text}" if label else wrong.text

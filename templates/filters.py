@@ -13,6 +13,9 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from handover.models import Attachment, Choice, ResponseType
 
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories without a glyph: control, format (bidi among them), unassigned, separators."""
@@ -94,10 +97,88 @@ def is_web_link(text: str) -> bool:
     return re.fullmatch(r"https?://[!-~]+", text) is not None
 
 
-def verdict(outcome: Mapping[str, str | None]) -> str:
-    """What a decision ended with, in words; takes `status`, `origin` and `by`."""
+def number(value: float) -> str:
+    """Without the end that a whole number has as a float."""
+    return repr(value).removesuffix(".0")
+
+
+def size(count: int) -> str:
+    """`812 bytes`, `12 KB`, `3.4 MB`."""
+    if count < 1000:
+        return _counted(count, "byte")
+    return f"{count / 1000:.0f} KB" if count < 999_500 else f"{count / 1_000_000:.1f} MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One part of an answer. `name` is the word for it: the agent's, where it chose one, so it is
+    never shown as ours."""
+
+    name: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        name = visible_line(self.name)
+        return f"{name}{'' if name.endswith(('?', ':', '.', '!')) else ':'} {self.text}"
+
+
+def answered(data: Mapping[str, Any], type: ResponseType) -> list[Answered]:
+    """What was answered to this type of question, for people; JSON where it is none we know."""
+    match type.type, data:
+        case "choose", {"chosen": str(chosen)}:
+            return [Answered(type.label or "Chosen", chosen)]
+        case "text_input", _ if type.fields:
+            labels = {field.name: field.label or field.name for field in type.fields}
+            return [Answered(labels.get(name, name), str(text)) for name, text in data.items()]
+        case "number_input", {"value": int() | float() as value}:
+            return [Answered(type.label or "Value", number(value))]
+        case "schedule", {"execute_at": str(moment)}:
+            return [Answered(type.label or "To be done", _told(moment))]
+        case "file_upload", {"uploaded_files": [*files]}:
+            return [Answered("File", _file(Attachment.model_validate(file))) for file in files]
+        case _:
+            return [Answered("Answer", as_json(data))]
+
+
+def asked(type: ResponseType) -> str:
+    """What an approver is asked for beyond yes or no, in a sentence; empty where for nothing."""
+    match type.type:
+        case "choose":
+            return "You are asked to choose one of several."
+        case "text_input":
+            return f"You are asked to fill in {_counted(len(type.fields or ()), 'field')}."
+        case "number_input":
+            return "You are asked for a number."
+        case "schedule":
+            return "You are asked when it may be done."
+        case "file_upload":
+            return "You are asked for files."
+        case _:
+            return ""
+
+
+def button(choice: str, type: ResponseType) -> str:
+    """The word on a button that opens the page."""
+    match type.type, choice:
+        case "confirm", Choice.APPROVE:
+            return "Confirm"
+        case "confirm", Choice.DENY:
+            return "Decline"
+        case _, Choice.APPROVE if asked(type):
+            return "Answer"
+        case _:
+            return choice.capitalize()
+
+
+def verdict(outcome: Mapping[str, Any]) -> str:
+    """What a decision ended with, in words; takes `status`, `origin`, `by` and `data`."""
     status, by = outcome["status"], visible_line(outcome.get("by") or "")
     match status, outcome["origin"]:
+        case "scheduled", _:
+            moment = (outcome.get("data") or {}).get("execute_at")
+            said = f"Approved by {by}" if by else "Approved"
+            return f"{said}, for {_told(str(moment))}" if moment else said
         case "modified", _:
             said = "Approved with changes"
         case "expired", _:
@@ -109,6 +190,21 @@ def verdict(outcome: Mapping[str, str | None]) -> str:
         case _:
             said = visible_line(status or "").capitalize()
     return f"{said} by {by}" if by else said
+
+
+def _told(moment: str) -> str:
+    try:
+        return utc(datetime.fromisoformat(moment))
+    except (ValueError, OverflowError):
+        return visible_line(moment, 60)
+
+
+def _file(file: Attachment) -> str:
+    return f"{file.name} ({file.type}, {size(file.size)})"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _is_plain(text: str, index: int) -> bool:

@@ -31,6 +31,11 @@ environment.filters.update(
     as_json=filters.as_json,
     utc=filters.utc,
     distance=filters.distance,
+    number=filters.number,
+    size=filters.size,
+    answered=filters.answered,
+    asked=filters.asked,
+    button=filters.button,
     verdict=filters.verdict,
 )
 environment.tests.update(web_link=filters.is_web_link)

@@ -6,73 +6,106 @@ pressed button sends, is an answer.
 
 from __future__ import annotations
 
-import json
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import structlog
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
 
+from api import answering, forms
+from api.answering import AnswerRefused
 from api.decisions import decision_of
 from api.deps import Service, The
-from api.errors import ApiError, Gone, NotFound
+from api.errors import OF_FRAMEWORK, ApiError, Gone, Invalid, NotFound, TooLarge, Unavailable
+from api.forms import Filled
 from api.reading import Fold
-from api.schemas import MAX_PAYLOAD, check_json
-from api.views import Typed, ask, failure, message, outcome
-from handover.models import Choice
+from api.uploads import discard, receive
+from api.views import Opened, ask, failure, message, outcome
+from handover.models import Attachment, Choice
 from links import BadTokenError, Link
-from store.late import LateResponse
-from workflows import lifecycle
-from workflows.messages import DecisionInput
+from workflows import answers, lifecycle
+from workflows.lifecycle import Objection, State
 from workflows.messages import Response as Answer
+from workflows.stored import whole_response
 
 READ_FOR = timedelta(days=90)
 """How long after the end a link still shows the outcome."""
 
-MAX_NOTES = 10_000
-
-ANSWERS = {*Choice, lifecycle.NOT_ME}
 TOO_LATE = ("Too late", "The time to answer is over; it counts as no.")
+NOT_ASKED = ("You are not being asked", "You said that you are not the one to ask.")
 
-router = APIRouter(include_in_schema=False)
+log = logging.getLogger(__name__)
+
+
+class PageRoute(APIRoute):
+    """Answers with a page, where other routes answer with a problem document."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def show_errors(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ApiError as error:
+                return failure(error)
+            except HTTPException as error:
+                return failure(
+                    ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
+                )
+            except (PoolTimeoutError, OperationalError, InterfaceError) as error:
+                log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
+                return failure(Unavailable("The store cannot be reached right now; try again."))
+
+        return show_errors
+
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.api_route("/d/{token}", methods=["GET", "HEAD"])
 async def show(service: The, token: str, choose: Annotated[str | None, Query()] = None) -> Response:
     """What is asked, or what became of it. `choose` marks a button and does no more."""
-    try:
-        link, fold = await _open(service, token)
-        return _show(fold, link, choose)
-    except ApiError as error:
-        return failure(error)
+    opened = await _open(service, token)
+    state = _state(opened.fold)
+    if opened.fold.settled:
+        return outcome(opened)
+    if datetime.now(UTC) > state.rules.expires_at:
+        return message(*TOO_LATE)
+    if state.may_answer(opened.link.approver):
+        return ask(opened, highlighted=choose)
+    return message(*NOT_ASKED)
 
 
 @router.post("/d/{token}")
-async def answer(
-    service: The,
-    token: str,
-    choice: Annotated[str, Form()] = "",
-    notes: Annotated[str, Form()] = "",
-    payload: Annotated[str, Form()] = "",
-    action: Annotated[str, Form()] = "",
-    digest: Annotated[str, Form()] = "",
-) -> Response:
+async def answer(service: The, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
-    # Before anything that may take its time: this instant decides whether the answer is in time.
-    received_at = datetime.now(UTC)
-    typed = Typed(_repair(notes), _repair(payload), _repair(action))
-    try:
-        link, fold = await _open(service, token)
-        return await _answer(service, fold, link, choice, typed, digest, received_at)
-    except ApiError as error:
-        return failure(error)
+    _read(service, token)  # nobody's bytes are taken without one
+    async with forms.read(request) as form:
+        # Before anything that may take its time: this instant decides whether it is in time.
+        received_at = datetime.now(UTC)
+        opened = await _open(service, token)
+        if not form.choice:
+            return _no_answer(opened, form)
+        return await _answer(service, opened, form, received_at)
 
 
-async def _open(service: Service, token: str) -> tuple[Link, Fold]:
+def _read(service: Service, token: str) -> Link:
     try:
-        link = service.links.read(token)
+        return service.links.read(token)
     except BadTokenError as error:
         raise NotFound("This link is not complete, or it is not ours.") from error
+
+
+async def _open(service: Service, token: str) -> Opened:
+    link = _read(service, token)
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
     fold = await service.decisions.glance(link.decision_id)
     if fold.state is None:
@@ -80,72 +113,110 @@ async def _open(service: Service, token: str) -> tuple[Link, Fold]:
     resolved_at = decision_of(fold).resolved_at
     if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
         raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
-    return link, fold
+    return Opened(token, link, fold)
 
 
-def _show(fold: Fold, link: Link, choose: str | None) -> Response:
-    _, state = _open_decision(fold)
-    if fold.settled:
-        return outcome(fold)
-    if datetime.now(UTC) > state.rules.expires_at:
-        return message(*TOO_LATE)
-    if state.may_answer(link.approver):
-        return ask(fold, link, highlighted=choose)
-    return message("You are not being asked", "You said that you are not the one to ask.")
+def _no_answer(opened: Opened, form: Filled) -> Response:
+    if opened.fold.settled:
+        return outcome(opened, status=422)
+    offered = ", ".join(_state(opened.fold).rules.options)
+    return _ask_again(opened, form, f"Press one of the buttons; offered are: {offered}.", 422)
 
 
 async def _answer(
-    service: Service,
-    fold: Fold,
-    link: Link,
-    choice: str,
-    typed: Typed,
-    digest: str,
-    received_at: datetime,
+    service: Service, opened: Opened, form: Filled, received_at: datetime
 ) -> Response:
-    input, state = _open_decision(fold)
-
-    def again(why: str, status: int) -> Response:
-        return ask(fold, link, typed, f"Nothing was recorded yet. {why}", status, choice)
-
-    if choice not in ANSWERS:
-        offered = f"Press one of the buttons: {', '.join(state.rules.options)}."
-        return outcome(fold, status=422) if fold.settled else again(offered, 422)
-    data, unreadable = _data(input, choice, typed)
+    fold, rules = opened.fold, _state(opened.fold).rules
+    data, unreadable = form.data(rules.response_type, has_payload=rules.has_payload)
     response = Answer(
-        decision_id=input.id,
+        decision_id=fold.decision_id,
         run_id=fold.run_id,
-        request_digest=input.request_digest,
-        approver=link.approver,
-        choice=choice,
-        notes=_clean(typed.notes) or None,
+        request_digest=form.digest,
+        approver=opened.link.approver,
+        choice=form.choice,
+        notes=form.notes,
         data=data,
         received_at=received_at,
     )
-    if fold.settled or received_at > state.rules.expires_at:
-        return await _too_late(service, fold, link, response)
-    if unreadable:
-        return again(unreadable, 422)
-    if digest != input.request_digest:
-        return again("What is asked has changed since you opened this page.", 409)
-    if why := lifecycle.objection(state, response):
-        return again(why.message, 422)
     try:
-        heard = await service.decisions.respond(response)
-    except NotFound:
-        return await _too_late(service, await service.decisions.read(input.id), link, response)
-    service.metrics.time_to_answer.observe((received_at - input.created_at).total_seconds())
-    return await _heard(service, heard, link, response)
+        if unreadable and _is_welcome(fold, response):
+            await _refuse(service, fold, response, Objection("invalid_answer", unreadable))
+        fold = await _take(service, fold, form, response)
+    except AnswerRefused as refused:
+        return _refused(replace(opened, fold=refused.fold), form, response, refused.objection)
+    return _heard(replace(opened, fold=fold), response)
 
 
-async def _heard(service: Service, fold: Fold, link: Link, response: Answer) -> Response:
+async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
+    """The decision once it has heard of this answer. Raises `AnswerRefused`."""
+    type = _state(fold).rules.response_type
+    brings_files = response.choice == Choice.APPROVE and type.type == "file_upload"
+    are_as_many = 1 <= len(form.uploads) <= answers.most_files(type)
+    if brings_files and are_as_many and _is_welcome(fold, response):
+        return await _take_files(service, fold, form, response)
+    return await answering.take(service, fold, response)
+
+
+def _is_welcome(fold: Fold, response: Answer) -> bool:
+    """Whether nothing but its data can be wrong with it."""
+    why = lifecycle.objection(_state(fold), response)
+    return not fold.settled and (why is None or why.reason == "invalid_answer")
+
+
+async def _take_files(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
+    """Keep the files before the answer that names them; where it is refused they go again."""
+    try:
+        kept = await _receive(service, fold, form, response)
+    except (Invalid, TooLarge) as error:
+        await _refuse(service, fold, response, Objection(error.problem.code, error.error))
+    try:
+        data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
+        return await answering.take(service, fold, response.model_copy(update={"data": data}))
+    except AnswerRefused:
+        await _discard(service, kept)
+        raise
+
+
+async def _receive(
+    service: Service, fold: Fold, form: Filled, response: Answer
+) -> list[Attachment]:
+    """All of the files, or none. Raises as `uploads.receive` does."""
+    assert fold.input  # noqa: S101 - `_open` answered 404 where there was none
+    kept: list[Attachment] = []
+    try:
+        for upload in form.uploads:
+            file = await receive(
+                service,
+                upload,
+                agent=fold.input.agent,
+                uploaded_by=response.approver,
+                decision_id=fold.decision_id,
+            )
+            kept.append(file)
+    except BaseException:
+        await asyncio.shield(_discard(service, kept))
+        raise
+    return kept
+
+
+async def _discard(service: Service, files: Sequence[Attachment]) -> None:
+    for file in files:
+        await discard(service, file)
+
+
+async def _refuse(service: Service, fold: Fold, response: Answer, why: Objection) -> NoReturn:
+    await answering.record(service, response, why)
+    raise AnswerRefused(why, fold)
+
+
+def _heard(opened: Opened, response: Answer) -> Response:
     """Say what became of an answer that is in the history: recorded, received, or too late."""
-    _, state = _open_decision(fold)
+    fold, state = opened.fold, _state(opened.fold)
     if _is_outcome(fold, response):
-        return outcome(fold, "Your answer is recorded.")
+        return outcome(opened, "Your answer is recorded.")
     if fold.settled:
-        return outcome(fold, "Your answer came too late: the decision had been made.", 409)
-    if response.choice == lifecycle.NOT_ME and fold.has_declined(link.approver):
+        return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+    if response.choice == lifecycle.NOT_ME and fold.has_declined(response.approver):
         others = [a.approver for a in state.asked if state.may_answer(a.approver)]
         asked = f"Asked now: {', '.join(others)}." if others else "Nobody else can be asked."
         return message("Recorded: you are not the one to ask", f"Thank you. {asked}")
@@ -157,61 +228,39 @@ async def _heard(service: Service, fold: Fold, link: Link, response: Answer) -> 
     )
 
 
-async def _too_late(service: Service, fold: Fold, link: Link, response: Answer) -> Response:
-    """An answer after the end counts for nothing, and the record has it."""
-    reason = "already_settled" if fold.settled else "late"
-    late = LateResponse(
-        response.approver,
-        response.choice[:20],
-        response.notes,
-        response.data,
-        reason,
-        response.received_at,
-    )
-    await service.store.late_responses.add(link.decision_id, late)
-    if not fold.settled:
-        return message(*TOO_LATE, 409)
-    if _is_outcome(fold, response):
-        return outcome(fold, "This was already recorded.", 409)
-    return outcome(fold, "Your answer came too late: the decision had been made.", 409)
+def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> Response:
+    """Say why an answer counts for nothing, and ask again where another one still may."""
+    match why.reason:
+        case "already_settled" if _is_outcome(opened.fold, response):
+            return outcome(opened, "This was already recorded.", 409)
+        case "already_settled":
+            return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+        case "late":
+            return message(*TOO_LATE, 409)
+        case "not_asked":
+            return message(*NOT_ASKED, 409)
+        case "changed":
+            return _ask_again(opened, form, why.message, 409)
+        case _:
+            return _ask_again(opened, form, why.message, 422)
+
+
+def _ask_again(opened: Opened, form: Filled, why: str, status: int) -> Response:
+    return ask(opened, highlighted=form.choice, typed=form.fields, refused=why, status=status)
 
 
 def _is_outcome(fold: Fold, response: Answer) -> bool:
-    """Whether this person's choice is what the decision ended with."""
-    settled = fold.state.outcome if fold.state and not fold.void else None
-    given = settled.response if settled else None
-    return given is not None and (given.approver, given.choice) == (
-        response.approver,
-        response.choice,
-    )
+    """Whether the decision ended with this answer, or with an equal one of the same person."""
+    if fold.response is None:
+        return False
+    given, type = whole_response(fold.response, fold.bodies), _state(fold).rules.response_type
+    if (given.approver, given.choice) != (response.approver, response.choice):
+        return False
+    is_approval = response.choice == Choice.APPROVE
+    data = answers.normal(type, response.data) if is_approval else response.data
+    return given.received_at == response.received_at or given.data == data
 
 
-def _open_decision(fold: Fold) -> tuple[DecisionInput, lifecycle.State]:
-    assert fold.input  # noqa: S101 - `_open` answered 404 where there was none
-    assert fold.state  # noqa: S101
-    return fold.input, fold.state
-
-
-def _data(
-    input: DecisionInput, choice: str, typed: Typed
-) -> tuple[dict[str, Any] | None, str | None]:
-    """The structured part of an answer, and what keeps it from being read."""
-    if choice != Choice.MODIFY:
-        return None, None
-    if input.request.payload is None:
-        return {"action": _clean(typed.action)}, None
-    try:
-        payload = check_json(json.loads(typed.payload), MAX_PAYLOAD)
-    except (ValueError, RecursionError) as error:
-        return None, f"payload: {error}"
-    return {"payload": payload}, None
-
-
-def _clean(text: str) -> str:
-    """Form fields come with CR LF; PostgreSQL takes no NUL."""
-    return text.replace("\r\n", "\n").replace("\x00", "\ufffd").strip()[:MAX_NOTES]
-
-
-def _repair(text: str) -> str:
-    """Some charsets make half characters, which can neither be signed nor shown."""
-    return text.encode(errors="replace").decode()
+def _state(fold: Fold) -> State:
+    assert fold.state  # noqa: S101 - `_open` answered 404 where there was none
+    return fold.state

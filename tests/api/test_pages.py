@@ -7,16 +7,19 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from types import SimpleNamespace
-from typing import Any, cast
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
 from api.reading import Fold
@@ -24,62 +27,12 @@ from api.routes import pages
 from handover.models import Origin
 from links import Link, LinkKeys
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
+from tests.api.asked import Asked, check_guards
 from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
 from tests.workflows.harness import make_input
 from workflows import lifecycle
-
-
-class Asked:
-    """A pending decision with the page of its approver, opened."""
-
-    def __init__(self, agent: Agent, decision: str, approver: str, link: str, page: str) -> None:
-        self.agent = agent
-        self.decision = decision
-        self.approver = approver
-        self.link = link
-        self.page = page
-        self.form = Form.of(page).fields
-
-    @classmethod
-    async def by(cls, agent: Agent, **fields: object) -> Asked:
-        approver = str(fields.pop("approver", someone()))
-        decision = (await agent.ask(approver=approver, **fields))["id"]
-        link = await link_to(agent.service, approver)
-        return cls(agent, decision, approver, link, (await agent.http.get(link)).text)
-
-    async def send(self, **typed: str) -> httpx2.Response:
-        return await self.agent.http.post(self.link, data={**self.form, **typed})
-
-    async def read(self) -> dict[str, Any]:
-        return await self.agent.get(self.decision)
-
-    async def untouched(self) -> None:
-        """Nothing that was sent has reached the decision or the store."""
-        assert (await self.read())["status"] == "pending"
-        types = {entry["type"] for entry in await self.agent.audit(self.decision)}
-        assert types <= {"decision.created", "approver.asked", "notification.sent"}
-
-    def late(self) -> list[tuple[Any, ...]]:
-        return in_store(
-            self.agent.service,
-            "SELECT approver, choice, reason FROM late_responses WHERE decision_id = ?",
-            self.decision,
-        )
-
-
-def check_guards(page: httpx2.Response) -> None:
-    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
-    assert page.headers["X-Content-Type-Options"] == "nosniff"
-    parts = page.headers["Content-Security-Policy"].split(";")
-    policy = {name: rest for name, _, rest in (part.strip().partition(" ") for part in parts)}
-    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
-    assert (policy["base-uri"], policy["form-action"]) == ("'none'", "'self'")
-    assert "script-src" not in policy
-    assert "unsafe" not in policy["style-src"]
 
 
 async def test_opening_a_hundred_times_changes_nothing(agent: Agent, temporal: Client) -> None:
@@ -146,12 +99,13 @@ async def test_an_answer_without_a_choice_is_refused(agent: Agent, form: dict[st
     "choice", ["yes", "APPROVE", "approve ", "approve\x00", "modify", "x" * 99]
 )
 async def test_a_choice_that_was_not_offered_is_refused(agent: Agent, choice: str) -> None:
-    """422, and the page says what is offered."""
+    """422, the page says what is offered, and the record has the attempt."""
     asked = await Asked.by(agent, options=["approve", "deny"])
     page = await asked.send(choice=choice, action="x")
     assert page.status_code == 422
     assert "approve, deny" in page.text
-    await asked.untouched()
+    attempt = await asked.refused("not_offered")
+    assert attempt["choice"] == choice.replace("\x00", "\ufffd")[:20]
 
 
 async def test_an_empty_form_after_the_end_leaves_no_trace(agent: Agent) -> None:
@@ -163,14 +117,15 @@ async def test_an_empty_form_after_the_end_leaves_no_trace(agent: Agent) -> None
 
 
 async def test_an_answer_to_something_else_is_asked_again(agent: Agent) -> None:
-    """409 where the digest is not of what is asked; what was typed is kept."""
+    """409 where the digest is not of what is asked; what was typed is kept, and recorded."""
     asked = await Asked.by(agent, payload={"a": 1})
     typed = {"notes": "My <notes>\nin lines", "payload": '{"a": 2, "b": "</textarea>"}'}
     page = await asked.send(choice="modify", digest="0" * 64, **typed)
     assert page.status_code == 409
     shown = Form.of(page.text).fields
     assert {name: shown[name] for name in typed} == typed
-    await asked.untouched()
+    attempt = await asked.refused("changed")
+    assert attempt["data"] == {"payload": {"a": 2, "b": "</textarea>"}}
     assert (await asked.send(**shown, choice="modify")).status_code == 200
     decision = await asked.read()
     assert (decision["status"], decision["response_notes"]) == ("modified", typed["notes"])
@@ -193,7 +148,8 @@ async def test_a_payload_that_cannot_be_run_is_refused(agent: Agent, payload: st
     assert page.status_code == 422
     shown = Form.of(page.text).fields
     assert (shown["payload"], shown["notes"]) == (payload, "Look here")
-    await asked.untouched()
+    assert 'aria-invalid="true"' in page.text
+    assert (await asked.refused("invalid_answer"))["notes"] == "Look here"
 
 
 @pytest.mark.parametrize("action", ["", " \n ", "x" * 2_001])
@@ -202,7 +158,8 @@ async def test_other_words_for_the_action_have_a_length(agent: Agent, action: st
     asked = await Asked.by(agent)
     page = await asked.send(choice="modify", action=action)
     assert (page.status_code, "2,000 characters" in page.text) == (422, True)
-    await asked.untouched()
+    attempt = await asked.refused("invalid_answer")
+    assert attempt["data"] == {"action": action.strip()}
 
 
 async def test_other_words_for_the_action_reach_the_agent(agent: Agent) -> None:
@@ -491,20 +448,73 @@ async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: Running
         assert service.api_key not in service.log(name)
 
 
+LINKS = LinkKeys(["a key of thirty-two letters or more"])
+
+
+@asynccontextmanager
+async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClient]:
+    """A browser of an application whose decisions are what `glance` says."""
+
+    async def glances(_: str) -> Fold:
+        return glance()
+
+    app = FastAPI()
+    app.include_router(pages.router)
+    app.state.service = SimpleNamespace(links=LINKS, decisions=SimpleNamespace(glance=glances))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://handover") as browser:
+        yield browser
+
+
 @pytest.mark.parametrize(("days", "status"), [(89, 200), (91, 410)])
 async def test_a_link_shows_the_outcome_for_ninety_days(days: int, status: int) -> None:
     """Then it is gone: the page says so and no longer tells what was asked."""
-    links = LinkKeys(["a key of thirty-two letters or more"])
     fold = ended(timedelta(days=days))
-
-    async def glance(_: str) -> Fold:
-        return fold
-
-    service = cast(Any, SimpleNamespace(links=links, decisions=SimpleNamespace(glance=glance)))
-    token = links.mint(Link(fold.decision_id, "alice@example.com"))
-    page = await pages.show(service, token)
+    token = LINKS.mint(Link(fold.decision_id, "alice@example.com"))
+    async with browsing(lambda: fold) as browser:
+        page = await browser.get(f"/d/{token}")
     assert page.status_code == status
-    assert (b"Refund" in bytes(page.body)) is (status == 200)
+    assert ("Refund" in page.text) is (status == 200)
+
+
+async def test_nobodys_bytes_are_taken_without_a_token() -> None:
+    """A body behind a token that is not ours is not read, and one behind ours is."""
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"choice=deny")
+        yield read[-1]
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    ours = LINKS.mint(Link("dec_1", "alice@example.com"))
+    async with browsing(lambda: ended(timedelta(days=91))) as browser:
+        page = await browser.post(f"/d/{ours[:-1]}", content=body(), headers=form)
+        assert (page.status_code, read) == (404, [])
+        page = await browser.post(f"/d/{ours}", content=body(), headers=form)
+        assert (page.status_code, len(read)) == (410, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("SELECT 1", {}, Exception("gone")),
+        InterfaceError("SELECT 1", {}, Exception("gone")),
+        PoolTimeoutError("no connection in time"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_person_reads_a_page_also_when_the_store_is_away(error: Exception) -> None:
+    """503 in words, with `Retry-After`; a problem document is for programs."""
+
+    def fail() -> Fold:
+        raise error
+
+    async with browsing(fail) as browser:
+        page = await browser.get(f"/d/{LINKS.mint(Link('dec_1', 'alice@example.com'))}")
+    assert page.status_code == 503
+    check_guards(page)
+    assert "try again in a moment" in page.text
+    assert int(page.headers["Retry-After"]) > 0
 
 
 def ended(ago: timedelta) -> Fold:
@@ -514,7 +524,6 @@ def ended(ago: timedelta) -> Fold:
         update={"created_at": then, "expires_at": then + timedelta(hours=1)}
     )
     fold = Fold(input.id, input.keyring)
-    rules = lifecycle.rules_of(input.request, input.created_at, input.expires_at)
-    state = lifecycle.apply(lifecycle.begin(rules), lifecycle.Withdrawn(then, Origin.AGENT))
-    fold.input, fold.state = input, replace(state)
+    state = lifecycle.apply(lifecycle.begin(input), lifecycle.Withdrawn(then, Origin.AGENT))
+    fold.input, fold.state = input, state
     return fold

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handover.models import Choice, ResponseType, TextField
 from templates import filters
 
 READABLE = "👩\u200d💻 می\u200cخواهم Überweisung 送金"  # noqa: RUF001 - Persian, with its joiner
@@ -103,6 +105,87 @@ def test_a_time_is_told_in_utc():
 def test_every_outcome_has_words(status: str, origin: str, by: str | None, words: str):
     """Also one that only a newer version knows."""
     assert filters.verdict({"status": status, "origin": origin, "by": by}) == words
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            {"execute_at": "2026-03-12T14:30:00.250000Z"},
+            "Approved by bob@example.com, for Thu 12 March 2026, 14:30 UTC",
+        ),
+        ({"execute_at": "soon"}, "Approved by bob@example.com, for soon"),
+        (None, "Approved by bob@example.com"),
+    ],
+)
+def test_what_is_scheduled_is_told_with_its_time(data: dict[str, str] | None, words: str):
+    """In UTC; what is no time as it stands, and nothing where the data are gone."""
+    outcome = {"status": "scheduled", "origin": "human", "by": "bob@example.com", "data": data}
+    assert filters.verdict(outcome) == words
+
+
+FILE = {"id": "f", "name": "a.pdf", "url": "u", "type": "application/pdf", "sha256": "0"}
+TEXT = ResponseType(
+    type="text_input", fields=[TextField(name="why", label="Reason"), TextField(name="id")]
+)
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "lines"),
+    [
+        (ResponseType(type="choose"), {"chosen": "DHL"}, ["Chosen: DHL"]),
+        (ResponseType(type="choose", label="Who?"), {"chosen": "DHL"}, ["Who? DHL"]),
+        (TEXT, {"why": "a\nb", "id": "7"}, ["Reason: a\nb", "id: 7"]),
+        (ResponseType(type="number_input"), {"value": 5.0}, ["Value: 5"]),
+        (ResponseType(type="number_input"), {"value": -1.25}, ["Value: -1.25"]),
+        (
+            ResponseType(type="schedule"),
+            {"execute_at": "2026-03-12T14:30:00Z"},
+            ["To be done: Thu 12 March 2026, 14:30 UTC"],
+        ),
+        (
+            ResponseType(type="file_upload"),
+            {"uploaded_files": [FILE | {"size": 812}, FILE | {"size": 3_440_000}]},
+            ["File: a.pdf (application/pdf, 812 bytes)", "File: a.pdf (application/pdf, 3.4 MB)"],
+        ),
+        (ResponseType(type="seance"), {"spirit": 1}, ['Answer: {\n  "spirit": 1\n}']),
+        (ResponseType(type="choose"), {"other": 1}, ['Answer: {\n  "other": 1\n}']),
+    ],
+)
+def test_every_answer_has_words(type: ResponseType, data: dict[str, Any], lines: list[str]):
+    """By its label; JSON where it is of no type that this version knows."""
+    assert [part.line for part in filters.answered(data, type)] == lines
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_499, "1 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1.0 MB"),
+    ],
+)
+def test_a_size_is_told_in_a_few_digits(count: int, words: str):
+    """In the unit that a person would use."""
+    assert filters.size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("type", "words"),
+    [
+        ("approve_deny", ["Approve", "Deny", "Modify"]),
+        ("confirm", ["Confirm", "Decline", "Modify"]),
+        ("choose", ["Answer", "Deny", "Modify"]),
+        ("schedule", ["Answer", "Deny", "Modify"]),
+    ],
+)
+def test_a_button_says_what_comes_next(type: str, words: list[str]):
+    """ "Answer" where there is something to fill in first."""
+    named = [filters.button(choice, ResponseType(type=type)) for choice in Choice]
+    assert named == words
 
 
 @pytest.mark.parametrize(
