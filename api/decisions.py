@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import NotFound, Unavailable, asking_temporal, invalid
+from api.errors import Conflict, Invalid, NotFound, Unavailable, asking_temporal, invalid
 from api.indexing import Indexing
 from api.reading import Fold, read_decision
 from api.signing import Signer
 from api.waiting import Waiting
-from handover.models import Decision, DecisionRequest
+from handover.models import Attachment, Decision, DecisionRequest
 from store import Store
 from store.idempotency import Remembered
-from store.keys import ApiKey
+from store.keys import RESOLVE, ApiKey
 from workflows import lifecycle, options, proof
+from workflows.lifecycle import Objection, State
 from workflows.messages import (
+    ATTACH,
     CANCEL,
+    EXTEND,
     RESPOND,
     WORKFLOW,
+    Addition,
     DecisionInput,
+    Extension,
     Response,
+    SignedAddition,
+    SignedExtension,
+    SignedResponse,
+    Statement,
     Withdrawal,
 )
+from workflows.stored import set_aside
+
+log = logging.getLogger(__name__)
 
 CLICK_LIMIT = 2.0
 """Seconds that a click waits for the workflow's word before it says "received"."""
@@ -68,12 +83,13 @@ class Decisions:
     async def create(self, agent: ApiKey, request: DecisionRequest, key: str | None) -> str:
         """Start a decision, or find the one that this idempotency key started; its id.
 
-        Raises `Invalid` for a key that came with another request.
+        Raises `Invalid` for a key that came with another request, and for an attachment that is not
+        this agent's.
         """
         digest = proof.request_digest(request)
         if key is None:
             return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}")
-        made = await self._store.idempotency.find(agent.id, key)
+        made = await self._store.idempotency.find(agent.name, key)
         if made is None:
             made = Remembered(_id_for(agent, key), digest)
             try:
@@ -84,7 +100,7 @@ class Decisions:
                 made = Remembered(
                     made.decision_id, started.input.request_digest if started.input else ""
                 )
-            await self._store.idempotency.remember(agent.id, key, made)
+            await self._store.idempotency.remember(agent.name, key, made)
         if made.fingerprint != digest:
             raise invalid(
                 "Idempotency-Key",
@@ -95,11 +111,7 @@ class Decisions:
 
     async def read(self, decision_id: str) -> Fold:
         """The decision as its history tells it now. Raises `NotFound`."""
-        fold = Fold(decision_id, self._signer.keyring)
-        async with asking_temporal():
-            async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-                fold.feed(event)
-        return fold
+        return await self._with_contents(await self._waiting.look(decision_id))
 
     async def glance(self, decision_id: str) -> Fold:
         """The decision for a page: what a wait in this process already knows, or else `read`.
@@ -107,23 +119,32 @@ class Decisions:
         It may be some milliseconds old. That is as good: a page is older when its button is
         pressed, and the workflow judges what comes of it. Raises `NotFound`.
         """
-        return self._waiting.glance(decision_id) or await self.read(decision_id)
+        fold = self._waiting.glance(decision_id)
+        return await self._with_contents(fold) if fold else await self.read(decision_id)
 
-    async def read_for(self, agent: ApiKey, decision_id: str, wait: float = 0) -> Fold:
-        """An agent's own decision, settled if it settles within `wait` seconds.
+    async def read_for(self, key: ApiKey, decision_id: str, wait: float = 0) -> Fold:
+        """A decision that this key may see, settled if it settles within `wait` seconds.
 
-        Raises `NotFound`, also for decisions of other agents: what is not theirs is not there.
+        An agent sees its own, a key that may resolve sees all. Raises `NotFound`, also for what is
+        not theirs: it is not there.
         """
 
-        def is_theirs(fold: Fold) -> bool:
-            return fold.input is not None and fold.input.agent_id == agent.id
+        def may_see(fold: Fold) -> bool:
+            return _is_theirs(fold, key) or (fold.input is not None and RESOLVE in key.scopes)
 
         def is_over(fold: Fold) -> bool:
-            return fold.settled or (fold.input is not None and not is_theirs(fold))
+            return fold.settled or (fold.input is not None and not may_see(fold))
 
         fold = await self._waiting.until(decision_id, wait, is_over) if wait > 0 else None
-        fold = fold or await self.read(decision_id)
-        if not is_theirs(fold):
+        fold = await self._with_contents(fold) if fold else await self.read(decision_id)
+        if not may_see(fold):
+            raise NotFound("There is no such decision.")
+        return fold
+
+    async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
+        """A decision that this agent asked for, and may change. Raises `NotFound`."""
+        fold = await self.read(decision_id)
+        if not _is_theirs(fold, agent):
             raise NotFound("There is no such decision.")
         return fold
 
@@ -131,53 +152,97 @@ class Decisions:
         """Signal an answer that has no objection; the decision once the workflow has heard it.
 
         Where it hears it later than `CLICK_LIMIT`, the decision as it stands. Raises `NotFound`
-        when the workflow ended in between.
+        when the workflow ended in between, and `Conflict` when what stood before this answer in the
+        history makes it count for nothing.
         """
-        await self._signal(RESPOND, self._signer.sign_response(response))
-        return await self._heard(
-            response.decision_id,
-            lambda fold: fold.settled or fold.has_declined(response.approver),
-        )
+        large = set_aside({"notes": response.notes, "data": response.data})
+        await self._store.contents.put(large.bodies)
+        kept: dict[str, Any] = {**dict.fromkeys(large.stored), "stored": large.stored}
+        signed = self._signer.sign_response(response.model_copy(update=kept))
+        return await self._tell(RESPOND, signed, "action")
 
     async def withdraw(self, fold: Fold, agent: ApiKey, notes: str | None) -> Fold:
         """The agent takes its question back."""
-        assert fold.input  # noqa: S101 - `read_for` found whose it is
-        withdrawal = Withdrawal(
-            decision_id=fold.input.id,
-            run_id=fold.run_id,
-            request_digest=fold.input.request_digest,
-            agent=agent.name,
-            notes=notes,
-            received_at=datetime.now(UTC),
-        )
+        withdrawal = Withdrawal(**self._about(fold), agent=agent.name, notes=notes)
         try:
             await self._signal(CANCEL, self._signer.sign_withdrawal(withdrawal))
         except NotFound:  # it ended in between
-            return await self.read(fold.input.id)
-        return await self._heard(fold.input.id, lambda fold: fold.settled)
+            return await self.read(fold.decision_id)
+        return await self._heard(fold.decision_id, lambda fold: fold.settled)
 
-    async def _signal(self, name: str, message: Response | Withdrawal) -> None:
+    async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
+        """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
+        extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
+        if why := lifecycle.objection_to_extension(_pending(fold), extension):
+            raise refusal(why, "timeout_minutes")
+        return await self._tell(EXTEND, self._signer.sign_extension(extension), "timeout_minutes")
+
+    async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
+        """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
+        if why := lifecycle.objection_to_addition(_pending(fold)):
+            raise refusal(why, "file")
+        addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
+        return await self._tell(ATTACH, self._signer.sign_addition(addition), "file")
+
+    def _about(self, fold: Fold) -> dict[str, Any]:
+        assert fold.input  # noqa: S101 - `read_for` found whose it is
+        return {
+            "decision_id": fold.input.id,
+            "run_id": fold.run_id,
+            "request_digest": fold.input.request_digest,
+            "received_at": datetime.now(UTC),
+        }
+
+    async def _tell(
+        self, name: str, signed: SignedResponse | SignedExtension | SignedAddition, field: str
+    ) -> Fold:
+        """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
+        from here, because something else came before it."""
+        signature = signed.signature.value
+        await self._signal(name, signed)
+        fold = await self._heard(signed.decision_id, lambda fold: signature in fold.heard)
+        refused = fold.heard.get(signature)
+        if refused and not fold.settled:
+            raise refusal(Objection(refused.details["reason"], refused.details["message"]), field)
+        return fold
+
+    async def _signal(self, name: str, message: Statement) -> None:
         async with asking_temporal():
             await self._client.get_workflow_handle(message.decision_id).signal(name, message)
 
     async def _heard(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
         try:
-            heard = await self._waiting.until(decision_id, CLICK_LIMIT, done)
+            heard = await self._waiting.until(decision_id, CLICK_LIMIT, done, reserve=True)
         except Unavailable:
             # The signal is in the history; that its effect cannot be read now takes nothing back.
             heard = None
-        return heard or await self.read(decision_id)
+        return await self._with_contents(heard) if heard else await self.read(decision_id)
+
+    async def _with_contents(self, fold: Fold) -> Fold:
+        """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
+        nobody is to decide, or act, on half of a request."""
+        if missing := fold.stored:
+            fold.bodies |= await self._store.contents.get(missing)
+            if fold.stored:
+                log.error("the store lacks a part of %s", fold.decision_id)
+                raise Unavailable("A part of this decision is not in the store; tell an operator.")
+        return fold
 
     async def _start(
         self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
     ) -> str:
         now = datetime.now(UTC)
+        large = set_aside({"context": request.context, "payload": request.payload})
+        attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
+        await self._store.contents.put(large.bodies)
         input = DecisionInput(
             id=decision_id,
             agent=agent.name,
             agent_id=agent.id,
-            request=request,
+            request=request.model_copy(update=dict.fromkeys(large.stored)),
             request_digest=digest,
+            stored=large.stored,
+            attachments=attachments,
             created_at=now,
             expires_at=now + timedelta(minutes=request.timeout_minutes),
             rules_version=lifecycle.RULES_VERSION,
@@ -186,15 +251,25 @@ class Decisions:
             indexed=await self._indexing.available(),
         )
         try:
-            await self._start_workflow(input)
+            await self._start_workflow(input, request)
         except RPCError as error:
             if not (input.indexed and _is_about_search_attributes(error)):
                 raise
             self._indexing.forget()
-            await self._start_workflow(input.model_copy(update={"indexed": False}))
+            await self._start_workflow(input.model_copy(update={"indexed": False}), request)
         return decision_id
 
-    async def _start_workflow(self, input: DecisionInput) -> None:
+    async def _attachment(self, agent: ApiKey, attachment_id: str) -> Attachment:
+        file = await self._store.attachments.find(attachment_id)
+        if file is None or file.agent != agent.name or file.decision_id:
+            raise invalid(
+                "attachment_ids",
+                f"there is no file {attachment_id!r} of yours; upload it with POST /attachments.",
+                code="unknown_attachment",
+            )
+        return file.attachment
+
+    async def _start_workflow(self, input: DecisionInput, request: DecisionRequest) -> None:
         async with asking_temporal():
             await self._client.start_workflow(
                 WORKFLOW,
@@ -203,9 +278,40 @@ class Decisions:
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 static_summary=options.summary(f"{input.agent}: {input.request.action}"),
-                static_details=options.static_details(input),
+                static_details=options.static_details(input, request),
                 search_attributes=search_attributes(input) if input.indexed else None,
             )
+
+
+CODES = {
+    "not_asked": "invalid_answer",
+    "not_offered": "invalid_answer",
+    "too_many": "invalid_answer",
+    "too_long": "not_longer",
+}
+"""Of objections whose reason is not a code by itself."""
+
+
+def refusal(why: Objection, field: str) -> Conflict | Invalid:
+    """An objection as an answer: 409 where the decision is over or another, 422 naming `field`."""
+    code = CODES.get(why.reason, why.reason)
+    if code in ("already_settled", "late", "changed"):
+        return Conflict(why.message, code=code)
+    named = re.match(r"([\w.]+): (.+)", why.message)
+    if code == "invalid_answer" and named:
+        return invalid(f"response_data.{named[1]}", named[2], code=code)
+    return invalid(field, why.message, code=code)
+
+
+def _is_theirs(fold: Fold, key: ApiKey) -> bool:
+    return fold.input is not None and fold.input.agent == key.name
+
+
+def _pending(fold: Fold) -> State:
+    """Raises `Conflict`, with the outcome, where the decision is over."""
+    if fold.settled or fold.state is None:
+        raise already_settled(fold)
+    return fold.state
 
 
 def decision_of(fold: Fold) -> Decision:
@@ -216,8 +322,24 @@ def decision_of(fold: Fold) -> Decision:
         raise NotFound("There is no such decision.") from error
 
 
+def answer(fold: Fold) -> dict[str, Any]:
+    """A decision as JSON. `action_permitted` is for those who asked to have it enforced."""
+    decision = decision_of(fold).model_dump(mode="json")
+    if not decision["enforce"]:
+        del decision["action_permitted"]
+    return decision
+
+
+def already_settled(fold: Fold) -> Conflict:
+    """What is over stays what it is: 409, with the outcome."""
+    decision = answer(fold)
+    return Conflict(
+        f"The decision is already {decision['status']}.", code="already_settled", decision=decision
+    )
+
+
 def search_attributes(input: DecisionInput) -> TypedSearchAttributes:
-    steps = lifecycle.rules_of(input.request, input.created_at, input.expires_at).steps
+    steps = lifecycle.rules_of(input).steps
     approvers = dict.fromkeys(approver for step in steps for approver in step.approvers)
     return TypedSearchAttributes(
         [
@@ -237,7 +359,7 @@ def _that_fit(approvers: Iterable[str]) -> list[str]:
 
 def _id_for(agent: ApiKey, key: str) -> str:
     """The same key of the same agent names the same decision, also in a race of two processes."""
-    return "dec_" + hashlib.sha256(f"{agent.id}\0{key}".encode()).hexdigest()[:26]
+    return "dec_" + hashlib.sha256(f"{agent.name}\0{key}".encode()).hexdigest()[:26]
 
 
 def _is_about_search_attributes(error: RPCError) -> bool:

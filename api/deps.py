@@ -10,13 +10,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.client import Client
 
 from api.decisions import Decisions
-from api.errors import Unauthorized
+from api.errors import Forbidden, Unauthorized
 from api.metrics import Metrics
 from api.waiting import Waiting
 from config import Secrets, Settings
 from links import LinkKeys
 from store import Store
-from store.keys import ApiKey
+from store.files import Files
+from store.keys import RESOLVE, ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Service:
     secrets: Secrets
     client: Client
     store: Store
+    files: Files
     links: LinkKeys
     waiting: Waiting
     decisions: Decisions
@@ -55,6 +57,16 @@ async def the_agent(
 
 
 Agent = Annotated[ApiKey, Depends(the_agent)]
+
+
+async def the_resolver(key: Agent) -> ApiKey:
+    """A key that may resolve decisions. Raises `Forbidden`."""
+    if RESOLVE not in key.scopes:
+        raise Forbidden(f"This takes a key with the scope {RESOLVE}, which this one does not have.")
+    return key
+
+
+Resolver = Annotated[ApiKey, Depends(the_resolver)]
 
 Wait = Annotated[
     float,

@@ -1,15 +1,18 @@
 """Errors of the HTTP API, as RFC 9457 problem documents.
 
-    ApiError
+    ApiError                500 internal
     ├── Unauthorized        401 unauthorized
+    ├── Forbidden           403 missing_scope
     ├── NotFound            404 not_found
-    ├── Conflict            409, with the decision as it stands
+    ├── Conflict            409 already_settled, with the decision as it stands
     ├── Gone                410 gone
     ├── TooLarge            413 content_too_large
-    ├── Invalid             422, naming the fields
-    └── Unavailable         503, with Retry-After
+    ├── Invalid             422 invalid_request, naming the fields
+    └── Unavailable         503 unavailable, with Retry-After
 
-Each document also carries `error` (a sentence) and `code` (a word that stays).
+The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
+the status and the title. What Temporal, the store and the framework raise is mapped here, and only
+here.
 """
 
 from __future__ import annotations
@@ -20,15 +23,19 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
+
+from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,16 @@ ONE_OR_LIST = ("<one>", "<list>")
 
 TEMPORAL_LIMIT = 5.0
 """Seconds that one request to Temporal may take before we call it away."""
+
+OF_FRAMEWORK = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "content_too_large",
+}
+"""The codes of what Starlette and FastAPI raise themselves."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 RETRY_AFTER = 2
 """Seconds after which a client may try again when something is away."""
@@ -51,8 +68,15 @@ AWAY = (
 
 
 class ApiError(Exception):
-    status = 500
-    code = "internal"
+    """Raises `KeyError` for a code that is not in the table, as its subclasses do when defined.
+
+    `more` are further members of the document.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init_subclass__(cls) -> None:
+        _ = PROBLEMS[cls.code]
 
     def __init__(
         self,
@@ -64,59 +88,62 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(error)
         self.error = error
-        self.code = code or self.code
+        self.problem = PROBLEMS[code or self.code]
         self.headers = dict(headers or {})
         self.more = more
 
+    @property
+    def status(self) -> int:
+        return self.problem.status
+
     def document(self) -> dict[str, Any]:
-        return {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.error,
-            "error": self.error,
-            "code": self.code,
+        document = ProblemDocument(
+            type=self.problem.type,
+            title=self.problem.title,
+            status=self.problem.status,
+            detail=self.error,
+            instance=f"urn:request:{_request_id()}",
+            code=self.problem.code,
+            error=self.error,
             **self.more,
-        }
+        )
+        return document.model_dump(mode="json", exclude_unset=True)
 
 
 class Unauthorized(ApiError):  # noqa: N818 - named as HTTP names them, here and below
-    status = 401
     code = "unauthorized"
 
     def __init__(self, error: str) -> None:
         super().__init__(error, headers={"WWW-Authenticate": "Bearer"})
 
 
+class Forbidden(ApiError):  # noqa: N818
+    code = "missing_scope"
+
+
 class NotFound(ApiError):  # noqa: N818
-    status = 404
     code = "not_found"
 
 
 class Conflict(ApiError):  # noqa: N818
-    status = 409
-    code = "conflict"
+    code = "already_settled"
 
 
 class Gone(ApiError):  # noqa: N818
-    status = 410
     code = "gone"
 
 
 class TooLarge(ApiError):  # noqa: N818
-    status = 413
     code = "content_too_large"
 
 
 class Invalid(ApiError):  # noqa: N818
     """`errors` is a list of `{field, message}`."""
 
-    status = 422
     code = "invalid_request"
 
 
 class Unavailable(ApiError):  # noqa: N818
-    status = 503
     code = "unavailable"
 
     def __init__(self, error: str) -> None:
@@ -153,7 +180,7 @@ def problem(error: ApiError) -> JSONResponse:
         error.document(),
         status_code=error.status,
         headers=error.headers,
-        media_type="application/problem+json",
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -169,14 +196,22 @@ def install(app: FastAPI) -> None:
         return problem(_named_fields(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        known = ApiError(str(error.detail), code=_code_of(error.status_code), headers=error.headers)
-        known.status = error.status_code
-        return problem(known)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        code = OF_FRAMEWORK.get(error.status_code, ApiError.code)
+        is_bare = error.detail == HTTPStatus(error.status_code).phrase
+        detail = PROBLEMS[code].meaning if is_bare else error.detail
+        headers = _allowed(request) if code == "method_not_allowed" else error.headers
+        return problem(ApiError(detail, code=code, headers=headers))
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:
-        return problem(ApiError("Something went wrong here. It is logged, and was not your fault."))
+        # This answer is made outside of the middleware that names the request.
+        return problem(
+            ApiError(
+                "Something went wrong here. It is logged, and was not your fault.",
+                headers={"X-Request-Id": _request_id()},
+            )
+        )
 
     @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(OperationalError)
@@ -184,6 +219,16 @@ def install(app: FastAPI) -> None:
     async def store_away(_: Request, error: Exception) -> JSONResponse:
         log.error("the store cannot be reached: %s", error)
         return problem(Unavailable("The store cannot be reached right now; try again."))
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """The methods that this path takes: Starlette names those of its first route alone."""
+
+    def takes(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] == Match.FULL for route in request.app.routes)
+
+    return {"Allow": ", ".join(filter(takes, METHODS))}
 
 
 def _named_fields(errors: Sequence[Any]) -> Invalid:
@@ -210,7 +255,5 @@ def _field(error: Any) -> str:
     return ".".join(inner) or str(location[0])
 
 
-def _code_of(status: int) -> str:
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return "content_too_large"  # Python has renamed its phrase
-    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+def _request_id() -> str:
+    return structlog.contextvars.get_contextvars().get("request_id", "unknown")

@@ -13,21 +13,20 @@ from typing import Any
 from fastapi import FastAPI
 
 import logs
-from api import errors
+from api import errors, openapi
 from api.decisions import Decisions
 from api.deps import Service
 from api.metrics import Metrics
 from api.requests import BodyLimit, Requests
-from api.routes import decisions, health, outbox, pages
+from api.routes import attachments, decisions, health, lists, outbox, pages, problems
 from api.signing import Signer
+from api.uploads import max_body
 from api.waiting import Waiting
 from config import connect, create_once, load_secrets, load_settings
 from links import LinkKeys
 from store import open_store
+from store.files import open_files
 from store.keys import new_key
-
-MAX_BODY = 2 * 1024 * 1024
-"""Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
 
 FIRST_KEY = "local-agent"
 """Name of the key that the first start makes. Approvers read it as the name of who asks."""
@@ -48,6 +47,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         secrets=secrets,
         client=client,
         store=store,
+        files=open_files(settings.storage_url),
         links=LinkKeys(secrets.link_keys),
         waiting=waiting,
         decisions=Decisions(
@@ -92,8 +92,9 @@ app = FastAPI(
     summary="Ask a person before an AI agent acts.",
     lifespan=lifespan,
 )
-app.add_middleware(BodyLimit, most=MAX_BODY)
+app.add_middleware(BodyLimit, most=max_body)
 app.add_middleware(Requests)
 errors.install(app)
-for routes in (decisions, pages, outbox, health):
+for routes in (decisions, attachments, lists, pages, outbox, health, problems):
     app.include_router(routes.router)
+openapi.install(app)

@@ -19,15 +19,36 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from handover.models import Decision, Notification, Origin, Status, is_permitted
+from handover.models import (
+    Decision,
+    DecisionRequest,
+    Notification,
+    Origin,
+    Status,
+    is_permitted,
+)
 from workflows import lifecycle, proof, signals
-from workflows.lifecycle import DeliveryFailed, Entry, Event, State, TimePassed, Withdrawn
+from workflows.lifecycle import (
+    Attached,
+    DeliveryFailed,
+    Entry,
+    Event,
+    Extended,
+    Responded,
+    State,
+    TimePassed,
+    Withdrawn,
+)
 from workflows.messages import (
     SEND_NOTIFICATION,
     STATUS_ATTRIBUTE,
     DecisionInput,
+    Outcome,
+    Response,
     SendNotificationInput,
+    SignedResponse,
 )
+from workflows.stored import whole_request, whole_response
 
 START_TOLERANCE = timedelta(minutes=10)
 """How far the run's first event may be from the sealed `created_at`: further, and somebody started
@@ -93,6 +114,44 @@ class Fold:
         self.closed = False
         self.notifications: list[Notification] = []
         self.entries: list[AuditEntry] = []
+        self.heard: dict[str, Entry | None] = {}
+        """Signed statements that the workflow has worked on, by their signature: None, or the entry
+        that refuses them."""
+        self.bodies: dict[str, str] = {}
+        """What the store keeps of this decision, by digest, as far as it was fetched."""
+
+    @property
+    def stored(self) -> set[str]:
+        """Digests of what the store keeps of this decision and was not fetched yet."""
+        if self.state is None:  # nobody of ours has stored anything for it
+            return set()
+        response = self.response
+        digests = {
+            *(self.input.stored.values() if self.input else ()),
+            *(response.stored.values() if response else ()),
+        }
+        return digests - self.bodies.keys()
+
+    @property
+    def request(self) -> DecisionRequest:
+        """What was asked, whole. Raises `MissingContentError` unless `stored` was fetched."""
+        assert self.input  # noqa: S101 - the history's first event has it
+        return whole_request(self.input, self.bodies) if self.state else self.input.request
+
+    @property
+    def response(self) -> SignedResponse | None:
+        """The response that settled this decision, as the history has it."""
+        settled = self.state.outcome if self.state and not self.void else None
+        return settled.response if settled else None
+
+    def is_settled_by(self, response: Response) -> bool:
+        """Whether just this answer is what the decision ended with."""
+        given = self.response
+        return given is not None and (given.approver, given.choice, given.received_at) == (
+            response.approver,
+            response.choice,
+            response.received_at,
+        )
 
     @property
     def settled(self) -> bool:
@@ -143,9 +202,12 @@ class Fold:
             self._annul(event, f"started with the input of {self.input.id}")
         elif abs(at - self.input.created_at) > START_TOLERANCE:
             self._annul(event, "started again after the decision was created")
-        rules = lifecycle.rules_of(self.input.request, self.input.created_at, self.input.expires_at)
-        self.state = lifecycle.begin(rules)
-        created = {"agent": self.input.agent, "action": self.input.request.action}
+        self.state = lifecycle.begin(self.input)
+        created: dict[str, Any] = {
+            "agent": self.input.agent,
+            "action": self.input.request.action,
+            "attachments": [file.model_dump(mode="json") for file in self.input.attachments],
+        }
         self._record(event, "decision.created", created)
         self._record_log(event, self.state.log)
 
@@ -185,7 +247,7 @@ class Fold:
         heard.sort(key=lambda e: e.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
         for event in heard:
             for meaning in self._meanings(event, self.input):
-                self._apply(event, meaning)
+                self._note_heard(meaning, self._apply(event, meaning))
         timer = [e for e in heard if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
         if not self.state.outcome:
             self._apply(timer[-1] if timer else completed, TimePassed(self._task_started))
@@ -212,11 +274,27 @@ class Fold:
             case _:
                 pass
 
-    def _apply(self, cause: HistoryEvent, event: Event) -> None:
+    def _apply(self, cause: HistoryEvent, event: Event) -> tuple[Entry, ...]:
+        """What this added to the record."""
         assert self.state  # noqa: S101 - set by the first event
         before = len(self.state.log)
         self.state = lifecycle.apply(self.state, event)
-        self._record_log(cause, self.state.log[before:])
+        added = self.state.log[before:]
+        self._record_log(cause, added)
+        return added
+
+    def _note_heard(self, event: Event, added: tuple[Entry, ...]) -> None:
+        match event:
+            case Responded():
+                signature = event.response.signature
+            case Extended():
+                signature = event.extension.signature
+            case Attached():
+                signature = event.addition.signature
+            case _:
+                return
+        refusals = [entry for entry in added if entry.type == "response.refused"]
+        self.heard[signature.value] = refusals[0] if refusals else None
 
     def _note_sent(self, event: HistoryEvent) -> None:
         attributes = event.activity_task_completed_event_attributes
@@ -293,40 +371,46 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
     """The decision as the API answers it. The fold has at least the first event.
 
     Raises `proof.UnprovenError` where the run was not started with a decision at all: then there is
-    no agent whose it could be.
+    no agent whose it could be. Raises `MissingContentError` unless `fold.stored` was fetched.
     """
     if fold.input is None:
         raise proof.UnprovenError(fold.void or "the history is empty")
-    input = fold.input
     state = fold.state if not fold.void else None
-    outcome = state.outcome if state else None
-    response = outcome.response if outcome else None
     status = state.status if state else Status.CANCELLED
     decision = Decision(
-        **input.request.model_dump(),
+        **fold.request.model_dump(),
         id=fold.decision_id,
         status=status,
         approved=status == Status.APPROVED,
-        created_at=input.created_at,
-        expires_at=input.expires_at,
+        created_at=fold.input.created_at,
+        expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
+        attachments=list(fold.state.attachments) if fold.state else [],
         notifications=fold.notifications,
     )
     if fold.void:
         decision.origin = Origin.OPERATOR
         decision.resolved_at = fold.entries[-1].at if fold.entries else now
         decision.response_notes = fold.void
-    elif outcome:
-        decision.origin = outcome.origin
-        decision.resolved_at = outcome.at
-        decision.resolved_by = outcome.by
-        decision.response_notes = outcome.notes
-        decision.response_data = response.data if response else None
+    elif state and state.outcome:
+        _add_outcome(decision, fold, state.rules, state.outcome)
     if decision.enforce:
         decision.action_permitted = is_permitted(
             status,
-            has_payload=input.request.payload is not None,
+            has_payload=decision.payload is not None,
             execute_at=decision.execute_at,
             now=now,
         )
     return decision
+
+
+def _add_outcome(decision: Decision, fold: Fold, rules: lifecycle.Rules, outcome: Outcome) -> None:
+    decision.origin = outcome.origin
+    decision.resolved_at = outcome.at
+    decision.resolved_by = outcome.by
+    decision.response_notes = outcome.notes
+    if outcome.response:
+        response = whole_response(outcome.response, fold.bodies)
+        decision.response_notes = response.notes
+        decision.response_data = response.data
+        decision.execute_at = lifecycle.execute_at(rules, response)

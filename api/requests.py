@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -20,25 +21,29 @@ log = logging.getLogger(__name__)
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body of more than `most` bytes, told or not."""
+    """ASGI middleware: 413 for a body of more than `most` bytes, told or not.
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    `most` is asked for each request, because those that bring files may bring more.
+    """
+
+    def __init__(self, app: ASGIApp, most: Callable[[Scope], int]) -> None:
         self._app = app
         self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = self._most(scope)
         taken = 0
 
         async def take() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._most:
+            if taken > most:
                 raise HTTPException(413, TOO_LARGE)
             return message
 
         length = dict(scope.get("headers", [])).get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._most:
+        if length.isdigit() and int(length) > most:
             await problem(TooLarge(TOO_LARGE))(scope, receive, send)
         else:
             await self._app(scope, take, send)

@@ -28,11 +28,15 @@ from pydantic import (
 )
 
 from api.errors import ONE_OR_LIST
+from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest
-from workflows.lifecycle import MAX_ACTION
+from workflows.lifecycle import MAX_ACTION, MAX_ATTACHMENTS
 
 MAX_PAYLOAD = 256 * 1024
+MAX_DATA = MAX_PAYLOAD + 1024
+"""Bytes of an answer's data: a payload in its frame, or 20 fields of text."""
 MAX_METADATA = 16 * 1024
+MAX_NOTES = 10_000
 MAX_APPROVERS = 20
 MAX_DEPTH = 64
 """Levels of nesting in JSON. Temporal's converter reads fewer than 200, and a workflow that cannot
@@ -64,12 +68,6 @@ def _no_callback(url: str | None) -> None:
         raise ValueError(
             "callbacks are not available in this version; hold the request with ?wait=30 instead"
         )
-
-
-def _no_attachments(ids: list[str]) -> list[str]:
-    if ids:
-        raise ValueError("attachments are not available in this version; leave this out")
-    return ids
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -107,6 +105,11 @@ def _address(text: str) -> str:
         raise ValueError(f"this is no e-mail address: {error}") from error
 
 
+def _clean(text: str) -> str:
+    """PostgreSQL takes no NUL in a text."""
+    return text.replace("\x00", "\ufffd")
+
+
 def check_json(value: Any, most: int | None = None) -> Any:
     """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes."""
     if _is_deeper(value, MAX_DEPTH):
@@ -123,7 +126,7 @@ def check_json(value: Any, most: int | None = None) -> Any:
     return value
 
 
-Address = Annotated[str, BeforeValidator(_address)]
+Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "email"})]
 Distinct = AfterValidator(_distinct)
 Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
 Channel = Annotated[Literal["email", "slack", "webhook"], AfterValidator(_available)]
@@ -137,10 +140,23 @@ OneChannelOrMore = Annotated[
     Discriminator(_one_or_list),
 ]
 Options = Annotated[list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct]
-ImageUrl = Annotated[Text, StringConstraints(max_length=2_000), AfterValidator(_web_url)]
+ImageUrl = Annotated[
+    Text,
+    StringConstraints(max_length=2_000),
+    AfterValidator(_web_url),
+    Field(json_schema_extra={"format": "uri"}),
+]
+AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
 Payload = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))]
 Metadata = Annotated[dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))]
+ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))]
+Notes = Annotated[
+    Text,
+    StringConstraints(max_length=MAX_NOTES),
+    AfterValidator(check_json),
+    AfterValidator(_clean),
+]
 
 
 class Strict(BaseModel):
@@ -150,10 +166,6 @@ class Strict(BaseModel):
 class NewEscalationStep(Strict):
     after_minutes: Minutes
     approvers: Approvers
-
-
-class NewResponseType(Strict):
-    type: Literal["approve_deny", "confirm"] = "approve_deny"
 
 
 class NewDecision(Strict):
@@ -166,11 +178,14 @@ class NewDecision(Strict):
     timeout_minutes: Minutes = 60
     escalation: Annotated[list[NewEscalationStep], Field(max_length=MAX_STEPS)] = []
     channel: OneChannelOrMore = "email"
-    options: Options = ["approve", "deny", "modify"]
+    options: Annotated[
+        Options,
+        Field(description="By default all three for `approve_deny`; else `approve` and `deny`."),
+    ] = ["approve", "deny", "modify"]
     payload: Payload | None = None
-    response_type: NewResponseType = NewResponseType()
+    response_type: NewResponseType = ApproveDeny()
     context_images: Annotated[list[ImageUrl], Field(max_length=5)] = []
-    attachment_ids: Annotated[list[str], AfterValidator(_no_attachments)] = []
+    attachment_ids: Annotated[list[AttachmentId], Field(max_length=MAX_ATTACHMENTS), Distinct] = []
     callback_url: Annotated[str | None, AfterValidator(_no_callback)] = None
     enforce: StrictBool = False
     metadata: Metadata = {}
@@ -183,8 +198,20 @@ class NewDecision(Strict):
                     f"escalation.{index}.after_minutes: the decision expires after"
                     f" {self.timeout_minutes:g} minutes; escalate earlier"
                 )
+        self._check_options()
         check_json(self.model_dump(mode="json"))
         return self
+
+    def _check_options(self) -> None:
+        """Where a value is asked for, only `approve` brings it."""
+        if isinstance(self.response_type, ApproveDeny):
+            return
+        if "options" not in self.model_fields_set:
+            self.options = ["approve", "deny"]
+        elif "approve" not in self.options:
+            raise ValueError(
+                f"options: offer 'approve' too, which answers {self.response_type.type!r}"
+            )
 
     def to_request(self) -> DecisionRequest:
         return DecisionRequest.model_validate(self.model_dump(mode="json"))
@@ -193,7 +220,22 @@ class NewDecision(Strict):
 class Cancellation(Strict):
     """The body of `POST /decisions/{id}/cancel`."""
 
-    notes: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
+    notes: Notes | None = None
+
+
+class Extension(Strict):
+    """The body of `POST /decisions/{id}/extend`: minutes from now to the new deadline."""
+
+    timeout_minutes: Minutes
+
+
+class Resolution(Strict):
+    """The body of `POST /decisions/{id}/resolve`. `response_data` is as the response type has it;
+    for `modify` it has `payload`, or `action` where the decision has no payload."""
+
+    action: Literal["approve", "deny", "modify"]
+    notes: Notes | None = None
+    response_data: ResponseData | None = None
 
 
 class AuditLine(BaseModel):

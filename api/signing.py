@@ -9,9 +9,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from workflows import proof
 from workflows.messages import (
+    Addition,
     DecisionInput,
+    Extension,
     Response,
     Signature,
+    SignedAddition,
+    SignedExtension,
     SignedResponse,
     SignedWithdrawal,
     Withdrawal,
@@ -42,6 +46,14 @@ class Signer:
     def sign_withdrawal(self, withdrawal: Withdrawal) -> SignedWithdrawal:
         signature = self._sign(proof.withdrawal_statement(withdrawal))
         return SignedWithdrawal(**withdrawal.model_dump(), signature=signature)
+
+    def sign_extension(self, extension: Extension) -> SignedExtension:
+        signature = self._sign(proof.extension_statement(extension))
+        return SignedExtension(**extension.model_dump(), signature=signature)
+
+    def sign_addition(self, addition: Addition) -> SignedAddition:
+        signature = self._sign(proof.addition_statement(addition))
+        return SignedAddition(**addition.model_dump(), signature=signature)
 
     def _sign(self, statement: bytes) -> Signature:
         value = base64.b64encode(self._key.sign(statement)).decode()

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 
-from api.decisions import decision_of
-from api.deps import Agent, IdempotencyKey, The, Wait
-from api.errors import Conflict, Gone, NotFound
-from api.reading import AuditEntry, Fold
-from api.schemas import Audit, AuditLine, Cancellation, NewDecision
+from api.answering import AnswerRefused, take, with_files
+from api.decisions import already_settled, answer, decision_of
+from api.deps import Agent, IdempotencyKey, Resolver, The, Wait
+from api.errors import Forbidden, Gone, NotFound
+from api.examples import CANCEL, CREATE, EXTEND, RESOLVE
+from api.openapi import UNHEARD, answers, body_examples, headers
+from api.presence import while_present
+from api.record import record_of
+from api.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
 from handover.models import Decision, Origin
+from workflows.messages import Response as Answer
 
 router = APIRouter(tags=["decisions"])
 
 
 @router.post(
-    "/decisions", status_code=201, response_model=Decision, response_model_exclude_unset=True
+    "/decisions",
+    status_code=201,
+    response_model=Decision,
+    response_model_exclude_unset=True,
+    responses={201: {"headers": headers(Location="The path of the decision.")}}
+    | answers("gone", "invalid_request", "idempotency_key_reused", "unknown_attachment"),
+    openapi_extra=body_examples(CREATE),
 )
 async def create(
     service: The,
     agent: Agent,
     body: NewDecision,
+    request: Request,
     response: Response,
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
@@ -34,7 +48,8 @@ async def create(
     structlog.contextvars.bind_contextvars(decision_id=decision_id)
     response.headers["Location"] = f"/decisions/{decision_id}"
     try:
-        return answer(await service.decisions.read_for(agent, decision_id, wait))
+        async with while_present(request, service.waiting):
+            return answer(await service.decisions.read_for(agent, decision_id, wait))
     except NotFound as error:
         raise Gone(
             f"This Idempotency-Key made {decision_id}, whose history is no longer kept; use a new"
@@ -42,14 +57,26 @@ async def create(
         ) from error
 
 
-@router.get("/decisions/{decision_id}", response_model=Decision, response_model_exclude_unset=True)
-async def get(service: The, agent: Agent, decision_id: str, wait: Wait = 0) -> dict[str, Any]:
+@router.get(
+    "/decisions/{decision_id}",
+    response_model=Decision,
+    response_model_exclude_unset=True,
+    responses=answers("not_found", "invalid_request"),
+)
+async def get(
+    service: The, agent: Agent, request: Request, decision_id: str, wait: Wait = 0
+) -> dict[str, Any]:
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
-    return answer(await service.decisions.read_for(agent, decision_id, wait))
+    async with while_present(request, service.waiting):
+        return answer(await service.decisions.read_for(agent, decision_id, wait))
 
 
 @router.post(
-    "/decisions/{decision_id}/cancel", response_model=Decision, response_model_exclude_unset=True
+    "/decisions/{decision_id}/cancel",
+    response_model=Decision,
+    response_model_exclude_unset=True,
+    responses=UNHEARD | answers("not_found", "already_settled", "invalid_request"),
+    openapi_extra=body_examples(CANCEL),
 )
 async def cancel(
     service: The,
@@ -62,35 +89,91 @@ async def cancel(
 
     A settled decision stays what it is: 409, with the outcome.
     """
-    fold = await service.decisions.read_for(agent, decision_id)
+    fold = await service.decisions.read_own(agent, decision_id)
     if not fold.settled:
         fold = await service.decisions.withdraw(fold, agent, body.notes if body else None)
-    decision = answer(fold)
     response.status_code = 200 if fold.settled else 202
-    if not fold.settled or decision["origin"] == Origin.AGENT:
+    if not fold.settled or decision_of(fold).origin == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
-        return decision
-    raise Conflict(
-        f"The decision is already {decision['status']}.", code="already_settled", decision=decision
+        return answer(fold)
+    raise already_settled(fold)
+
+
+@router.post(
+    "/decisions/{decision_id}/extend",
+    response_model=Decision,
+    response_model_exclude_unset=True,
+    responses=UNHEARD
+    | answers("not_found", "already_settled", "late", "invalid_request", "not_longer"),
+    openapi_extra=body_examples(EXTEND),
+)
+async def extend(
+    service: The, agent: Agent, decision_id: str, body: Extension, response: Response
+) -> dict[str, Any]:
+    """Give more time: `timeout_minutes` from now. 202 while no worker has heard of it.
+
+    The deadline only ever moves away, and to a year from the decision's creation at most.
+    """
+    expires_at = datetime.now(UTC) + timedelta(minutes=body.timeout_minutes)
+    fold = await service.decisions.read_own(agent, decision_id)
+    fold = await service.decisions.extend(fold, agent, expires_at)
+    decision = decision_of(fold)
+    if fold.settled:
+        raise already_settled(fold)
+    response.status_code = 200 if decision.expires_at >= expires_at else 202
+    return answer(fold)
+
+
+@router.post(
+    "/decisions/{decision_id}/resolve",
+    response_model=Decision,
+    response_model_exclude_unset=True,
+    responses=UNHEARD
+    | answers("missing_scope", "own_decision", "not_found", "already_settled", "late", "changed")
+    | answers("invalid_request", "invalid_answer", "unknown_attachment"),
+    openapi_extra=body_examples(RESOLVE),
+)
+async def resolve(
+    service: The, key: Resolver, decision_id: str, body: Resolution, response: Response
+) -> dict[str, Any]:
+    """Answer in an approver's place, with a key that may. `resolved_by` is the key's name.
+
+    It is held to the same rules as the page, and nobody approves their own request. 202 while no
+    worker has heard of it.
+    """
+    received_at = datetime.now(UTC)
+    fold = await service.decisions.read_for(key, decision_id)
+    if fold.input is None or fold.input.agent == key.name:
+        raise Forbidden("Nobody resolves their own request.", code="own_decision")
+    if fold.settled or fold.state is None:
+        raise already_settled(fold)
+    given = Answer(
+        decision_id=decision_id,
+        run_id=fold.run_id,
+        request_digest=fold.state.shown,
+        approver=key.name,
+        choice=body.action,
+        notes=body.notes,
+        data=await with_files(service, key, fold, body.response_data),
+        received_at=received_at,
+        origin=Origin.OPERATOR,
     )
+    try:
+        fold = await take(service, fold, given)
+    except AnswerRefused as refused:
+        raise already_settled(refused.fold) if refused.fold.settled else refused.error from refused
+    if fold.settled and not fold.is_settled_by(given):
+        raise already_settled(fold)
+    response.status_code = 200 if fold.settled else 202
+    return answer(fold)
 
 
-@router.get("/decisions/{decision_id}/audit")
+@router.get("/decisions/{decision_id}/audit", responses=answers("not_found"))
 async def audit(service: The, agent: Agent, decision_id: str) -> Audit:
     """Everything that happened, in order, with the numbers of the history's events."""
     fold = await service.decisions.read_for(agent, decision_id)
-    late = [
-        AuditEntry(None, "response.late", late.received_at, asdict(late))
-        for late in await service.store.late_responses.of(decision_id)
-    ]
-    entries = sorted([*fold.entries, *fold.received(), *late], key=lambda entry: entry.at)
+    refused = await service.store.refused_responses.of(decision_id)
+    # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.
+    entries = await asyncio.to_thread(record_of, fold, refused)
     lines = [AuditLine(**asdict(entry)) for entry in entries]
     return Audit(decision_id=decision_id, status=decision_of(fold).status, entries=lines)
-
-
-def answer(fold: Fold) -> dict[str, Any]:
-    """A decision as JSON. `action_permitted` is for those who asked to have it enforced."""
-    decision = decision_of(fold).model_dump(mode="json")
-    if not decision["enforce"]:
-        del decision["action_permitted"]
-    return decision

@@ -6,7 +6,8 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -15,11 +16,26 @@ from temporalio.service import RPCError
 
 from api.deps import Service, The
 from api.errors import RETRY_AFTER, ApiError, asking_temporal
+from api.openapi import headers
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""
 
 router = APIRouter(tags=["operation"])
+
+
+class Readiness(BaseModel):
+    """`checks` says of each part "ok", or what is wrong with it."""
+
+    status: str
+    checks: dict[str, str]
+
+
+NOT_READY = {
+    "model": Readiness,
+    "description": "Not ready",
+    "headers": headers(Retry_After="Seconds after which to ask again."),
+}
 
 
 @router.get("/healthz")
@@ -28,7 +44,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=Readiness, responses={503: NOT_READY})
 async def readyz(service: The) -> JSONResponse:
     """Whether decisions can be taken and people asked: 503 with the reasons where not."""
     checks = {
@@ -44,7 +60,7 @@ async def readyz(service: The) -> JSONResponse:
     )
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: The) -> Response:
     """Prometheus metrics."""
     service.metrics.waiting.set(service.waiting.waiting)

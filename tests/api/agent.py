@@ -16,7 +16,7 @@ from typing import Any, cast
 import httpx2
 
 from store import open_store
-from store.keys import new_key
+from store.keys import AGENT_SCOPES, new_key
 from tests.approver import answer_link, newest_mail
 from tests.service import RunningService
 from tests.support import eventually
@@ -41,10 +41,16 @@ class Agent:
         return cls(service, service.api_key, name)
 
     @classmethod
-    async def with_new_key(cls, service: RunningService) -> Agent:
+    async def with_new_key(
+        cls,
+        service: RunningService,
+        name: str | None = None,
+        scopes: frozenset[str] = AGENT_SCOPES,
+    ) -> Agent:
+        """An agent of this name, or of a new one."""
         store = await open_store(f"sqlite+aiosqlite:///{service.data_dir / 'store.db'}")
-        key, name = new_key(), f"agent-{secrets.token_hex(4)}"
-        await store.keys.ensure(key, name)
+        key, name = new_key(), name or f"agent-{secrets.token_hex(4)}"
+        await store.keys.ensure(key, name, scopes)
         await store.close()
         return cls(service, key, name)
 
@@ -85,6 +91,15 @@ class Agent:
 
     async def cancel(self, decision: str, **body: object) -> httpx2.Response:
         return await self.http.post(f"/decisions/{decision}/cancel", json=body or None)
+
+    async def resolve(self, decision: str, action: str, **body: object) -> httpx2.Response:
+        return await self.http.post(
+            f"/decisions/{decision}/resolve", json={"action": action, **body}
+        )
+
+    async def extend(self, decision: str, minutes: float) -> httpx2.Response:
+        body = {"timeout_minutes": minutes}
+        return await self.http.post(f"/decisions/{decision}/extend", json=body)
 
     async def audit(self, decision: str) -> list[dict[str, Any]]:
         answer = await self.http.get(f"/decisions/{decision}/audit")

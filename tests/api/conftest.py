@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
+from store.keys import AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -24,6 +25,14 @@ async def another_agent(service: RunningService) -> AsyncIterator[Agent]:
     """An agent with a key and a name of its own, fresh for each test."""
     async with await Agent.with_new_key(service) as agent:
         yield agent
+
+
+@pytest.fixture(scope="session")
+async def operator(service: RunningService) -> AsyncIterator[Agent]:
+    """Holds a key that may resolve decisions."""
+    scopes = AGENT_SCOPES | {RESOLVE}
+    async with await Agent.with_new_key(service, "operations", scopes) as operator:
+        yield operator
 
 
 @pytest.fixture(scope="session")

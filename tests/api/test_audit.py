@@ -171,7 +171,9 @@ async def test_late_answers_stand_in_their_place(
     assert (kept["approver"], kept["choice"], kept["notes"]) == (approver, "modify", "Wait!")
     assert (kept["data"], kept["reason"]) == ({"payload": {"a": 2}}, "already_settled")
     assert types(entries).index("response.late") > types(entries).index("decision.denied")
-    rows = in_store(service, "SELECT count(*) FROM late_responses WHERE decision_id = ?", decision)
+    rows = in_store(
+        service, "SELECT count(*) FROM refused_responses WHERE decision_id = ?", decision
+    )
     assert rows == [(1,)]
 
 

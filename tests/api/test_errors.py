@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,15 +16,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api import errors
+from api.decisions import refusal
 from api.errors import ApiError, NotFound, Unavailable, asking_temporal
+from api.problems import PROBLEMS
+from api.requests import Requests
 from tests.api.agent import PROBLEM
+from workflows.lifecycle import Objection
 
 SECRET = "the words of an exception"
+ROOT = Path(__file__).parent.parent.parent
 
 
 async def answer_to(error: Exception) -> httpx2.Response:
     """What an app of ours answers when this is raised."""
     app = FastAPI()
+    app.add_middleware(Requests)
     errors.install(app)
 
     @app.get("/")
@@ -40,7 +49,10 @@ def check_document(answer: httpx2.Response, status: int, code: str) -> dict[str,
     assert document["code"] == code
     assert document["error"] == document["detail"]
     assert document["error"]
-    assert (document["type"], bool(document["title"])) == ("about:blank", True)
+    assert document["title"] == PROBLEMS[code].title
+    assert document["type"] == f"/problems/{code}"
+    [request_id] = answer.headers.get_list("X-Request-Id")
+    assert document["instance"] == f"urn:request:{request_id}"
     return document
 
 
@@ -48,13 +60,20 @@ def check_document(answer: httpx2.Response, status: int, code: str) -> dict[str,
     ("error", "status", "code"),
     [
         (errors.Unauthorized("No key."), 401, "unauthorized"),
+        (errors.Forbidden("Not you."), 403, "missing_scope"),
+        (errors.Forbidden("Yours.", code="own_decision"), 403, "own_decision"),
         (errors.NotFound("Not there."), 404, "not_found"),
         (errors.Conflict("Over.", code="already_settled"), 409, "already_settled"),
         (errors.Gone("Gone."), 410, "gone"),
+        (errors.TooLarge("Big."), 413, "content_too_large"),
         (errors.invalid("action", "too long"), 422, "invalid_request"),
+        (errors.invalid("file", "too large", code="file_too_large"), 413, "file_too_large"),
         (errors.Unavailable("Away."), 503, "unavailable"),
+        (HTTPException(400), 400, "bad_request"),
+        (HTTPException(404), 404, "not_found"),
         (HTTPException(405, "No."), 405, "method_not_allowed"),
         (HTTPException(413, "Big."), 413, "content_too_large"),
+        (HTTPException(418), 500, "internal"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -69,8 +88,14 @@ async def test_an_error_carries_what_goes_with_it() -> None:
     """The fields, the decision, and the headers that its status asks for."""
     invalid = await answer_to(errors.invalid("action", "too long"))
     assert invalid.json()["errors"] == [{"field": "action", "message": "too long"}]
-    conflict = await answer_to(errors.Conflict("Over.", decision={"id": "dec_1"}))
-    assert conflict.json()["decision"] == {"id": "dec_1"}
+    decision = {
+        "id": "dec_1",
+        "status": "approved",
+        "created_at": "2026-03-12T14:00:00Z",
+        "expires_at": "2026-03-12T15:00:00Z",
+    }
+    conflict = await answer_to(errors.Conflict("Over.", decision=decision))
+    assert conflict.json()["decision"] == decision
     assert (await answer_to(errors.Unauthorized("x"))).headers["WWW-Authenticate"] == "Bearer"
     assert int((await answer_to(errors.Unavailable("x"))).headers["Retry-After"]) > 0
 
@@ -90,6 +115,67 @@ async def test_a_store_that_is_away_is_said_to_be_away(error: Exception) -> None
     check_document(answer, 503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
     assert SECRET not in answer.text
+
+
+async def test_a_bare_status_is_put_in_words() -> None:
+    """The framework says "Not Found"; a client learns what that means here."""
+    answer = await answer_to(HTTPException(404))
+    assert answer.json()["error"] == PROBLEMS["not_found"].meaning
+
+
+def test_an_error_has_a_code_of_the_table() -> None:
+    """One that isn't there cannot be raised, and no class can be made with it."""
+    with pytest.raises(KeyError, match="surprise"):
+        errors.Conflict("Over.", code="surprise")
+    with pytest.raises(KeyError, match="surprise"):
+        type("Surprise", (ApiError,), {"code": "surprise"})
+
+
+def test_every_code_in_the_sources_is_in_the_table_and_the_other_way_round() -> None:
+    """What is raised is documented, and what is documented is raised somewhere."""
+    constants = [
+        c for tree in sources("api") for c in ast.walk(tree) if isinstance(c, ast.Constant)
+    ]
+    assert set(codes()) <= set(PROBLEMS)
+    assert set(PROBLEMS) <= {constant.value for constant in constants}
+
+
+def test_every_objection_of_the_rules_has_a_code() -> None:
+    """Whatever the workflow may refuse an answer for, the API can say."""
+    found = {*reasons(), "too_many"}
+    assert {"not_asked", "not_longer", "late"} <= found
+    for reason in found:
+        assert refusal(Objection(reason, "So it is."), "field").status in (409, 422)
+
+
+def sources(*folders: str) -> Iterator[ast.Module]:
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "problems.py" or path.parent.name == "routes":
+                yield ast.parse(path.read_text())
+
+
+def codes() -> Iterator[str]:
+    """The codes that calls and classes name."""
+    for tree in sources("api"):
+        for node in ast.walk(tree):
+            match node:
+                case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
+                    yield code
+                case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str(code))):
+                    yield code
+                case _:
+                    pass
+
+
+def reasons() -> Iterator[str]:
+    for tree in sources("workflows", "api"):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id="Objection"), args=[ast.Constant(value=reason), *_]):
+                    yield reason
+                case _:
+                    pass
 
 
 async def test_a_fault_of_ours_tells_nothing() -> None:

@@ -123,7 +123,7 @@ async def test_without_its_store_the_service_says_so(spare: Agent) -> None:
     """503 with Retry-After, for create, get and metrics; and it goes on when the store is back."""
     decision = (await spare.ask())["id"]
     asked = await link_to(spare.service, (await spare.get(decision))["approver"])
-    tables = ("api_keys", "deliveries", "late_responses")
+    tables = ("api_keys", "deliveries", "refused_responses")
     for table in tables:
         in_store(spare.service, f"ALTER TABLE {table} RENAME TO away_{table}")
     try:

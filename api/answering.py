@@ -1,0 +1,112 @@
+"""Taking an answer: the same for every way in, so that no way is laxer than another."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from api.decisions import refusal
+from api.deps import Service
+from api.errors import Conflict, Invalid, NotFound, invalid
+from api.reading import Fold
+from handover.models import Attachment, Choice
+from store.keys import ApiKey
+from store.refused import RefusedResponse
+from workflows import answers, lifecycle
+from workflows.canonical import dumps
+from workflows.lifecycle import Objection
+from workflows.messages import Response
+from workflows.stored import INLINE
+
+
+class AnswerRefused(Exception):  # noqa: N818 - an outcome of asking, not a fault
+    """This answer counts for nothing; the record has the attempt. `fold` is the decision now."""
+
+    def __init__(self, objection: Objection, fold: Fold) -> None:
+        super().__init__(objection.message)
+        self.objection = objection
+        self.fold = fold
+
+    @property
+    def error(self) -> Conflict | Invalid:
+        return refusal(self.objection, "action")
+
+
+async def take(service: Service, fold: Fold, response: Response) -> Fold:
+    """Check an answer and hand it to the workflow; the decision as far as that was heard.
+
+    Raises `AnswerRefused`, and what keeps Temporal or the store from being reached.
+    """
+    assert fold.state  # noqa: S101 - who may answer was found in it
+    if response.choice == Choice.APPROVE:
+        data = answers.normal(fold.state.rules.response_type, response.data)
+        response = response.model_copy(update={"data": data})
+    why = _over(fold) or lifecycle.objection(fold.state, response)
+    if why is None:
+        try:
+            heard = await service.decisions.respond(response)
+        except NotFound:
+            fold = await service.decisions.read(fold.decision_id)
+            why = _over(fold) or Objection("late", "The time to answer is over.")
+        except (Conflict, Invalid) as error:  # the workflow's own record has it
+            fold = await service.decisions.read(fold.decision_id)
+            raise AnswerRefused(Objection(error.problem.code, error.error), fold) from error
+        else:
+            asked = fold.state.rules.created_at
+            service.metrics.time_to_answer.observe((response.received_at - asked).total_seconds())
+            return heard
+    await record(service, response, why)
+    raise AnswerRefused(why, fold)
+
+
+async def with_files(
+    service: Service, key: ApiKey, fold: Fold, data: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The data with each of `uploaded_files`, given by its id, in full. Raises `Invalid`.
+
+    From then on the files belong to the decision, whose agent may fetch them.
+    """
+    if fold.input is None or not data or not isinstance(data.get("uploaded_files"), list):
+        return data
+    files: list[dict[str, Any]] = []
+    for index, given in enumerate(data["uploaded_files"]):
+        file = await _uploaded(service, key, given)
+        if file is None:
+            raise invalid(
+                f"response_data.uploaded_files.{index}",
+                "this is no id of a file that this key has sent with POST /attachments.",
+                code="unknown_attachment",
+            )
+        await service.store.attachments.give(file.id, fold.input.agent, fold.input.id)
+        files.append(file.model_dump(mode="json"))
+    return data | {"uploaded_files": files}
+
+
+async def _uploaded(service: Service, key: ApiKey, given: object) -> Attachment | None:
+    """The file of this id, or of an object that has it."""
+    file_id = cast(dict[str, object], given).get("id") if isinstance(given, dict) else given
+    file = await service.store.attachments.find(file_id) if isinstance(file_id, str) else None
+    return file.attachment if file and file.uploaded_by == key.name else None
+
+
+async def record(service: Service, response: Response, why: Objection) -> None:
+    """Keep an attempt that the workflow does not hear of."""
+    is_small = len(dumps(response.data)) <= INLINE
+    await service.store.refused_responses.add(
+        response.decision_id,
+        RefusedResponse(
+            approver=response.approver,
+            choice=response.choice[:20],
+            notes=response.notes,
+            data=response.data if is_small else None,
+            reason=why.reason,
+            message=why.message,
+            received_at=response.received_at,
+        ),
+    )
+
+
+def _over(fold: Fold) -> Objection | None:
+    """Also where the run is void, which its own state does not know."""
+    if not fold.settled:
+        return None
+    return Objection("already_settled", "The decision is already over.")

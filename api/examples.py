@@ -1,0 +1,125 @@
+"""Requests as one would really send them, for the OpenAPI document; a test sends each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Examples = dict[str, dict[str, Any]]
+
+_ASKED = {"approver": "approver@example.com"}
+
+
+def _examples(**bodies: tuple[str, dict[str, Any]]) -> Examples:
+    return {name: {"summary": summary, "value": body} for name, (summary, body) in bodies.items()}
+
+
+CREATE = _examples(
+    approval=(
+        "Approve or deny, with a backup approver",
+        {
+            "action": "Refund order 1142",
+            "context": "The parcel arrived broken; the customer sent photographs.",
+            **_ASKED,
+            "urgency": "high",
+            "timeout_minutes": 120,
+            "escalation": [{"after_minutes": 30, "approvers": ["backup@example.com"]}],
+        },
+    ),
+    smallest=("What is required, and no more", {"action": "Send the newsletter", **_ASKED}),
+    payload=(
+        "The exact arguments, which the approver may modify",
+        {
+            "action": "Refund 49.90 EUR for order 1142",
+            **_ASKED,
+            "payload": {"order": "1142", "amount": 49.9, "currency": "EUR"},
+            "enforce": True,
+            "metadata": {"thread": "8a41", "tool": "refund"},
+        },
+    ),
+    confirm=(
+        "Confirm",
+        {"action": "Restart the billing job", **_ASKED, "response_type": {"type": "confirm"}},
+    ),
+    choose=(
+        "One of several choices",
+        {
+            "action": "Deploy release 2.4",
+            **_ASKED,
+            "response_type": {
+                "type": "choose",
+                "label": "Where to?",
+                "choices": ["staging", "production"],
+            },
+        },
+    ),
+    text_input=(
+        "Values for named fields",
+        {
+            "action": "Answer the supplier's offer",
+            **_ASKED,
+            "response_type": {
+                "type": "text_input",
+                "fields": [
+                    {"name": "reply", "label": "Our answer", "required": True},
+                    {"name": "copy_to", "label": "Copy to", "placeholder": "name@example.com"},
+                ],
+            },
+        },
+    ),
+    number_input=(
+        "A number within bounds",
+        {
+            "action": "Raise the advertising budget",
+            **_ASKED,
+            "response_type": {
+                "type": "number_input",
+                "label": "EUR a day",
+                "min": 0,
+                "max": 500,
+                "placeholder": "250",
+            },
+        },
+    ),
+    schedule=(
+        "When it may be done",
+        {
+            "action": "Migrate the customer database",
+            **_ASKED,
+            "response_type": {"type": "schedule", "label": "Begin at", "allow_immediate": True},
+        },
+    ),
+    file_upload=(
+        "Files from the approver",
+        {
+            "action": "Send the contract to the customer",
+            **_ASKED,
+            "response_type": {
+                "type": "file_upload",
+                "label": "The signed contract",
+                "max_files": 2,
+                "accept": [".pdf", "image/*"],
+            },
+        },
+    ),
+    large=(
+        "A long context; up to 100,000 characters, and 256 KB of payload",
+        {
+            "action": "Drop 900 tables that nothing has read for a year",
+            "context": "\n".join(f"DROP TABLE archive.events_{n:03};" for n in range(900)),
+            **_ASKED,
+            "timeout_minutes": 1440,
+        },
+    ),
+)
+
+CANCEL = _examples(
+    with_notes=("Say why", {"notes": "The customer withdrew the complaint."}),
+    without=("Without a word", {}),
+)
+
+EXTEND = _examples(longer=("Four hours from now", {"timeout_minutes": 240}))
+
+RESOLVE = _examples(
+    approve=("Approve", {"action": "approve", "notes": "Checked with the warehouse."}),
+    deny=("Deny", {"action": "deny", "notes": "The photographs show another parcel."}),
+)

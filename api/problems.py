@@ -1,0 +1,230 @@
+"""Every problem that this API can answer: one table, which errors, OpenAPI and `/problems` read.
+
+A `code` is a promise: it keeps its meaning and its status. A test provokes each over HTTP.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handover.models import Decision
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """One kind of problem. `meaning` says what it means and what to do about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """A reference to this entry of the table, which the service itself answers."""
+        return f"/problems/{self.code}"
+
+
+class FieldError(BaseModel):
+    """`field` is its name in the request, with dots into lists and objects."""
+
+    field: str = Field(examples=["escalation.0.after_minutes"])
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong, after RFC 9457."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="Where the service explains this code: `/problems/{code}`.")
+    title: str = Field(description="The code in words; the same for every document of one code.")
+    status: int = Field(description="The status of the response.")
+    detail: str = Field(description="What went wrong this time, and what to do.")
+    instance: str = Field(
+        description="`urn:request:` and the response's `X-Request-Id`, which the log has too."
+    )
+    code: str = Field(description="A word that stays, for programs.")
+    error: str = Field(description="The same sentence as `detail`.")
+    errors: list[FieldError] = Field(default=[], description="The fields at fault, where any are.")
+    decision: Decision | None = Field(
+        default=None, description="The decision as it stands, where it stands in the way."
+    )
+
+
+_TABLE = (
+    Problem(
+        code="bad_request",
+        status=400,
+        title="Unreadable request",
+        meaning="The body cannot be read as what its Content-Type says. Send well-formed JSON, or"
+        " multipart form data where a file is asked for.",
+    ),
+    Problem(
+        code="unauthorized",
+        status=401,
+        title="No valid API key",
+        meaning="The request has no API key, or one that is not known here. Send"
+        " `Authorization: Bearer ho_…` with a key of this service.",
+    ),
+    Problem(
+        code="missing_scope",
+        status=403,
+        title="The key may not do this",
+        meaning="The API key is valid, and this is beyond what it may do. Ask the operator for a"
+        " key with the scope that `detail` names.",
+    ),
+    Problem(
+        code="own_decision",
+        status=403,
+        title="Nobody approves their own request",
+        meaning="The key that resolves a decision must belong to somebody other than the agent"
+        " that asked. Use another key, or let the approver answer.",
+    ),
+    Problem(
+        code="not_found",
+        status=404,
+        title="Not there",
+        meaning="There is no such thing under this path for this key. What belongs to another agent"
+        " is not there either.",
+    ),
+    Problem(
+        code="method_not_allowed",
+        status=405,
+        title="Method not allowed",
+        meaning="This path exists and does not take this method. The header `Allow` names those"
+        " that it takes.",
+    ),
+    Problem(
+        code="already_settled",
+        status=409,
+        title="The decision is over",
+        meaning="The decision is settled and changes no more. `decision` is how it ended; ask anew"
+        " if that is not enough.",
+    ),
+    Problem(
+        code="late",
+        status=409,
+        title="The time is over",
+        meaning="The deadline has passed, and the decision expires within seconds. Ask anew.",
+    ),
+    Problem(
+        code="changed",
+        status=409,
+        title="What is asked has changed",
+        meaning="The decision was changed after it was shown. Read it again, and answer then.",
+    ),
+    Problem(
+        code="late",
+        status=409,
+        title="The time to answer is over",
+        meaning="The request came after `expires_at`. The decision expires within seconds; ask anew"
+        " to have it decided.",
+    ),
+    Problem(
+        code="changed",
+        status=409,
+        title="What is asked has changed",
+        meaning="The decision was changed after it was read, by an attachment for example. Read it"
+        " again, then answer what is asked now.",
+    ),
+    Problem(
+        code="gone",
+        status=410,
+        title="No longer kept",
+        meaning="It was here, and its record is no longer kept. To ask again, use a new"
+        " `Idempotency-Key`.",
+    ),
+    Problem(
+        code="content_too_large",
+        status=413,
+        title="The body is too large",
+        meaning="The body is larger than anything that this path takes. Send less.",
+    ),
+    Problem(
+        code="file_too_large",
+        status=413,
+        title="The file is too large",
+        meaning="A file has at most 10 MB. Send a smaller one, or a link to it in `context`.",
+    ),
+    Problem(
+        code="invalid_request",
+        status=422,
+        title="The request is not valid",
+        meaning="Some fields cannot stay as they are; `errors` names each. Nothing was changed."
+        " Correct them and send it again.",
+    ),
+    Problem(
+        code="idempotency_key_reused",
+        status=422,
+        title="The Idempotency-Key belongs to another request",
+        meaning="This key came with another request before. Use a new key for each decision, and"
+        " the same key only to repeat the same request.",
+    ),
+    Problem(
+        code="invalid_answer",
+        status=422,
+        title="The answer does not fit the question",
+        meaning="The decision does not offer this answer, or its data do not fit its"
+        " `response_type`. The decision is still pending and the attempt is in its record.",
+    ),
+    Problem(
+        code="not_longer",
+        status=422,
+        title="That would not be an extension",
+        meaning="The new deadline has to be later than the present one, and within the longest"
+        " time that a decision may take.",
+    ),
+    Problem(
+        code="unknown_attachment",
+        status=422,
+        title="No such attachment",
+        meaning="The request names a file that this key has not uploaded, or that is a decision's"
+        " already. Upload it with `POST /attachments` first.",
+    ),
+    Problem(
+        code="too_many_attachments",
+        status=422,
+        title="Too many attachments",
+        meaning="A decision has at most 5 attachments. Leave some out.",
+    ),
+    Problem(
+        code="file_type_refused",
+        status=422,
+        title="Files of this type are not taken",
+        meaning="Judged by its content, the file is none of the types that are taken: images, PDF,"
+        " office documents, text, CSV, Markdown, JSON and XML.",
+    ),
+    Problem(
+        code="file_empty",
+        status=422,
+        title="The file is empty",
+        meaning="The file has no content. Send one that has.",
+    ),
+    Problem(
+        code="internal",
+        status=500,
+        title="A fault of the service",
+        meaning="Something went wrong that is not the client's fault. It is logged under the id in"
+        " `instance`; tell the operator.",
+    ),
+    Problem(
+        code="lists_unavailable",
+        status=501,
+        title="Lists are not available",
+        meaning="The Temporal server does not have the search attributes that lists need. Waiting"
+        " does not help: the operator has to register them. Single decisions can be read.",
+    ),
+    Problem(
+        code="unavailable",
+        status=503,
+        title="Away for the moment",
+        meaning="A part that the service needs cannot be reached. Send the same request again after"
+        " the seconds in `Retry-After`, with the same `Idempotency-Key`.",
+    ),
+)
+
+PROBLEMS = {problem.code: problem for problem in _TABLE}

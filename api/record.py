@@ -1,0 +1,50 @@
+"""A decision's record: what its history tells, and what the store kept beside it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+import jsonpatch
+
+from api.reading import AuditEntry, Fold
+from handover.models import Choice, Status
+from store.refused import RefusedResponse
+from workflows.stored import whole_response
+
+LATE = ("already_settled", "late")
+
+
+def record_of(fold: Fold, refused: Iterable[RefusedResponse]) -> list[AuditEntry]:
+    """`refused` are the attempts of which the workflow did not hear."""
+    attempts = (_attempt(each) for each in refused)
+    told = (_whole(fold, entry) for entry in fold.entries)
+    return sorted([*told, *fold.received(), *attempts], key=lambda entry: entry.at)
+
+
+def changes(before: object, after: object) -> list[dict[str, Any]]:
+    """What a person changed, as a JSON Patch (RFC 6902)."""
+    return jsonpatch.make_patch(before, after).patch
+
+
+def _attempt(refused: RefusedResponse) -> AuditEntry:
+    type = "response.late" if refused.reason in LATE else "response.refused"
+    return AuditEntry(None, type, refused.received_at, asdict(refused))
+
+
+def _whole(fold: Fold, entry: AuditEntry) -> AuditEntry:
+    """The entry of the outcome, with the notes and data that the history leaves to the store."""
+    if fold.response is None or entry.type not in (f"decision.{status}" for status in Status):
+        return entry
+    response = whole_response(fold.response, fold.bodies)
+    details = entry.details | {"notes": response.notes, "data": response.data}
+    if response.choice == Choice.MODIFY:
+        details["changes"] = _changes(fold, response.data or {})
+    return replace(entry, details=details)
+
+
+def _changes(fold: Fold, data: dict[str, Any]) -> list[dict[str, Any]]:
+    request = fold.request
+    before = {"action": request.action} if request.payload is None else {"payload": request.payload}
+    return changes(before, data)
