@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.channels.errors import DeliveryError, RefusedError, application_error
 from activities.channels.notice import Channel, Notice
-from activities.requests import ContentStore, Requests
+from activities.requests import ContentStore, Requests, verify
 from links import Link, LinkKeys
 from workflows import proof
 from workflows.messages import (
@@ -107,10 +107,8 @@ class Notifications:
 
     async def _notice(self, input: SendNotificationInput) -> Notice:
         try:
-            asked = await self._requests.load(input.decision_id)
-            self._requests.verify(input, asked)
-            decision = await self._requests.whole(asked.input)
-            outcome = await self._requests.whole_outcome(input.outcome)
+            fold = await self._requests.load(input.decision_id)
+            verify(input, fold)
         except proof.UnprovenError as error:
             logger.error("message refused: %s", error, extra=_about(input))  # noqa: TRY400
             raise ApplicationError(
@@ -119,16 +117,14 @@ class Notifications:
         except MissingContentError as error:
             logger.exception("message not sent", extra=_about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
-        if input.expires_at:
-            decision = decision.model_copy(update={"expires_at": input.expires_at})
-        token = self._links.mint(Link(decision.id, input.approver))
+        token = self._links.mint(Link(input.decision_id, input.approver))
         return Notice(
-            decision=decision,
+            decision=fold.decision_input(),
             message=input.message,
             approver=input.approver,
             link=f"{self._public_url}/d/{token}",
             now=datetime.now(UTC),
-            outcome=outcome,
+            outcome=fold.outcome() if input.outcome else None,
         )
 
     async def _sent_before(self, input: SendNotificationInput) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any, cast
 from api.decisions import refusal
 from api.deps import Service
 from api.errors import Conflict, Invalid, NotFound, invalid
-from api.reading import Fold
 from handover.models import Attachment, Choice
 from store.keys import ApiKey
 from store.refused import RefusedResponse
@@ -15,6 +14,7 @@ from workflows import answers, lifecycle
 from workflows.canonical import dumps
 from workflows.lifecycle import Objection
 from workflows.messages import Response
+from workflows.reading import Fold
 from workflows.stored import INLINE
 
 
@@ -42,6 +42,7 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
         response = response.model_copy(update={"data": data})
     why = _over(fold) or lifecycle.objection(fold.state, response)
     if why is None:
+        await _hand_over_files(service, fold, response)
         try:
             heard = await service.decisions.respond(response)
         except NotFound:
@@ -58,14 +59,21 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
     raise AnswerRefused(why, fold)
 
 
-async def with_files(
-    service: Service, key: ApiKey, fold: Fold, data: dict[str, Any] | None
-) -> dict[str, Any] | None:
-    """The data with each of `uploaded_files`, given by its id, in full. Raises `Invalid`.
+async def _hand_over_files(service: Service, fold: Fold, response: Response) -> None:
+    """Make the files of an answer the decision's, whose agent may fetch them."""
+    assert fold.input  # noqa: S101 - who may answer was found in it
+    brings_files = fold.input.request.response_type.type == "file_upload"
+    if response.choice != Choice.APPROVE or not brings_files:
+        return
+    for file in (response.data or {})["uploaded_files"]:
+        await service.store.attachments.give(file["id"], fold.input.agent, fold.decision_id)
 
-    From then on the files belong to the decision, whose agent may fetch them.
-    """
-    if fold.input is None or not data or not isinstance(data.get("uploaded_files"), list):
+
+async def with_files(
+    service: Service, key: ApiKey, data: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The data with each of `uploaded_files`, given by its id, in full. Raises `Invalid`."""
+    if not data or not isinstance(data.get("uploaded_files"), list):
         return data
     files: list[dict[str, Any]] = []
     for index, given in enumerate(data["uploaded_files"]):
@@ -76,7 +84,6 @@ async def with_files(
                 "this is no id of a file that this key has sent with POST /attachments.",
                 code="unknown_attachment",
             )
-        await service.store.attachments.give(file.id, fold.input.agent, fold.input.id)
         files.append(file.model_dump(mode="json"))
     return data | {"uploaded_files": files}
 

@@ -20,7 +20,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import Conflict, Invalid, NotFound, Unavailable, asking_temporal, invalid
 from api.indexing import Indexing
-from api.reading import Fold, read_decision
 from api.signing import Signer
 from api.waiting import Waiting
 from handover.models import Attachment, Decision, DecisionRequest
@@ -45,6 +44,7 @@ from workflows.messages import (
     Statement,
     Withdrawal,
 )
+from workflows.reading import Fold, read_decision
 from workflows.stored import set_aside
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
 from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
-from api.reading import START_TOLERANCE, Fold
 from api.schemas import Address, Strict
 from handover.models import Decision, Origin, Status, Urgency
 from workflows.messages import (
@@ -33,6 +32,7 @@ from workflows.messages import (
     URGENCY_ATTRIBUTE,
     WORKFLOW,
 )
+from workflows.reading import START_TOLERANCE, Fold
 
 AT_ONCE = 8
 """Histories that one list reads at the same time."""

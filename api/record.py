@@ -8,9 +8,9 @@ from typing import Any
 
 import jsonpatch
 
-from api.reading import AuditEntry, Fold
 from handover.models import Choice, Status
 from store.refused import RefusedResponse
+from workflows.reading import AuditEntry, Fold
 from workflows.stored import whole_response
 
 LATE = ("already_settled", "late")

@@ -16,12 +16,12 @@ from fastapi.responses import HTMLResponse
 from api.decisions import decision_of
 from api.errors import ApiError
 from api.forms import FILES
-from api.reading import Fold
 from handover.models import DecisionRequest, ResponseType
 from links import Link
 from templates.filters import verdict, visible_line
 from templates.rendering import render_page
 from workflows.answers import most_files
+from workflows.reading import Fold
 
 FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*): ")
 

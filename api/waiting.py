@@ -15,8 +15,8 @@ from weakref import WeakSet
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from api.errors import asking_temporal
-from api.reading import Fold
 from workflows import proof
+from workflows.reading import Fold
 
 EARLY_ANSWER = (1.0, 3.0)
 """Seconds (uniform) after which a wait that finds no free poll ends."""

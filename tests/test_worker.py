@@ -88,7 +88,7 @@ async def test_it_runs_a_decision_and_stops_cleanly(
 ):
     """A started decision ends as a mail in the outbox; a signal, given twice, as status 0."""
     queue = f"worker-{uuid.uuid4()}"
-    decision = make_decision(f"dec_{queue}").model_copy(update={"indexed": False})
+    decision = make_decision(f"dec_{queue}", escalation=[]).model_copy(update={"indexed": False})
     worker = start_worker(
         TEMPORAL_ADDRESS=dev_server.address,
         HANDOVER_TASK_QUEUE=queue,

@@ -166,7 +166,6 @@ class DecisionWorkflow:
                 approver=approver,
                 channel=channel,
                 outcome=outcome,
-                expires_at=self._extended_to(),
             ),
             result_type=NotificationSent,
             schedule_to_close_timeout=until,
@@ -175,10 +174,6 @@ class DecisionWorkflow:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=options.summary(f"{message} to {approver} by {channel}"),
         )
-
-    def _extended_to(self) -> datetime | None:
-        now_until = self._state.rules.expires_at
-        return now_until if now_until != self._input.expires_at else None
 
 
 class Alarm:

@@ -288,13 +288,17 @@ def _settled(state: State) -> Objection:
 
 
 def _objection_to_data(rules: Rules, response: Response) -> Objection | None:
-    if response.choice == Choice.DENY or "data" in response.stored:
+    if "data" in response.stored:
         # What stands in the store cannot be seen from here; the API looked at it before it signed.
         return None
-    if response.choice == Choice.MODIFY:
-        why = _complaint_about_modification(rules, response.data or {})
-    else:
-        why = answers.complaint(rules.response_type, response.data, response.received_at)
+    data = response.data or {}
+    match response.choice:
+        case Choice.MODIFY:
+            why = _complaint_about_modification(rules, data)
+        case Choice.APPROVE:
+            why = answers.complaint(rules.response_type, data, response.received_at)
+        case _:
+            why = _complaint_about_more(data)
     return Objection("invalid_answer", why) if why else None
 
 
@@ -303,9 +307,12 @@ def _complaint_about_modification(rules: Rules, data: dict[str, Any]) -> str | N
         return "payload: send the changed payload (an object)."
     if not rules.has_payload and not _is_action(data.get("action")):
         return f"action: write what to do instead, in 1 to {MAX_ACTION:,} characters."
-    expected = "payload" if rules.has_payload else "action"
-    more = next((name for name in data if name != expected), None)
-    return f"{more[:100]}: this is not asked for; leave it out." if more else None
+    return _complaint_about_more(data, "payload" if rules.has_payload else "action")
+
+
+def _complaint_about_more(data: dict[str, Any], *expected: str) -> str | None:
+    more = next((name for name in data if name not in expected), None)
+    return None if more is None else f"{more[:100]}: this is not asked for; leave it out."
 
 
 def _is_action(value: object) -> bool:

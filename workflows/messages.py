@@ -149,8 +149,6 @@ class SendNotificationInput(Wire):
     approver: str
     channel: str
     outcome: Outcome | None = None
-    expires_at: AwareDatetime | None = None
-    """Where the agent has given more time since it asked."""
 
 
 class NotificationSent(Wire):

@@ -14,7 +14,6 @@ from api.deps import Agent, Service, The
 from api.downloads import NO_FILE, send
 from api.errors import ApiError, Conflict, Invalid, NotFound
 from api.openapi import answers
-from api.reading import Fold
 from api.routes.pages import READ_FOR
 from api.uploads import discard, read_form, receive, the_file
 from api.views import failure
@@ -22,6 +21,7 @@ from handover.models import Attachment
 from links import BadTokenError, Link
 from store.attachments import StoredFile
 from store.keys import RESOLVE, ApiKey
+from workflows.reading import Fold
 
 MULTIPART = {
     "requestBody": {

@@ -154,7 +154,7 @@ async def resolve(
         approver=key.name,
         choice=body.action,
         notes=body.notes,
-        data=await with_files(service, key, fold, body.response_data),
+        data=await with_files(service, key, body.response_data),
         received_at=received_at,
         origin=Origin.OPERATOR,
     )

@@ -26,7 +26,6 @@ from api.decisions import decision_of
 from api.deps import Service, The
 from api.errors import OF_FRAMEWORK, ApiError, Gone, Invalid, NotFound, TooLarge, Unavailable
 from api.forms import Filled
-from api.reading import Fold
 from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
@@ -34,6 +33,7 @@ from links import BadTokenError, Link
 from workflows import answers, lifecycle
 from workflows.lifecycle import Objection, State
 from workflows.messages import Response as Answer
+from workflows.reading import Fold
 from workflows.stored import whole_response
 
 READ_FOR = timedelta(days=90)
@@ -212,10 +212,10 @@ async def _refuse(service: Service, fold: Fold, response: Answer, why: Objection
 def _heard(opened: Opened, response: Answer) -> Response:
     """Say what became of an answer that is in the history: recorded, received, or too late."""
     fold, state = opened.fold, _state(opened.fold)
-    if _is_outcome(fold, response):
+    if fold.is_settled_by(response):
         return outcome(opened, "Your answer is recorded.")
     if fold.settled:
-        return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+        return _over(opened, response)
     if response.choice == lifecycle.NOT_ME and fold.has_declined(response.approver):
         others = [a.approver for a in state.asked if state.may_answer(a.approver)]
         asked = f"Asked now: {', '.join(others)}." if others else "Nobody else can be asked."
@@ -228,13 +228,17 @@ def _heard(opened: Opened, response: Answer) -> Response:
     )
 
 
+def _over(opened: Opened, response: Answer) -> Response:
+    if _is_outcome(opened.fold, response):
+        return outcome(opened, "This was already recorded.", 409)
+    return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+
+
 def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> Response:
     """Say why an answer counts for nothing, and ask again where another one still may."""
     match why.reason:
-        case "already_settled" if _is_outcome(opened.fold, response):
-            return outcome(opened, "This was already recorded.", 409)
         case "already_settled":
-            return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+            return _over(opened, response)
         case "late":
             return message(*TOO_LATE, 409)
         case "not_asked":
@@ -258,7 +262,7 @@ def _is_outcome(fold: Fold, response: Answer) -> bool:
         return False
     is_approval = response.choice == Choice.APPROVE
     data = answers.normal(type, response.data) if is_approval else response.data
-    return given.received_at == response.received_at or given.data == data
+    return given.data == data
 
 
 def _state(fold: Fold) -> State:

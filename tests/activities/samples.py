@@ -47,6 +47,7 @@ def make_decision(
             expires_at=NOW + timedelta(minutes=request.timeout_minutes),
             rules_version=lifecycle.RULES_VERSION,
             keyring=signer.keyring,
+            indexed=False,
         )
     )
 

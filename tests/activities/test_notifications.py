@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -37,6 +38,8 @@ from tests.activities.samples import (
 )
 from tests.dev_server import DevServer
 from tests.support import eventually
+from tests.workflows.harness import Mailroom
+from workflows.decision import DecisionWorkflow
 from workflows.messages import (
     RESPOND,
     SEND_NOTIFICATION,
@@ -47,6 +50,7 @@ from workflows.messages import (
     Outcome,
     SendNotificationInput,
 )
+from workflows.reading import Fold
 from workflows.stored import set_aside
 
 LINK_KEYS = LinkKeys(["k" * 32])
@@ -120,20 +124,37 @@ class Scene:
             contents=self.contents,
         )
 
-    async def start(self, input: Any, workflow_id: str) -> str:
+    async def start(self, input: Any, workflow_id: str) -> None:
         """Start a decision's workflow, which nobody runs: its history is what is read."""
-        handle = await self.client.start_workflow(
-            WORKFLOW, input, id=workflow_id, task_queue="nobody"
-        )
-        return handle.first_execution_run_id or ""
+        await self.client.start_workflow(WORKFLOW, input, id=workflow_id, task_queue="nobody")
 
-    async def answered(self, *about: Any, **changes: Any) -> tuple[DecisionInput, Outcome]:
-        """A decision whose workflow was sent a response, and what the rules make of that."""
-        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}")
-        run_id = await self.start(decision, decision.id)
-        outcome = make_outcome(decision, *about, **({"run_id": run_id} | changes))
-        await self.client.get_workflow_handle(decision.id).signal(RESPOND, outcome.response)
+    async def answered(
+        self, approver: str = ANN, choice: str = "approve", **changes: Any
+    ) -> tuple[DecisionInput, Outcome]:
+        """A decision whose workflow has heard a response, and what would come of that one."""
+        decision, queue = make_decision(f"dec_{uuid.uuid4().hex[:12]}"), f"queue-{uuid.uuid4()}"
+        handle = await self.client.start_workflow(
+            WORKFLOW, decision, id=decision.id, task_queue=queue
+        )
+        run_id = handle.first_execution_run_id
+        outcome = make_outcome(decision, approver, choice, **({"run_id": run_id} | changes))
+        async with Worker(
+            self.client,
+            task_queue=queue,
+            workflows=[DecisionWorkflow],
+            activities=[Mailroom().send_notification],
+        ):
+            await handle.signal(RESPOND, outcome.response)
+            await eventually(lambda: self._has_heard(decision.id))
         return decision, outcome
+
+    async def _has_heard(self, decision_id: str) -> bool:
+        fold = Fold(decision_id, SIGNER.keyring)
+        signalled = False
+        async for event in self.client.get_workflow_handle(decision_id).fetch_history_events():
+            signalled |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+            fold.feed(event)
+        return signalled and not fold.has_unheard
 
     async def decision(self, **changes: Any) -> DecisionInput:
         decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
@@ -324,13 +345,9 @@ async def test_nothing_is_sent_to_somebody_whom_the_decision_does_not_name(scene
 
 async def test_an_outcome_is_told_when_an_approver_gave_it(scene: Scene):
     """Signed by the API, by an approver of the decision, and what the rules make of it."""
-    decision, outcome = await scene.answered(BOB, "deny", notes="no")
-    await scene.send(sending(decision, "settled", ANN, outcome))
-    expired = Outcome.model_validate(
-        {"status": "expired", "origin": "timeout", "at": decision.expires_at}
-    )
-    await scene.send(sending(decision, "settled", BOB, expired))
-    assert [notice.outcome for notice in scene.channel.notices] == [outcome, expired]
+    decision, outcome = await scene.answered(ANN, "deny", notes="no")
+    await scene.send(sending(decision, "settled", BOB, outcome))
+    assert [notice.outcome for notice in scene.channel.notices] == [outcome]
 
 
 LATE = make_decision().expires_at + timedelta(seconds=1)
@@ -345,6 +362,7 @@ LATE = make_decision().expires_at + timedelta(seconds=1)
         {"request_digest": "0" * 64},
         {"received_at": LATE},
         {"approver": "eve@example.com"},
+        {"approver": BOB},  # who is asked later
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -360,17 +378,20 @@ async def test_an_outcome_of_a_response_that_does_not_count_is_not_told(
 
 async def test_an_outcome_that_nobody_gave_is_not_told(scene: Scene):
     """Changed after it was signed, never heard by the workflow, or beside what it did hear."""
-    decision, true = await scene.answered(BOB, "deny")
+    decision, true = await scene.answered(ANN, "deny")
     assert true.response
-    never_heard = make_outcome(decision, BOB, "approve", run_id=true.response.run_id)
+    never_heard = make_outcome(decision, ANN, "approve", run_id=true.response.run_id)
     bad = {
         "another status": true.model_copy(update={"status": "approved"}),
-        "another person": true.model_copy(update={"by": ANN}),
+        "another person": true.model_copy(update={"by": BOB}),
         "other notes": true.model_copy(update={"notes": "go ahead"}),
         "no response": true.model_copy(update={"response": None}),
         "never heard": never_heard,
         "an approval by nobody": Outcome.model_validate(
             {"status": "approved", "origin": "timeout", "at": decision.created_at}
+        ),
+        "an expiry that was not": Outcome.model_validate(
+            {"status": "expired", "origin": "timeout", "at": decision.expires_at}
         ),
     }
     failures = {

@@ -13,15 +13,15 @@ from temporalio.client import Client
 
 from api.decisions import Decisions
 from api.errors import Conflict
-from api.reading import Fold
 from api.routes import decisions as routes
 from api.signing import Signer
 from api.waiting import Waiting
 from store.keys import ApiKey
-from tests.api.agent import Agent, in_store, link_to, refused_fields, someone
+from tests.api.agent import Agent, link_to, refused_fields, someone
 from tests.approver import newest_mail, press
 from tests.service import RunningService
 from tests.support import eventually
+from workflows.reading import Fold
 
 
 async def test_a_withdrawn_decision_says_so_everywhere(
@@ -115,11 +115,10 @@ async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
         return (await decisions.read(decision)).closed
 
     await eventually(ended)
-    [(key_id,)] = in_store(service, "SELECT id FROM api_keys WHERE name = ?", agent.name)
     with pytest.raises(Conflict) as conflict:
         await routes.cancel(
             cast(Any, SimpleNamespace(decisions=decisions)),
-            ApiKey(key_id, agent.name),
+            ApiKey("key_1", agent.name),
             decision,
             Response(),
         )
@@ -135,9 +134,9 @@ class ReadsLate(Decisions):
         waiting = Waiting(client, signer.keyring, most=10)
         super().__init__(client, cast(Any, None), signer, waiting, task_queue="", receipts=True)
 
-    async def read_for(self, agent: ApiKey, decision_id: str, wait: float = 0) -> Fold:
+    async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
         before, self.before = self.before, None
-        return before or await super().read_for(agent, decision_id, wait)
+        return before or await super().read_own(agent, decision_id)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
+from tests.approver import newest_mail, press
 from tests.service import RunningService
 
 
@@ -73,3 +74,21 @@ async def test_without_a_worker_it_is_received(spare: Agent) -> None:
     async with no_worker(spare.service):
         assert (await spare.extend(decision, 90)).status_code == 202
     await spare.audited(decision, "decision.extended")
+
+
+async def test_who_is_asked_later_reads_the_new_deadline(
+    agent: Agent, service: RunningService
+) -> None:
+    """Mails tell the time that there is, and not the one that there was."""
+    approver, backup = someone(), someone("backup")
+    asked = await agent.ask(
+        approver=approver,
+        timeout_minutes=5,
+        escalation=[{"after_minutes": 4, "approvers": [backup]}],
+    )
+    link = await link_to(service, approver)
+    until = datetime.fromisoformat((await agent.extend(asked["id"], 90)).json()["expires_at"])
+    await press(link, "not_me")
+    mail = (await newest_mail(service, backup)).get_body(("plain",))
+    assert mail is not None
+    assert f"{until:%H:%M} UTC" in mail.get_content()

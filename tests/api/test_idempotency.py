@@ -42,18 +42,20 @@ async def test_without_a_key_every_request_is_a_decision(agent: Agent) -> None:
     assert (await agent.post(body)).json()["id"] != (await agent.post(body)).json()["id"]
 
 
-async def test_ten_at_once_are_one_decision(
+async def test_fifty_at_once_are_one_decision(
     another_agent: Agent, service: RunningService, temporal: Client
 ) -> None:
     """Whichever request comes first starts it, and the others find it."""
     approver, key = someone(), new_key()
     body = question(approver=approver)
-    answers = await asyncio.gather(*(another_agent.post(body, key) for _ in range(10)))
+    answers = await asyncio.gather(*(another_agent.post(body, key) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     await link_to(service, approver)
     query = f"HandoverAgent = '{another_agent.name}'"
     assert await eventually(lambda: _count(temporal, query)) == 1
+    await another_agent.audited(answers[0].json()["id"], "notification.sent")
+    assert len(mails(service, approver)) == 1
 
 
 async def _count(temporal: Client, query: str) -> int:

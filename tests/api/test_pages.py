@@ -22,7 +22,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
-from api.reading import Fold
 from api.routes import pages
 from handover.models import Origin
 from links import Link, LinkKeys
@@ -33,6 +32,7 @@ from tests.service import RunningService
 from tests.support import eventually
 from tests.workflows.harness import make_input
 from workflows import lifecycle
+from workflows.reading import Fold
 
 
 async def test_opening_a_hundred_times_changes_nothing(agent: Agent, temporal: Client) -> None:

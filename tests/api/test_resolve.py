@@ -104,6 +104,31 @@ async def test_a_scheduled_action_is_permitted_from_its_time_on(
     assert datetime.now(UTC) >= at
 
 
+async def test_files_are_sent_before_and_named(agent: Agent, operator: Agent) -> None:
+    """By their ids; from then on they are the decision's, and its agent fetches them."""
+    asked = {"type": "file_upload", "accept": ["text/*"], "max_files": 2}
+    decision = (await agent.ask(response_type=asked))["id"]
+    table = {"file": ("numbers.csv", b"a,b\n1,2\n", "text/csv")}
+    sent = (await operator.http.post("/attachments", files=table)).json()
+    assert (await agent.http.get(f"/attachments/{sent['id']}")).status_code == 404
+    data = {"uploaded_files": [sent["id"]]}
+    answer = await operator.resolve(decision, "approve", response_data=data)
+    assert answer.json()["response_data"] == {"uploaded_files": [sent]}
+    assert (await agent.http.get(f"/attachments/{sent['id']}")).content == b"a,b\n1,2\n"
+
+
+async def test_a_file_of_another_type_is_refused(agent: Agent, operator: Agent) -> None:
+    """What it is decides, and not what it is called."""
+    decision = (await agent.ask(response_type={"type": "file_upload", "accept": [".pdf"]}))["id"]
+    table = {"file": ("numbers.csv", b"a,b\n1,2\n", "application/pdf")}
+    sent = (await operator.http.post("/attachments", files=table)).json()
+    data = {"uploaded_files": [sent["id"]]}
+    answer = await operator.resolve(decision, "approve", response_data=data)
+    assert refused_fields(answer) == ["response_data.uploaded_files.0"]
+    assert (await agent.http.get(f"/attachments/{sent['id']}")).status_code == 404
+    assert (await agent.get(decision))["status"] == "pending"
+
+
 async def test_modify_keeps_the_difference(agent: Agent, operator: Agent) -> None:
     """What is permitted is the edited payload, and the record has what was changed (RFC 6902)."""
     payload = {"amount": 10, "to": ["a", "b"], "note": "x"}
@@ -142,6 +167,11 @@ async def test_modify_without_a_payload_rewrites_the_action(agent: Agent, operat
         ({"action": "escalate"}, "action"),
         ({}, "action"),
         ({"action": "modify"}, "response_data.payload"),
+        ({"action": "deny", "response_data": {"payload": {}}}, "response_data.payload"),
+        (
+            {"action": "approve", "response_data": {"uploaded_files": "x"}},
+            "response_data.uploaded_files",
+        ),
         ({"action": "modify", "response_data": {"action": "x"}}, "response_data.payload"),
         (
             {"action": "modify", "response_data": {"payload": {}, "more": 1}},

@@ -44,7 +44,7 @@ MAY_IMPORT = {
 LIBRARIES = {
     "handover": {"pydantic", "pydantic_core", "httpx2"},
     "links": {"itsdangerous"},
-    "workflows": {"temporalio", "pydantic", "cryptography", "rfc8785"},
+    "workflows": {"temporalio", "google", "pydantic", "cryptography", "rfc8785"},
     "templates": {"jinja2"},
     "store": {"sqlalchemy", "alembic", "obstore"},
 }

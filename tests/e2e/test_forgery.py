@@ -246,7 +246,7 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
 
 async def test_an_old_decision_started_again_much_later(intruder: Intruder) -> None:
     """Its seal is good and its content the same, but it is not the run that was started then."""
-    from api.reading import START_TOLERANCE, Fold
+    from workflows.reading import START_TOLERANCE, Fold
 
     keyring = (await intruder.recorded_input()).keyring
     fold = Fold(intruder.decision_id, keyring)

@@ -23,11 +23,12 @@ from handover.resources import AsyncDecisions, Decisions
 PACKAGE = Path(handover.__file__).parent
 PROJECT = PACKAGE.parent
 PUBLIC = """
-APIConnectionError APIError ActionDenied AsyncHandoverClient AuditEntry AuthenticationError
-BadRequestError Channel Choice ConfigurationError ConflictError Decision DecisionCancelled
-DecisionExpired DecisionFields DevModeWarning EscalationStep FieldError HandoverClient HandoverError
-InvalidRequestError NotFoundError Notification Origin PermissionDeniedError RateLimitError
-ResponseType ServiceError Status UnreadableAnswerError Urgency WaitTimeoutError __version__
+APIConnectionError APIError ActionDenied AsyncHandoverClient Attachment AuditEntry
+AuthenticationError BadRequestError Channel Choice ConfigurationError ConflictError Decision
+DecisionCancelled DecisionExpired DecisionFields DevModeWarning EscalationStep FieldError
+HandoverClient HandoverError InvalidRequestError NotFoundError Notification Origin
+PermissionDeniedError RateLimitError ResponseType ServiceError Status TextField
+UnreadableAnswerError Urgency WaitTimeoutError __version__
 """
 
 

@@ -17,7 +17,6 @@ from temporalio.worker import Worker
 
 import config
 from api.decisions import search_attributes
-from api.reading import Fold
 from api.signing import Signer
 from handover.models import DecisionRequest
 from tests.support import eventually
@@ -35,6 +34,7 @@ from workflows.messages import (
     SignedResponse,
     Withdrawal,
 )
+from workflows.reading import Fold
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 

@@ -54,23 +54,6 @@ async def test_an_extension_moves_the_expiry(time_skipping: WorkflowEnvironment)
     assert datetime.fromisoformat(extended["to"]) == signed.expires_at
 
 
-async def test_escalations_after_an_extension_tell_the_new_deadline(
-    time_skipping: WorkflowEnvironment,
-) -> None:
-    """Who is asked later reads until when there is time now."""
-    backup = [{"after_minutes": 30, "approvers": [BOB]}]
-    asking = Asking.of(time_skipping.client, timeout_minutes=60, escalation=backup)
-    async with asking.worker():
-        await asking.start()
-        await asking.recorded("notification.sent")
-        signed = signer.sign_extension(extension(asking, timedelta(hours=1)))
-        await asking.handle.signal(EXTEND, signed)
-        await asking.result()
-    told = {sending.message: sending.expires_at for sending in asking.mailroom.sent}
-    assert told["decision-request"] is None
-    assert told["escalation"] == signed.expires_at
-
-
 @pytest.mark.parametrize(
     ("by", "reason"),
     [

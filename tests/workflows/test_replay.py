@@ -11,10 +11,10 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from api.reading import Fold
 from tests.workflows.record import HISTORIES, SHAPES
 from workflows.decision import DecisionWorkflow
 from workflows.messages import DecisionInput, Outcome
+from workflows.reading import Fold
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 

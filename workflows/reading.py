@@ -138,6 +138,25 @@ class Fold:
         assert self.input  # noqa: S101 - the history's first event has it
         return whole_request(self.input, self.bodies) if self.state else self.input.request
 
+    def decision_input(self) -> DecisionInput:
+        """What was asked, whole, with the deadline and the files as they are now."""
+        assert self.input  # noqa: S101 - the history's first event has it
+        assert self.state  # noqa: S101
+        now = {
+            "request": self.request,
+            "expires_at": self.state.rules.expires_at,
+            "attachments": list(self.state.attachments),
+        }
+        return self.input.model_copy(update=now)
+
+    def outcome(self) -> Outcome | None:
+        """What it ended with, with the response whole."""
+        settled = self.state.outcome if self.state and not self.void else None
+        if settled is None or settled.response is None:
+            return settled
+        response = whole_response(settled.response, self.bodies)
+        return settled.model_copy(update={"response": response, "notes": response.notes})
+
     @property
     def response(self) -> SignedResponse | None:
         """The response that settled this decision, as the history has it."""
@@ -392,8 +411,8 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         decision.origin = Origin.OPERATOR
         decision.resolved_at = fold.entries[-1].at if fold.entries else now
         decision.response_notes = fold.void
-    elif state and state.outcome:
-        _add_outcome(decision, fold, state.rules, state.outcome)
+    elif state and (outcome := fold.outcome()):
+        _add_outcome(decision, state.rules, outcome)
     if decision.enforce:
         decision.action_permitted = is_permitted(
             status,
@@ -404,13 +423,11 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
     return decision
 
 
-def _add_outcome(decision: Decision, fold: Fold, rules: lifecycle.Rules, outcome: Outcome) -> None:
+def _add_outcome(decision: Decision, rules: lifecycle.Rules, outcome: Outcome) -> None:
     decision.origin = outcome.origin
     decision.resolved_at = outcome.at
     decision.resolved_by = outcome.by
     decision.response_notes = outcome.notes
     if outcome.response:
-        response = whole_response(outcome.response, fold.bodies)
-        decision.response_notes = response.notes
-        decision.response_data = response.data
-        decision.execute_at = lifecycle.execute_at(rules, response)
+        decision.response_data = outcome.response.data
+        decision.execute_at = lifecycle.execute_at(rules, outcome.response)
