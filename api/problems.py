@@ -108,18 +108,6 @@ _TABLE = (
     Problem(
         code="late",
         status=409,
-        title="The time is over",
-        meaning="The deadline has passed, and the decision expires within seconds. Ask anew.",
-    ),
-    Problem(
-        code="changed",
-        status=409,
-        title="What is asked has changed",
-        meaning="The decision was changed after it was shown. Read it again, and answer then.",
-    ),
-    Problem(
-        code="late",
-        status=409,
         title="The time to answer is over",
         meaning="The request came after `expires_at`. The decision expires within seconds; ask anew"
         " to have it decided.",

@@ -22,11 +22,22 @@ with workflow.unsafe.imports_passed_through():
     import workflows.options as options
     import workflows.signals as signals
     from handover.models import Origin
-    from workflows.lifecycle import DeliveryFailed, Event, Refused, State, TimePassed, Withdrawn
+    from workflows.lifecycle import (
+        CallbackNews,
+        DeliveryFailed,
+        Event,
+        Refused,
+        State,
+        TimePassed,
+        Withdrawn,
+    )
     from workflows.messages import (
+        DELIVER_CALLBACK,
         SEND_NOTIFICATION,
         WORKFLOW,
+        CallbackDelivered,
         DecisionInput,
+        DeliverCallbackInput,
         NotificationSent,
         Outcome,
         SendNotificationInput,
@@ -45,6 +56,7 @@ class DecisionWorkflow:
         self._asking: dict[str, list[asyncio.Task[None]]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
         self._reached: set[str] = set()
+        self._orders: list[str] = []
 
     @workflow.run
     async def run(self, input: DecisionInput) -> Outcome:
@@ -79,6 +91,8 @@ class DecisionWorkflow:
         except Exception as error:
             event = Refused(workflow.now(), "malformed", type(error).__name__)
         self._apply(event)
+        if isinstance(event, CallbackNews) and self._state.outcome:
+            self._hear_of_callback(event)
 
     async def _until_settled(self) -> Outcome:
         alarm = Alarm()
@@ -127,9 +141,43 @@ class DecisionWorkflow:
             handle.cancel()
         await asyncio.gather(*(task for tasks in self._asking.values() for task in tasks))
         await asyncio.gather(
-            *(self._tell(message, approver, outcome) for message, approver in self._news(outcome))
+            self._call_back(),
+            *(self._tell(message, approver, outcome) for message, approver in self._news(outcome)),
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _call_back(self) -> None:
+        """Tell the agent's own URL, for as long as it takes or until an operator gives it up."""
+        if not self._input.request.callback_url:
+            return
+        while True:
+            self._orders.clear()
+            delivery = workflow.start_activity(
+                DELIVER_CALLBACK,
+                DeliverCallbackInput(decision_id=self._input.id),
+                result_type=CallbackDelivered,
+                schedule_to_close_timeout=options.CALLBACK_TIMEOUT,
+                start_to_close_timeout=options.ATTEMPT_TIMEOUT,
+                retry_policy=options.RETRIES,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary="callback to the agent",
+            )
+            await workflow.wait_condition(lambda d=delivery: d.done() or bool(self._orders))
+            ordered = [] if delivery.done() else list(self._orders)
+            delivery.cancel()
+            [ended] = await asyncio.gather(delivery, return_exceptions=True)
+            is_cancelled = isinstance(ended, ActivityError) and isinstance(
+                ended.cause, CancelledError
+            )
+            if not is_cancelled or "callback.given_up" in ordered:
+                return
+
+    def _hear_of_callback(self, news: CallbackNews) -> None:
+        if news.type == "callback.failed":
+            url = self._input.request.callback_url or ""
+            workflow.set_current_details(options.callback_details(self._state, url))
+        else:
+            self._orders.append(news.type)
 
     def _news(self, outcome: Outcome) -> list[tuple[str, str]]:
         news = [

@@ -162,6 +162,26 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorDecided:
+    """Somebody with access to Temporal denied or cancelled, past the API."""
+
+    at: datetime
+    status: Status
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackNews:
+    """What is told of the callback while it is tried. `type` is `callback.failed`, and what an
+    operator orders: `callback.retried` or `callback.given_up`."""
+
+    at: datetime
+    type: str
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something was heard that counts for nothing."""
 
@@ -171,7 +191,17 @@ class Refused:
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-Event = TimePassed | Responded | DeliveryFailed | Extended | Attached | Withdrawn | Refused
+Event = (
+    TimePassed
+    | Responded
+    | DeliveryFailed
+    | Extended
+    | Attached
+    | Withdrawn
+    | OperatorDecided
+    | CallbackNews
+    | Refused
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +255,10 @@ def apply(state: State, event: Event) -> State:
             return _attach(state, event)
         case Withdrawn():
             return _withdraw(state, event)
+        case OperatorDecided():
+            return _decide_as_operator(state, event)
+        case CallbackNews():
+            return _note(state, event)
         case Refused():
             return _refuse(state, event)
 
@@ -377,8 +411,8 @@ def _extend(state: State, event: Extended) -> State:
         return _object(state, event.at, why, {"by": extension.agent})
     details = {
         "by": extension.agent,
-        "from": state.rules.expires_at.isoformat(),
-        "to": extension.expires_at.isoformat(),
+        "from": _rfc_3339(state.rules.expires_at),
+        "to": _rfc_3339(extension.expires_at),
     }
     state = replace(state, rules=replace(state.rules, expires_at=extension.expires_at))
     return _log(state, "decision.extended", event.at, details)
@@ -400,6 +434,27 @@ def _withdraw(state: State, event: Withdrawn) -> State:
         status=Status.CANCELLED, origin=event.origin, at=event.at, by=event.by, notes=event.notes
     )
     return _settle(state, outcome)
+
+
+def _decide_as_operator(state: State, event: OperatorDecided) -> State:
+    if state.outcome:
+        return _object(state, event.at, _settled(state), {"by": event.name})
+    outcome = Outcome(
+        status=event.status,
+        origin=Origin.OPERATOR,
+        at=event.at,
+        by=event.name,
+        notes=event.reason,
+    )
+    return _settle(state, outcome)
+
+
+def _note(state: State, event: CallbackNews) -> State:
+    """Anybody who reaches Temporal can send these, so they are bounded as refusals are."""
+    if state.outcome is None or state.refusals >= MAX_REFUSALS:
+        return state
+    state = replace(state, refusals=state.refusals + 1)
+    return _log(state, event.type, event.at, event.details)
 
 
 def _replace_approver(state: State, approver: str, at: datetime, reason: str) -> State:
@@ -455,6 +510,10 @@ def _refuse(state: State, event: Refused) -> State:
     if state.refusals == MAX_REFUSALS:
         details = {"reason": "too_many", "message": "Further refusals are not recorded."}
     return _log(state, "response.refused", event.at, details)
+
+
+def _rfc_3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _log(state: State, type: str, at: datetime, details: dict[str, Any]) -> State:

@@ -17,7 +17,12 @@ RESPOND = "respond"
 CANCEL = "cancel"
 EXTEND = "extend"
 ATTACH = "attach"
+OPERATOR_DECIDE = "operator_decide"
+CALLBACK_FAILED = "callback_failed"
+RETRY_CALLBACK = "retry_callback"
+GIVE_UP_CALLBACK = "give_up_callback"
 SEND_NOTIFICATION = "send_notification"
+DELIVER_CALLBACK = "deliver_callback"
 
 STATUS_ATTRIBUTE = "HandoverStatus"
 URGENCY_ATTRIBUTE = "HandoverUrgency"
@@ -26,6 +31,9 @@ APPROVER_ATTRIBUTE = "HandoverApprover"
 
 UNDELIVERABLE = "Undeliverable"
 """Error type of a notification that no retry can deliver: the address is bad."""
+
+GAVE_UP = "CallbackGone"
+"""Error type of a callback that no retry can deliver, or that was retried for long enough."""
 
 
 class Signature(Wire):
@@ -154,3 +162,32 @@ class SendNotificationInput(Wire):
 class NotificationSent(Wire):
     provider: str
     message_id: str
+
+
+class DeliverCallbackInput(Wire):
+    """Tell the agent's own URL the outcome of this decision."""
+
+    decision_id: str
+
+
+class CallbackDelivered(Wire):
+    status_code: int
+    attempts: int
+
+
+class CallbackFailed(Wire):
+    """What the activity tells its workflow of an attempt that failed, for operators to read."""
+
+    attempt: int
+    reason: str
+    next_at: AwareDatetime | None = None
+    """None when there is no further attempt."""
+
+
+class OperatorDecision(Wire):
+    """What an operator may decide past the API, straight in Temporal: `deny` or `cancel`. Who it
+    was and why has to be said; it cannot be proven, so it can never be an approval."""
+
+    decision: str
+    name: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=2000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
@@ -32,6 +33,9 @@ has a shorter limit of its own."""
 
 CLOSING_TIMEOUT = timedelta(hours=24)
 """How long messages about a settled decision are tried."""
+
+CALLBACK_TIMEOUT = timedelta(days=5)
+"""Longer than the schedule of Standard Webhooks, after which the activity itself gives up."""
 
 RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -92,3 +96,18 @@ def current_details(state: State) -> str:
     if deadline and deadline < state.rules.expires_at:
         lines.append(f"then, at {deadline:%Y-%m-%d %H:%M:%S} UTC, {timer_summary(state, deadline)}")
     return "\n\n".join(lines)
+
+
+def callback_details(state: State, url: str) -> str:
+    """What the closing phase waits for, while the agent's callback fails."""
+    news = [entry for entry in state.log if entry.type == "callback.failed"]
+    if not news:
+        return current_details(state)
+    last = news[-1].details
+    further = f"tried again at {last['next_at']}" if last["next_at"] else "not tried again"
+    return (
+        f"{current_details(state)}\n\nThe agent does not know yet: its callback to"
+        f" {urlsplit(url).netloc} failed {last['attempt']} times, and is {further}.\n\n"
+        f"    {last['reason']}\n\n"
+        "The signal `retry_callback` sends it again at once, `give_up_callback` ends it."
+    )

@@ -40,6 +40,7 @@ from workflows.lifecycle import (
     Withdrawn,
 )
 from workflows.messages import (
+    DELIVER_CALLBACK,
     SEND_NOTIFICATION,
     STATUS_ATTRIBUTE,
     DecisionInput,
@@ -98,6 +99,7 @@ class Fold:
         self._in_task = 0
         self._task_started = datetime.min.replace(tzinfo=UTC)
         self._sent: dict[int, SendNotificationInput] = {}
+        self._callbacks: set[int] = set()
         self._takers = {
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: self._start,
             EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
@@ -242,6 +244,8 @@ class Fold:
 
     def _note_notification(self, event: HistoryEvent) -> None:
         scheduled = event.activity_task_scheduled_event_attributes
+        if scheduled.activity_type.name == DELIVER_CALLBACK:
+            self._callbacks.add(event.event_id)
         if scheduled.activity_type.name != SEND_NOTIFICATION:
             return
         sending = SendNotificationInput.model_validate_json(scheduled.input.payloads[0].data)
@@ -317,6 +321,9 @@ class Fold:
 
     def _note_sent(self, event: HistoryEvent) -> None:
         attributes = event.activity_task_completed_event_attributes
+        if attributes.scheduled_event_id in self._callbacks:
+            delivered = json.loads(attributes.result.payloads[0].data)
+            self._record(event, "callback.delivered", delivered)
         sending = self._sent.get(attributes.scheduled_event_id)
         if sending is None:
             return
@@ -335,6 +342,8 @@ class Fold:
         else:
             attributes = event.activity_task_timed_out_event_attributes
         reason = _innermost(attributes.failure)
+        if attributes.scheduled_event_id in self._callbacks:
+            self._record(event, "callback.undelivered", {"reason": reason})
         sending = self._sent.get(attributes.scheduled_event_id)
         if sending:
             self._update(attributes.scheduled_event_id, result="failed", reason=reason)

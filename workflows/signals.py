@@ -14,15 +14,30 @@ from typing import Any
 
 from temporalio.api.common.v1 import Payload
 
-from handover.models import Origin
+from handover.models import Origin, Status
 from workflows import proof
-from workflows.lifecycle import Attached, Event, Extended, Refused, Responded, Withdrawn
+from workflows.lifecycle import (
+    Attached,
+    CallbackNews,
+    Event,
+    Extended,
+    OperatorDecided,
+    Refused,
+    Responded,
+    Withdrawn,
+)
 from workflows.messages import (
     ATTACH,
+    CALLBACK_FAILED,
     CANCEL,
     EXTEND,
+    GIVE_UP_CALLBACK,
+    OPERATOR_DECIDE,
     RESPOND,
+    RETRY_CALLBACK,
+    CallbackFailed,
     DecisionInput,
+    OperatorDecision,
     Signature,
     SignedAddition,
     SignedExtension,
@@ -30,6 +45,9 @@ from workflows.messages import (
     SignedWithdrawal,
     Statement,
 )
+
+MAX_REASON = 500
+"""Characters of a failure's reason in the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +60,8 @@ class Listener:
 
 def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: datetime) -> Event:
     """The event that this signal is to this run, heard at `at`."""
+    if name in ORDERS:
+        return CallbackNews(at, ORDERS[name])
     read = READERS.get(name)
     if read is None:
         return Refused(at, "unknown_signal", f"There is no signal {name[:100]!r}.")
@@ -81,7 +101,31 @@ def _addition(content: Any, listener: Listener, at: datetime) -> Event:
     return _refusal(addition, statement, addition.signature, listener, at) or Attached(at, addition)
 
 
-READERS = {RESPOND: _response, CANCEL: _withdrawal, EXTEND: _extension, ATTACH: _addition}
+def _operators(content: Any, listener: Listener, at: datetime) -> Event:
+    said = OperatorDecision.model_validate(content)
+    status = {"deny": Status.DENIED, "cancel": Status.CANCELLED}.get(said.decision)
+    if status is None:
+        message = "An operator can deny or cancel here; an approval takes POST …/resolve."
+        return Refused(at, "not_provable", message, {"by": said.name})
+    return OperatorDecided(at, status, said.name, said.reason)
+
+
+def _callback_failed(content: Any, listener: Listener, at: datetime) -> Event:
+    failed = CallbackFailed.model_validate(content)
+    details = failed.model_dump(mode="json") | {"reason": failed.reason[:MAX_REASON]}
+    return CallbackNews(at, "callback.failed", details)
+
+
+READERS = {
+    RESPOND: _response,
+    CANCEL: _withdrawal,
+    EXTEND: _extension,
+    ATTACH: _addition,
+    OPERATOR_DECIDE: _operators,
+    CALLBACK_FAILED: _callback_failed,
+}
+ORDERS = {RETRY_CALLBACK: "callback.retried", GIVE_UP_CALLBACK: "callback.given_up"}
+"""What an operator orders with a word and no argument."""
 
 
 def _refusal(

@@ -13,6 +13,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 import config
@@ -23,10 +24,15 @@ from tests.support import eventually
 from workflows import lifecycle, options, proof
 from workflows.decision import DecisionWorkflow
 from workflows.messages import (
+    CALLBACK_FAILED,
+    DELIVER_CALLBACK,
     RESPOND,
     SEND_NOTIFICATION,
     WORKFLOW,
+    CallbackDelivered,
+    CallbackFailed,
     DecisionInput,
+    DeliverCallbackInput,
     NotificationSent,
     Outcome,
     Response,
@@ -80,6 +86,23 @@ class Mailroom:
         self.sent.append(input)
         return NotificationSent(provider="double", message_id=f"id-{len(self.sent)}")
 
+    callbacks: list[str | Exception] = field(default_factory=list[str | Exception])
+    """What becomes of each attempt at a callback, in order; after these it is delivered."""
+    delivered: int = 0
+
+    @activity.defn(name=DELIVER_CALLBACK)
+    async def deliver_callback(self, input: DeliverCallbackInput) -> CallbackDelivered:
+        self.delivered += 1
+        if self.callbacks:
+            failure = self.callbacks.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            handle = activity.client().get_workflow_handle(input.decision_id)
+            failed = CallbackFailed(attempt=activity.info().attempt, reason=failure)
+            await handle.signal(CALLBACK_FAILED, failed)
+            raise ApplicationError(failure, next_retry_delay=timedelta(hours=5))
+        return CallbackDelivered(status_code=200, attempts=activity.info().attempt)
+
     def told(self, message: str) -> list[str]:
         return [sending.approver for sending in self.sent if sending.message == message]
 
@@ -124,7 +147,7 @@ class Asking:
             self.client,
             task_queue=self.task_queue,
             workflows=[DecisionWorkflow],
-            activities=[self.mailroom.send_notification],
+            activities=[self.mailroom.send_notification, self.mailroom.deliver_callback],
         ):
             yield
 

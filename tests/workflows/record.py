@@ -25,7 +25,10 @@ from workflows.messages import (
     ATTACH,
     CANCEL,
     EXTEND,
+    GIVE_UP_CALLBACK,
+    OPERATOR_DECIDE,
     RESPOND,
+    RETRY_CALLBACK,
     UNDELIVERABLE,
     Addition,
     Extension,
@@ -191,6 +194,33 @@ async def large_parts_in_the_store(client: Client) -> Asking:
     return asking
 
 
+async def callback_retried_and_delivered(client: Client) -> Asking:
+    asking = Asking.of(client, callback_url="https://agent.example.com/hook")
+    asking.mailroom.callbacks = ["the server answered 500"]
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("approve")
+        await asking.recorded("callback.failed")
+        await asking.handle.signal(RETRY_CALLBACK)
+        await asking.result()
+    return asking
+
+
+async def callback_given_up(client: Client) -> Asking:
+    asking = Asking.of(client, callback_url="https://agent.example.com/hook")
+    asking.mailroom.callbacks = ["the server answered 500"]
+    async with asking.worker():
+        await asking.start()
+        await asking.handle.signal(
+            OPERATOR_DECIDE, {"decision": "deny", "name": "Olga", "reason": "Not today"}
+        )
+        await asking.recorded("callback.failed")
+        await asking.handle.signal(GIVE_UP_CALLBACK)
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -205,6 +235,8 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     extended_with_a_file_and_scheduled,
     resolved_by_an_operator,
     large_parts_in_the_store,
+    callback_retried_and_delivered,
+    callback_given_up,
 ]
 
 

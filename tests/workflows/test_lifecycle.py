@@ -16,9 +16,11 @@ from workflows.lifecycle import (
     GRACE,
     MAX_REFUSALS,
     Attached,
+    CallbackNews,
     DeliveryFailed,
     Event,
     Extended,
+    OperatorDecided,
     Refused,
     Responded,
     State,
@@ -109,6 +111,14 @@ def additions(draw: st.DrawFn) -> SignedAddition:
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Extended, instants, extensions()),
     st.builds(Attached, instants, additions()),
+    st.builds(
+        OperatorDecided,
+        instants,
+        st.sampled_from([Status.DENIED, Status.CANCELLED]),
+        st.just("Olga"),
+        st.just("why"),
+    ),
+    st.builds(CallbackNews, instants, st.just("callback.failed")),
     st.builds(TimePassed, instants),
     st.builds(Responded, instants, responses()),
     st.builds(DeliveryFailed, instants, st.sampled_from(PEOPLE), st.just("email"), st.just("no")),
@@ -200,6 +210,17 @@ def test_an_answer_is_one_to_what_is_shown(
             shown.add(state.shown)
         if state.outcome and not before.outcome and state.outcome.response:
             assert state.outcome.response.request_digest == before.shown
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_nothing_but_a_signed_answer_permits(
+    request: DecisionRequest, happening: list[Event]
+) -> None:
+    """No time, no operator's word and no noise ends in a status that permits something."""
+    state = reduce(lifecycle.apply, happening, begun(request))
+    if state.status in (Status.APPROVED, Status.MODIFIED, Status.SCHEDULED):
+        assert state.outcome is not None
+        assert state.outcome.response is not None
 
 
 @given(requests(), st.lists(events, max_size=30))
