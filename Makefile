@@ -19,7 +19,8 @@ help:
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make lint     ruff, pyright, typos"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
-	@echo "make key      a new API key: NAME=operations, and SCOPES='decisions:resolve' to resolve"
+	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
+	@echo "              administrator's; EXPIRES=30d, APPROVERS='@example.com,owner@example.org'"
 	@echo "make secrets  fresh secrets for a .env file"
 	@echo "make lock     choose the versions in requirements/ anew; UPGRADE=1 takes the newest"
 	@echo "PYTHON=...    the Python to make .venv with (3.11 or newer)"
@@ -40,7 +41,8 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 key: $(VENV)/.service
-	@$(BIN)/python -m api.make_key $(if $(NAME),"$(NAME)",--help) $(SCOPES:%=--scope %)
+	@$(BIN)/python -m api.make_key $(if $(NAME),"$(NAME)",--help) $(SCOPES:%=--scope %) \
+	  $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(APPROVERS),--approvers "$(APPROVERS)")
 
 secrets: $(VENV)/.service
 	@$(BIN)/python -c "import secrets; from config import new_secrets; new = new_secrets(); \

@@ -10,18 +10,26 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
+from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+
+import secret_checks
+from encryption import KEY_BYTES, Encryption
+from outgoing import Exceptions
 
 KeyList = Annotated[list[SecretStr], NoDecode]
 """Keys separated by commas: the first one is used, all are accepted (so that one can rotate)."""
+
+
+ED25519_BYTES = 32
 
 
 class ConfigurationError(Exception):
@@ -51,6 +59,13 @@ class Settings(BaseSettings):
     """Ed25519 seeds (32 bytes, base64), which sign decisions and responses. For the API alone."""
     verify_keys: KeyList = Field(default_factory=list[SecretStr])
     """Ed25519 public keys (base64) that count besides `signing_keys`. All that a worker needs."""
+    encryption_keys: KeyList = Field(default_factory=list[SecretStr])
+    """Encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all decrypt.
+    Without any, Temporal stores it as it is."""
+    encryption: bool = True
+    """False: `encryption_keys` only decrypt what was encrypted before."""
+    ui_origin: str | None = None
+    """Where Temporal's UI is opened (`https://host:port`): that page may ask `/codec/decode`."""
     outbox_token: SecretStr | None = None
 
     email_from: str = "Handover <handover@localhost>"
@@ -64,6 +79,26 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
 
+    oidc_issuer: str | None = None
+    """An OpenID Connect provider whose tokens administrators may use in place of an API key."""
+    oidc_audience: str | None = None
+    """The audience that its tokens have to name: this service, as the provider knows it."""
+    oidc_scopes_claim: str = "scope"
+    """The claim of a token in which our scopes are: words, or a list of them."""
+
+    limits_url: SecretStr = SecretStr("memory://")
+    """Where requests are counted: in each process, or for all in `redis://[:password@]host:port`
+    (`rediss://` with TLS)."""
+    limits_fail: Literal["open", "closed"] = "open"
+    """While Redis is away: nobody is limited, or everybody is refused."""
+    rate_limit: int = Field(default=600, ge=0)
+    """Requests a minute with one key that has no rate of its own; 0 for any number."""
+    link_rate_limit: int = Field(default=60, ge=0)
+    """Times a minute that one link may be opened, and that it may be answered; 0 for any number."""
+
+    outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
+    """Where callbacks may go besides public addresses by https: `host:port` and CIDR, separated by
+    commas. For development, and for receivers in a network of your own."""
     receipts: bool = True
     """Tell the approver in whose name an answer came: the alarm for a stolen link."""
     max_waits: int = 1000
@@ -74,10 +109,24 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_key_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("link_keys", "signing_keys", "verify_keys"):
+        for name in ("link_keys", "signing_keys", "verify_keys", "encryption_keys"):
             if isinstance(text := values.get(name), str):
                 values[name] = [key.strip() for key in text.split(",") if key.strip()]
         return values
+
+    @field_validator("outgoing_exceptions", mode="before")
+    @classmethod
+    def _split_places(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [place.strip() for place in value.split(",") if place.strip()]
+
+    @field_validator("limits_url")
+    @classmethod
+    def _can_count(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
+            raise ValueError("requests are counted in memory:// or in redis://host:port")
+        return url
 
     @property
     def email(self) -> Literal["sendgrid", "smtp", "outbox"]:
@@ -95,6 +144,22 @@ class Settings(BaseSettings):
     @property
     def storage_url(self) -> str:
         return self.files_url or (self.data_dir / "files").resolve().as_uri()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What works in production too, and what its operator should know of."""
+        found: list[str] = []
+        if self.environment == "production" and self.store_url.startswith("sqlite"):
+            found.append(
+                "HANDOVER_DATABASE_URL: the store is a SQLite file, for one machine alone; API and"
+                " worker have to share it, and its backups are yours. PostgreSQL serves several."
+            )
+        if self.environment == "production" and self.outgoing_exceptions:
+            found.append(
+                "HANDOVER_OUTGOING_EXCEPTIONS: callbacks may also go to"
+                f" {', '.join(self.outgoing_exceptions)}, whoever names them."
+            )
+        return found
 
 
 class Secrets(BaseModel):
@@ -116,22 +181,63 @@ def load_settings() -> Settings:
     Raises `ConfigurationError` where production lacks what development makes up for itself.
     """
     settings = Settings()
+    if bool(settings.oidc_issuer) != bool(settings.oidc_audience):
+        raise ConfigurationError(
+            "HANDOVER_OIDC_ISSUER and HANDOVER_OIDC_AUDIENCE go together: without an audience, any"
+            " token of the issuer would count here."
+        )
     if settings.environment == "production":
-        if settings.email == "outbox":
-            raise ConfigurationError(
-                "HANDOVER_EMAIL_TRANSPORT: the outbox is for development. In production set"
-                " HANDOVER_SENDGRID_API_KEY, or HANDOVER_SMTP_HOST."
-            )
-        if not settings.link_keys:
-            raise ConfigurationError(
-                "HANDOVER_LINK_KEYS is required in production: `make secrets`."
-            )
-        if not (settings.signing_keys or settings.verify_keys):
-            raise ConfigurationError(
-                "HANDOVER_SIGNING_KEYS (API) or HANDOVER_VERIFY_KEYS (worker) is required in"
-                " production: `make secrets`."
-            )
+        for complaint in _complaints(settings):
+            raise ConfigurationError(complaint)
     return settings
+
+
+def _complaints(settings: Settings) -> Iterator[str]:
+    """What is missing in production or too weak for it, most important first."""
+    if settings.email == "outbox":
+        yield (
+            "HANDOVER_EMAIL_TRANSPORT: the outbox is for development. In production set"
+            " HANDOVER_SENDGRID_API_KEY, or HANDOVER_SMTP_HOST."
+        )
+    if not settings.link_keys:
+        yield "HANDOVER_LINK_KEYS is required in production: `make secrets`."
+    if not (settings.signing_keys or settings.verify_keys):
+        yield (
+            "HANDOVER_SIGNING_KEYS (API) or HANDOVER_VERIFY_KEYS (worker) is required in"
+            " production: `make secrets`."
+        )
+    address = urlsplit(settings.public_url)
+    if address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield (
+            "HANDOVER_PUBLIC_URL: links are the right to answer, so in production they begin with"
+            " https://, on this machine alone with http://."
+        )
+    if settings.oidc_issuer and urlsplit(settings.oidc_issuer).scheme != "https":
+        yield "HANDOVER_OIDC_ISSUER: in production the issuer's address begins with https://."
+    made = settings.data_dir / "secrets.json"
+    known = json.loads(made.read_text()).values() if made.exists() else ()
+    yield from secret_checks.complaints(list(_given_secrets(settings)), known)
+    for key in settings.signing_keys:
+        _public_half(key.get_secret_value())
+    if any(len(_bytes(key.get_secret_value())) != ED25519_BYTES for key in settings.verify_keys):
+        yield "HANDOVER_VERIFY_KEYS: each key is an Ed25519 public key, 32 bytes in base64."
+
+
+def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:
+    """All that the settings keep secret, and the public keys, which are none of the others."""
+    for field in Settings.model_fields:
+        name = f"HANDOVER_{field.upper()}"
+        match getattr(settings, field):
+            case SecretStr() as secret if field.endswith("_url"):
+                if password := urlsplit(secret.get_secret_value()).password:
+                    yield secret_checks.Secret(name, unquote(password))
+            case SecretStr() as secret if secret:
+                yield secret_checks.Secret(name, secret.get_secret_value())
+            case list() as keys if field.endswith("_keys"):
+                for key in cast(list[SecretStr], keys):
+                    yield secret_checks.Secret(name, key.get_secret_value(), is_ours=True)
+            case _:
+                pass
 
 
 def load_secrets(settings: Settings) -> Secrets:
@@ -141,9 +247,8 @@ def load_secrets(settings: Settings) -> Secrets:
     """
     made: dict[str, str] = {}
     if settings.environment == "development":
-        made = json.loads(
-            create_once(settings.data_dir / "secrets.json", json.dumps(new_secrets()))
-        )
+        new = {name: made for name, made in new_secrets().items() if name != "encryption_keys"}
+        made = json.loads(create_once(settings.data_dir / "secrets.json", json.dumps(new)))
 
     def keys(name: Literal["link_keys", "signing_keys", "verify_keys"]) -> list[str]:
         given = [key.get_secret_value() for key in getattr(settings, name)]
@@ -159,6 +264,25 @@ def load_secrets(settings: Settings) -> Secrets:
     )
 
 
+def load_encryption(settings: Settings) -> Encryption:
+    """What the settings encrypt and decrypt with. Raises `ConfigurationError`."""
+    keys = [key.get_secret_value() for key in settings.encryption_keys]
+    try:
+        return Encryption(keys, on=settings.encryption)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"HANDOVER_ENCRYPTION_KEYS: {error}; `make secrets` prints one."
+        ) from error
+
+
+def load_exceptions(settings: Settings) -> Exceptions:
+    """Where callbacks may go besides. Raises `ConfigurationError`."""
+    try:
+        return Exceptions.parse(settings.outgoing_exceptions)
+    except ValueError as error:
+        raise ConfigurationError(f"HANDOVER_OUTGOING_EXCEPTIONS: {error}.") from error
+
+
 def new_secrets() -> dict[str, str]:
     """One fresh value for every secret that a service needs."""
     signing_key = base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
@@ -166,6 +290,7 @@ def new_secrets() -> dict[str, str]:
         "link_keys": secrets.token_urlsafe(32),
         "signing_keys": signing_key,
         "verify_keys": _public_half(signing_key),
+        "encryption_keys": base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
         "outbox_token": secrets.token_urlsafe(16),
     }
 
@@ -173,12 +298,21 @@ def new_secrets() -> dict[str, str]:
 def _public_half(signing_key: str) -> str:
     """Raises `ConfigurationError` for what is no Ed25519 seed in base64."""
     try:
-        key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(signing_key, validate=True))
+        key = Ed25519PrivateKey.from_private_bytes(_bytes(signing_key))
     except ValueError as error:
         raise ConfigurationError(
-            "HANDOVER_SIGNING_KEYS: each key is 32 bytes in base64; `make secrets` prints one."
+            "HANDOVER_SIGNING_KEYS: each key is an Ed25519 seed, 32 bytes in base64;"
+            " `make secrets` prints one."
         ) from error
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def _bytes(key: str) -> bytes:
+    """Empty for what is no base64."""
+    try:
+        return base64.b64decode(key, validate=True)
+    except ValueError:
+        return b""
 
 
 def create_once(path: Path, content: str) -> str:
@@ -203,8 +337,9 @@ def create_once(path: Path, content: str) -> str:
     return path.read_text()
 
 
-async def connect(*, lazy: bool = False) -> Client:
+async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:
     """A client for the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazy)
+    converter = (encryption or Encryption()).converter
+    return await Client.connect(**options, data_converter=converter, lazy=lazy)

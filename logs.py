@@ -7,6 +7,9 @@ import sys
 
 import structlog
 
+TELLTALES = ("aiosqlite", "httpcore2", "httpcore", "hpack", "redis", "temporalio.worker")
+"""Libraries that, at the level DEBUG, tell what they carry: rows, payloads, headers with keys."""
+
 FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 """Tracebacks without local variables: among those are keys, tokens and people's words."""
 
@@ -50,5 +53,7 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    for name in TELLTALES:
+        logging.getLogger(name).setLevel(logging.INFO)
     # Its lines hold whole paths, and a link's path is the right to answer: `api.requests` logs.
     logging.getLogger("uvicorn.access").disabled = True

@@ -20,14 +20,25 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 import logs
+from activities.callbacks import Callbacks
 from activities.channels.email import EmailChannel, EmailTransport
 from activities.channels.outbox import Outbox
 from activities.channels.sendgrid import SendGrid
 from activities.channels.smtp import Smtp
 from activities.notifications import Notifications
-from config import ConfigurationError, Settings, connect, load_secrets, load_settings
+from config import (
+    ConfigurationError,
+    Settings,
+    connect,
+    load_encryption,
+    load_exceptions,
+    load_secrets,
+    load_settings,
+)
+from encryption import Encryption
 from handover.models import Channel
 from links import LinkKeys
+from outgoing import GuardedClient
 from store import open_store
 from workflows import proof
 from workflows.decision import DecisionWorkflow
@@ -44,8 +55,10 @@ RETRY_SECONDS = 1.0
 async def run(settings: Settings) -> None:
     """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
     secrets = load_secrets(settings)
+    encryption = load_encryption(settings)
     channels = {Channel.EMAIL.value: email_channel(settings)}
-    client = await temporal()
+    outgoing = GuardedClient(load_exceptions(settings))
+    client = await temporal(encryption)
     store = await open_store(settings.store_url)
     try:
         notifications = Notifications(
@@ -57,11 +70,19 @@ async def run(settings: Settings) -> None:
             deliveries=store.deliveries,
             contents=store.contents,
         )
+        callbacks = Callbacks(
+            client=client,
+            keyring=proof.keyring(secrets.verify_keys),
+            outgoing=outgoing,
+            secrets=store.callback_secrets(secrets.link_keys),
+            deliveries=store.deliveries,
+            contents=store.contents,
+        )
         async with Worker(
             client,
             task_queue=settings.task_queue,
             workflows=[DecisionWorkflow],
-            activities=[notifications.send_notification],
+            activities=[notifications.send_notification, callbacks.deliver_callback],
             graceful_shutdown_timeout=GRACE,
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -73,11 +94,11 @@ async def run(settings: Settings) -> None:
         await store.close()
 
 
-async def temporal() -> Client:
+async def temporal(encryption: Encryption) -> Client:
     """A client, as soon as there is a Temporal server that has our namespace."""
     while True:
         try:
-            client = await connect()
+            client = await connect(encryption)
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=client.namespace)
             )
@@ -145,6 +166,8 @@ def start() -> int:
     try:
         settings = load_settings()
         logs.configure(settings.log_level)
+        for warning in settings.warnings:
+            logger.warning(warning)
         asyncio.run(main(settings))
     except (ConfigurationError, ValidationError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - for whoever just typed it

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from temporalio.client import Client
 
+from encryption import decoded
 from workflows import proof
 from workflows.messages import SendNotificationInput
 from workflows.reading import Fold
@@ -37,8 +38,9 @@ class Requests:
         Raises `proof.UnprovenError`, `MissingContentError`, and `RPCError` of Temporal.
         """
         fold = Fold(decision_id, self._keyring)
+        codec = self._client.data_converter.payload_codec
         async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-            fold.feed(event)
+            fold.feed(await decoded(event, codec))
         if fold.state is None or fold.void:
             raise proof.UnprovenError(fold.void or "the history is empty")
         fold.bodies |= await self._contents.get(fold.stored)

@@ -44,7 +44,7 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
     if why is None:
         await _hand_over_files(service, fold, response)
         try:
-            heard = await service.decisions.respond(response)
+            heard = await service.decisions.respond(fold, response)
         except NotFound:
             fold = await service.decisions.read(fold.decision_id)
             why = _over(fold) or Objection("late", "The time to answer is over.")

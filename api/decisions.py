@@ -18,14 +18,26 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import Conflict, Invalid, NotFound, Unavailable, asking_temporal, invalid
+from api.approvers import check_approvers
+from api.errors import (
+    Conflict,
+    Invalid,
+    NeedsOperator,
+    NotFound,
+    Unavailable,
+    asking_temporal,
+    invalid,
+)
 from api.indexing import Indexing
-from api.signing import Signer
+from api.limiting import within_quota
+from api.signing import NoKeyError, Signer
 from api.waiting import Waiting
+from encryption import Encryption
 from handover.models import Attachment, Decision, DecisionRequest
+from outgoing import GuardedClient, OutgoingError
 from store import Store
 from store.idempotency import Remembered
-from store.keys import RESOLVE, ApiKey
+from store.keys import ApiKey
 from workflows import lifecycle, options, proof
 from workflows.lifecycle import Objection, State
 from workflows.messages import (
@@ -44,7 +56,7 @@ from workflows.messages import (
     Statement,
     Withdrawal,
 )
-from workflows.reading import Fold, read_decision
+from workflows.reading import Fold, as_json, read_decision
 from workflows.stored import set_aside
 
 log = logging.getLogger(__name__)
@@ -66,6 +78,8 @@ class Decisions:
         *,
         task_queue: str,
         receipts: bool,
+        encryption: Encryption,
+        outgoing: GuardedClient,
     ) -> None:
         self._client = client
         self._store = store
@@ -73,6 +87,8 @@ class Decisions:
         self._waiting = waiting
         self._task_queue = task_queue
         self._receipts = receipts
+        self._encryption = encryption
+        self._outgoing = outgoing
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -84,8 +100,10 @@ class Decisions:
         """Start a decision, or find the one that this idempotency key started; its id.
 
         Raises `Invalid` for a key that came with another request, and for an attachment that is not
-        this agent's.
+        this agent's; `Forbidden` for an approver whom the agent's key may not ask; `TooMany` beyond
+        its quota.
         """
+        check_approvers(agent, request)
         digest = proof.request_digest(request)
         if key is None:
             return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}")
@@ -125,12 +143,12 @@ class Decisions:
     async def read_for(self, key: ApiKey, decision_id: str, wait: float = 0) -> Fold:
         """A decision that this key may see, settled if it settles within `wait` seconds.
 
-        An agent sees its own, a key that may resolve sees all. Raises `NotFound`, also for what is
-        not theirs: it is not there.
+        An agent sees its own, a key that may resolve or audit sees all. Raises `NotFound`, also for
+        what is not theirs: it is not there.
         """
 
         def may_see(fold: Fold) -> bool:
-            return _is_theirs(fold, key) or (fold.input is not None and RESOLVE in key.scopes)
+            return _is_theirs(fold, key) or (fold.input is not None and key.sees_all)
 
         def is_over(fold: Fold) -> bool:
             return fold.settled or (fold.input is not None and not may_see(fold))
@@ -148,24 +166,26 @@ class Decisions:
             raise NotFound("There is no such decision.")
         return fold
 
-    async def respond(self, response: Response) -> Fold:
+    async def respond(self, fold: Fold, response: Response) -> Fold:
         """Signal an answer that has no objection; the decision once the workflow has heard it.
 
         Where it hears it later than `CLICK_LIMIT`, the decision as it stands. Raises `NotFound`
         when the workflow ended in between, and `Conflict` when what stood before this answer in the
         history makes it count for nothing.
         """
+        signer = self._signer_for(fold)
         large = set_aside({"notes": response.notes, "data": response.data})
         await self._store.contents.put(large.bodies)
         kept: dict[str, Any] = {**dict.fromkeys(large.stored), "stored": large.stored}
-        signed = self._signer.sign_response(response.model_copy(update=kept))
+        signed = signer.sign_response(response.model_copy(update=kept))
         return await self._tell(RESPOND, signed, "action")
 
     async def withdraw(self, fold: Fold, agent: ApiKey, notes: str | None) -> Fold:
         """The agent takes its question back."""
         withdrawal = Withdrawal(**self._about(fold), agent=agent.name, notes=notes)
+        signed = self._signer_for(fold).sign_withdrawal(withdrawal)
         try:
-            await self._signal(CANCEL, self._signer.sign_withdrawal(withdrawal))
+            await self._signal(CANCEL, signed)
         except NotFound:  # it ended in between
             return await self.read(fold.decision_id)
         return await self._heard(fold.decision_id, lambda fold: fold.settled)
@@ -175,14 +195,24 @@ class Decisions:
         extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
         if why := lifecycle.objection_to_extension(_pending(fold), extension):
             raise refusal(why, "timeout_minutes")
-        return await self._tell(EXTEND, self._signer.sign_extension(extension), "timeout_minutes")
+        signed = self._signer_for(fold).sign_extension(extension)
+        return await self._tell(EXTEND, signed, "timeout_minutes")
 
     async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
         if why := lifecycle.objection_to_addition(_pending(fold)):
             raise refusal(why, "file")
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
-        return await self._tell(ATTACH, self._signer.sign_addition(addition), "file")
+        return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
+
+    def _signer_for(self, fold: Fold) -> Signer:
+        """Signs so that this decision believes it. Raises `NeedsOperator` where no key can."""
+        assert fold.input  # noqa: S101 - `read_for` found whose it is
+        try:
+            return self._signer.known_to(fold.input.keyring)
+        except NoKeyError as error:
+            log.error("%s cannot be answered: %s", fold.decision_id, error)  # noqa: TRY400 - no fault of ours
+            raise NeedsOperator(str(error)) from error
 
     def _about(self, fold: Fold) -> dict[str, Any]:
         assert fold.input  # noqa: S101 - `read_for` found whose it is
@@ -231,9 +261,17 @@ class Decisions:
     async def _start(
         self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
     ) -> str:
+        async with within_quota(self._store, agent):
+            return await self._begin(agent, request, digest, decision_id)
+
+    async def _begin(
+        self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
+    ) -> str:
         now = datetime.now(UTC)
         large = set_aside({"context": request.context, "payload": request.payload})
         attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
+        if request.callback_url:
+            await self._check_callback(request.callback_url)
         await self._store.contents.put(large.bodies)
         input = DecisionInput(
             id=decision_id,
@@ -259,6 +297,13 @@ class Decisions:
             await self._start_workflow(input.model_copy(update={"indexed": False}), request)
         return decision_id
 
+    async def _check_callback(self, url: str) -> None:
+        """Early, for whoever mistyped it; it is checked again when it counts. Raises `Invalid`."""
+        try:
+            await self._outgoing.check(url)
+        except OutgoingError as error:
+            raise invalid("callback_url", f"{error}.") from error
+
     async def _attachment(self, agent: ApiKey, attachment_id: str) -> Attachment:
         file = await self._store.attachments.find(attachment_id)
         if file is None or file.agent != agent.name or file.decision_id:
@@ -279,7 +324,9 @@ class Decisions:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 static_summary=options.summary(f"{input.agent}: {input.request.action}"),
                 static_details=options.static_details(input, request),
-                search_attributes=search_attributes(input) if input.indexed else None,
+                search_attributes=(
+                    search_attributes(input, self._encryption) if input.indexed else None
+                ),
             )
 
 
@@ -323,11 +370,8 @@ def decision_of(fold: Fold) -> Decision:
 
 
 def answer(fold: Fold) -> dict[str, Any]:
-    """A decision as JSON. `action_permitted` is for those who asked to have it enforced."""
-    decision = decision_of(fold).model_dump(mode="json")
-    if not decision["enforce"]:
-        del decision["action_permitted"]
-    return decision
+    """A decision as JSON. Raises `NotFound` where it is no decision of ours."""
+    return as_json(decision_of(fold))
 
 
 def already_settled(fold: Fold) -> Conflict:
@@ -338,7 +382,8 @@ def already_settled(fold: Fold) -> Conflict:
     )
 
 
-def search_attributes(input: DecisionInput) -> TypedSearchAttributes:
+def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSearchAttributes:
+    """What the index is told of a decision: no codec encrypts this."""
     steps = lifecycle.rules_of(input).steps
     approvers = dict.fromkeys(approver for step in steps for approver in step.approvers)
     return TypedSearchAttributes(
@@ -346,7 +391,9 @@ def search_attributes(input: DecisionInput) -> TypedSearchAttributes:
             SearchAttributePair(options.STATUS_KEY, "pending"),
             SearchAttributePair(options.URGENCY_KEY, str(input.request.urgency)),
             SearchAttributePair(options.AGENT_KEY, input.agent),
-            SearchAttributePair(options.APPROVER_KEY, _that_fit(approvers)),
+            SearchAttributePair(
+                options.APPROVER_KEY, _that_fit([encryption.name(each) for each in approvers])
+            ),
         ]
     )
 

@@ -8,6 +8,7 @@
     ├── Gone                410 gone
     ├── TooLarge            413 content_too_large
     ├── Invalid             422 invalid_request, naming the fields
+    ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
@@ -113,8 +114,8 @@ class ApiError(Exception):
 class Unauthorized(ApiError):  # noqa: N818 - named as HTTP names them, here and below
     code = "unauthorized"
 
-    def __init__(self, error: str) -> None:
-        super().__init__(error, headers={"WWW-Authenticate": "Bearer"})
+    def __init__(self, error: str, *, code: str | None = None) -> None:
+        super().__init__(error, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(ApiError):  # noqa: N818
@@ -143,11 +144,24 @@ class Invalid(ApiError):  # noqa: N818
     code = "invalid_request"
 
 
+class TooMany(ApiError):  # noqa: N818
+    """`retry_after` in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, error: str, *, code: str | None = None, retry_after: int) -> None:
+        super().__init__(error, code=code, headers={"Retry-After": str(retry_after)})
+
+
 class Unavailable(ApiError):  # noqa: N818
     code = "unavailable"
 
     def __init__(self, error: str) -> None:
         super().__init__(error, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+class NeedsOperator(Unavailable):
+    """It stays so until an operator does what `error` says, which people are told too."""
 
 
 def invalid(field: str, message: str, *, code: str = Invalid.code) -> Invalid:

@@ -117,9 +117,43 @@ CANCEL = _examples(
     without=("Without a word", {}),
 )
 
+KEY = _examples(
+    agent=(
+        "An agent that may ask the people of one domain",
+        {
+            "name": "refund-bot",
+            "approvers": ["@example.com", "owner@example.org"],
+            "rate": 60,
+            "quota": 1000,
+        },
+    ),
+    resolver=(
+        "Somebody on night duty, for a limited time",
+        {
+            "name": "night-shift",
+            "scopes": ["decisions:resolve"],
+            "expires_at": "2099-01-01T06:00:00Z",
+        },
+    ),
+)
+
 EXTEND = _examples(longer=("Four hours from now", {"timeout_minutes": 240}))
 
 RESOLVE = _examples(
     approve=("Approve", {"action": "approve", "notes": "Checked with the warehouse."}),
     deny=("Deny", {"action": "deny", "notes": "The photographs show another parcel."}),
+)
+
+DECODE = _examples(
+    payload=(
+        "A payload as the history has it, all bytes in base64",
+        {
+            "payloads": [
+                {
+                    "metadata": {"encoding": "anNvbi9wbGFpbg=="},
+                    "data": "IlJlZnVuZCBvcmRlciAxMTQyIg==",
+                }
+            ]
+        },
+    )
 )

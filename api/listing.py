@@ -10,9 +10,9 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     ListWorkflowExecutionsRequest,
@@ -23,7 +23,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
 from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
-from api.schemas import Address, Strict
+from api.schemas import Address, Moment, Strict
+from encryption import Encryption
 from handover.models import Decision, Origin, Status, Urgency
 from workflows.messages import (
     AGENT_ATTRIBUTE,
@@ -47,24 +48,10 @@ NOT_A_PLACE = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatus
 """What index stores make of a token that another one has given out."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class ListsUnavailable(ApiError):  # noqa: N818 - named as HTTP names them
     code = "lists_unavailable"
-
-
-def _rfc_3339(value: Any) -> Any:
-    if isinstance(value, str) and not RFC_3339.fullmatch(value):
-        raise ValueError("send a time with its offset, such as 2026-03-12T14:30:00Z (`+` as %2B)")
-    return value
-
-
-def _in_utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("this time is beyond all calendars") from error
 
 
 class Filters(Strict):
@@ -76,15 +63,13 @@ class Filters(Strict):
         default=None, description="The name of an agent; that of another takes `decisions:resolve`."
     )
     urgency: Urgency | None = None
-    created_after: (
-        Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)] | None
-    ) = None
+    created_after: Moment | None = None
 
-    def query(self) -> str:
+    def query(self, encryption: Encryption) -> str:
         """For Temporal's index: true for everything that fits, and perhaps for more."""
-        return " AND ".join(self._conditions())
+        return " AND ".join(self._conditions(encryption))
 
-    def _conditions(self) -> Iterator[str]:
+    def _conditions(self, encryption: Encryption) -> Iterator[str]:
         yield f"WorkflowType = '{WORKFLOW}'"
         if self.status == Status.CANCELLED:
             yield (
@@ -98,7 +83,8 @@ class Filters(Strict):
         if self.agent:
             yield from _begins(AGENT_ATTRIBUTE, self.agent)
         if self.approver and _plain(self.approver) == self.approver:
-            yield f"{APPROVER_ATTRIBUTE} = '{self.approver}'"
+            names = encryption.names(self.approver)
+            yield " OR ".join(f"{APPROVER_ATTRIBUTE} = '{name}'" for name in names).join("()")
         if self.created_after:
             # The index has Temporal's clock, a decision that of the API.
             earliest = max(self.created_after, EPOCH + START_TOLERANCE) - START_TOLERANCE
@@ -162,8 +148,11 @@ class Page(BaseModel):
 class Listing:
     """`look` reads the history of one decision."""
 
-    def __init__(self, client: Client, look: Callable[[str], Awaitable[Fold]]) -> None:
+    def __init__(
+        self, client: Client, encryption: Encryption, look: Callable[[str], Awaitable[Fold]]
+    ) -> None:
         self._client = client
+        self._encryption = encryption
         self._look = look
         self._gate = asyncio.Semaphore(AT_ONCE)
 
@@ -175,7 +164,7 @@ class Listing:
         Raises `Invalid` for a token that Temporal does not take, `Unavailable` also where it limits
         how often it is asked, and `ListsUnavailable`.
         """
-        found = await self._find(filters.query(), limit, token)
+        found = await self._find(filters.query(self._encryption), limit, token)
         entries = await asyncio.gather(*(self._entry(run, filters) for run in found.executions))
         return [entry for entry in entries if entry], found.next_page_token
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -14,19 +15,45 @@ from fastapi import FastAPI
 
 import logs
 from api import errors, openapi
+from api.bearers import Bearers
 from api.decisions import Decisions
 from api.deps import Service
+from api.limiting import Limits, TellStandings
 from api.metrics import Metrics
+from api.oidc import Issuer
 from api.requests import BodyLimit, Requests
-from api.routes import attachments, decisions, health, lists, outbox, pages, problems
+from api.routes import (
+    attachments,
+    callbacks,
+    codec,
+    decisions,
+    health,
+    keys,
+    lists,
+    outbox,
+    pages,
+    problems,
+    wellknown,
+)
 from api.signing import Signer
 from api.uploads import max_body
 from api.waiting import Waiting
-from config import connect, create_once, load_secrets, load_settings
+from config import (
+    Settings,
+    connect,
+    create_once,
+    load_encryption,
+    load_exceptions,
+    load_secrets,
+    load_settings,
+)
 from links import LinkKeys
+from outgoing import GuardedClient
 from store import open_store
 from store.files import open_files
 from store.keys import new_key
+
+log = logging.getLogger(__name__)
 
 FIRST_KEY = "local-agent"
 """Name of the key that the first start makes. Approvers read it as the name of who asks."""
@@ -36,15 +63,21 @@ FIRST_KEY = "local-agent"
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings = load_settings()
     logs.configure(settings.log_level)
+    for warning in settings.warnings:
+        log.warning(warning)
     secrets = load_secrets(settings)
     signer = Signer(secrets.signing_keys, secrets.verify_keys)
-    client = await connect(lazy=True)
+    encryption = load_encryption(settings)
+    client = await connect(encryption, lazy=True)
     store = await open_store(settings.store_url)
     await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
+    callback_secrets = store.callback_secrets(secrets.link_keys)
+    await callback_secrets.reseal()
     waiting = Waiting(client, signer.keyring, settings.max_waits)
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
+        encryption=encryption,
         client=client,
         store=store,
         files=open_files(settings.storage_url),
@@ -57,15 +90,34 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             waiting,
             task_queue=settings.task_queue,
             receipts=settings.receipts,
+            encryption=encryption,
+            outgoing=GuardedClient(load_exceptions(settings)),
         ),
+        callback_secrets=callback_secrets,
         metrics=Metrics(client, store),
+        bearers=Bearers(store, issuer_of(settings), waiting),
+        limits=Limits(
+            settings.limits_url.get_secret_value(),
+            rate=settings.rate_limit,
+            link_rate=settings.link_rate_limit,
+            fail_open=settings.limits_fail == "open",
+        ),
     )
     answer_waits_when_stopped(waiting.close)
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
     preparing = asyncio.create_task(service.decisions.prepare())
+    watching = asyncio.create_task(service.bearers.watch())
     yield
+    watching.cancel()
     preparing.cancel()
+    await service.limits.close()
     await store.close()
+
+
+def issuer_of(settings: Settings) -> Issuer | None:
+    if settings.oidc_issuer and settings.oidc_audience:
+        return Issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_scopes_claim)
+    return None
 
 
 def answer_waits_when_stopped(close: Callable[[], None]) -> None:
@@ -93,8 +145,22 @@ app = FastAPI(
     lifespan=lifespan,
 )
 app.add_middleware(BodyLimit, most=max_body)
+app.add_middleware(codec.FromTheUi)
+app.add_middleware(TellStandings)
 app.add_middleware(Requests)
 errors.install(app)
-for routes in (decisions, attachments, lists, pages, outbox, health, problems):
+for routes in (
+    decisions,
+    attachments,
+    lists,
+    keys,
+    callbacks,
+    pages,
+    outbox,
+    codec,
+    health,
+    problems,
+    wellknown,
+):
     app.include_router(routes.router)
 openapi.install(app)

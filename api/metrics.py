@@ -36,8 +36,13 @@ class Metrics:
         )
         self._notifications = Gauge(
             "handover_notifications",
-            "Messages to approvers by channel, message and result.",
+            "Messages to approvers, and callbacks, by channel, message and result.",
             ["channel", "message", "result"],
+            registry=self.registry,
+        )
+        self._failing_callbacks = Gauge(
+            "handover_callbacks_failing",
+            "Callbacks that failed and are tried again.",
             registry=self.registry,
         )
         self.waiting = Gauge(
@@ -56,6 +61,7 @@ class Metrics:
         with suppress(SQLAlchemyError):
             for channel, message, result, count in await self._store.deliveries.counts():
                 self._notifications.labels(channel, message, result).set(count)
+            self._failing_callbacks.set(await self._store.deliveries.failing_callbacks())
         return generate_latest(self.registry)
 
     async def _count_decisions(self) -> None:

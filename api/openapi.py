@@ -20,12 +20,17 @@ from handover.models import Decision
 REF = "#/components/schemas/{model}"
 
 ALWAYS = ("method_not_allowed", "internal")
-WITH_KEY = ("unauthorized", "unavailable")
+WITH_KEY = ("unauthorized", "malformed_key", "missing_scope", "rate_limited", "unavailable")
 WITH_BODY = ("bad_request", "content_too_large")
 
 HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW_Authenticate": "The scheme to use: `Bearer`."},
     405: {"Allow": "The methods that this path takes."},
+    429: {
+        "Retry_After": "Seconds after which to try again.",
+        "RateLimit": "What is left of each limit (`r`), and for how many seconds (`t`).",
+        "RateLimit_Policy": "The limits (`q`), each in how many seconds (`w`).",
+    },
     503: {"Retry_After": "Seconds after which to try again."},
 }
 

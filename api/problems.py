@@ -67,8 +67,15 @@ _TABLE = (
         code="unauthorized",
         status=401,
         title="No valid API key",
-        meaning="The request has no API key, or one that is not known here. Send"
-        " `Authorization: Bearer ho_…` with a key of this service.",
+        meaning="The request has no API key, or one that is not known here, was revoked or has"
+        " expired. Send `Authorization: Bearer ho_…` with a key of this service.",
+    ),
+    Problem(
+        code="malformed_key",
+        status=401,
+        title="This is no API key",
+        meaning="What was sent as an API key cannot be one: a character is wrong or missing. Copy"
+        " the key whole; it has `ho_` and 49 letters and digits.",
     ),
     Problem(
         code="missing_scope",
@@ -83,6 +90,13 @@ _TABLE = (
         title="Nobody approves their own request",
         meaning="The key that resolves a decision must belong to somebody other than the agent"
         " that asked. Use another key, or let the approver answer.",
+    ),
+    Problem(
+        code="approver_not_allowed",
+        status=403,
+        title="The key may not ask this approver",
+        meaning="The API key asks certain people only, and `errors` names who is none of them."
+        " Nobody was asked. Ask somebody else, or the operator for another key.",
     ),
     Problem(
         code="not_found",
@@ -118,6 +132,13 @@ _TABLE = (
         title="What is asked has changed",
         meaning="The decision was changed after it was read, by an attachment for example. Read it"
         " again, then answer what is asked now.",
+    ),
+    Problem(
+        code="own_key",
+        status=409,
+        title="The key of this very request",
+        meaning="Nobody revokes the key that they are using, so that there is always one left. Use"
+        " another administrator's key.",
     ),
     Problem(
         code="gone",
@@ -191,6 +212,20 @@ _TABLE = (
         status=422,
         title="The file is empty",
         meaning="The file has no content. Send one that has.",
+    ),
+    Problem(
+        code="rate_limited",
+        status=429,
+        title="Too many requests",
+        meaning="More requests came with this key in a minute than it may make. Send the same"
+        " request again after the seconds in `Retry-After`.",
+    ),
+    Problem(
+        code="quota_exceeded",
+        status=429,
+        title="The month's decisions are used up",
+        meaning="The key has made all the decisions that it may make in a calendar month (UTC)."
+        " Nothing was created. Ask the operator for more.",
     ),
     Problem(
         code="internal",

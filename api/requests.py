@@ -16,6 +16,7 @@ from api.errors import TooLarge, problem
 
 TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,8 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
         "status": status,
         "seconds": round(seconds, 4),
     }
-    if decision_id := scope.get("path_params", {}).get("decision_id"):
+    decision_id = scope.get("path_params", {}).get("decision_id", "")
+    # Whatever else somebody put into its place may be a key or a link.
+    if DECISION_ID.fullmatch(decision_id):
         fields["decision_id"] = decision_id
     log.info("%s %s %s", scope["method"], route, status, extra=fields)

@@ -6,8 +6,9 @@ limit never touches a decision that is under way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -15,6 +16,7 @@ import rfc8785
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -43,6 +45,8 @@ MAX_DEPTH = 64
 read its own input neither asks nor expires."""
 MAX_STEPS = 10
 
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
 Text = Annotated[str, StringConstraints(strict=True)]
 Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
 
@@ -61,13 +65,6 @@ def _available(channel: str) -> str:
     if channel != "email":
         raise ValueError(f"{channel!r} is not available in this version; use 'email'")
     return channel
-
-
-def _no_callback(url: str | None) -> None:
-    if url is not None:
-        raise ValueError(
-            "callbacks are not available in this version; hold the request with ?wait=30 instead"
-        )
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -105,6 +102,30 @@ def _address(text: str) -> str:
         raise ValueError(f"this is no e-mail address: {error}") from error
 
 
+def allowed_approver(text: str) -> str:
+    """An address, or `@` and a domain that could follow one."""
+    if isinstance(text, str) and text.startswith("@"):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return _address(f"x{text}").removeprefix("x")
+    return _address(text)
+
+
+def _rfc_3339(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise ValueError(
+            "send a time with its offset, such as 2026-03-12T14:30:00Z (in a URL, `+` is %2B)"
+        )
+    return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this time is beyond all calendars") from error
+
+
 def _clean(text: str) -> str:
     """PostgreSQL takes no NUL in a text."""
     return text.replace("\x00", "\ufffd")
@@ -126,6 +147,7 @@ def check_json(value: Any, most: int | None = None) -> Any:
     return value
 
 
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "email"})]
 Distinct = AfterValidator(_distinct)
 Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
@@ -145,6 +167,14 @@ ImageUrl = Annotated[
     StringConstraints(max_length=2_000),
     AfterValidator(_web_url),
     Field(json_schema_extra={"format": "uri"}),
+]
+CallbackUrl = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=2_000),
+    Field(
+        description="Told the outcome, after the Standard Webhooks: https, at a public address.",
+        json_schema_extra={"format": "uri"},
+    ),
 ]
 AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
@@ -186,7 +216,7 @@ class NewDecision(Strict):
     response_type: NewResponseType = ApproveDeny()
     context_images: Annotated[list[ImageUrl], Field(max_length=5)] = []
     attachment_ids: Annotated[list[AttachmentId], Field(max_length=MAX_ATTACHMENTS), Distinct] = []
-    callback_url: Annotated[str | None, AfterValidator(_no_callback)] = None
+    callback_url: CallbackUrl | None = None
     enforce: StrictBool = False
     metadata: Metadata = {}
 

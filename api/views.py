@@ -14,7 +14,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 
 from api.decisions import decision_of
-from api.errors import ApiError
+from api.errors import ApiError, NeedsOperator
 from api.forms import FILES
 from handover.models import DecisionRequest, ResponseType
 from links import Link
@@ -142,7 +142,7 @@ def failure(error: ApiError) -> HTMLResponse:
         error.status, "That did not work"
     )
     explanation = error.error
-    if error.status == 503:
+    if error.status == 503 and not isinstance(error, NeedsOperator):
         explanation = "Nothing was recorded as far as we know. Please try again in a moment."
     context = {"headline": headline, "explanation": explanation}
     return page("message", context, error.status, error.headers)

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from api.errors import asking_temporal
+from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold
 
@@ -38,6 +39,7 @@ class Watch:
         self.fold = Fold(decision_id, keyring)
         self.waiters = 0
         self._handle = client.get_workflow_handle(decision_id)
+        self._codec = client.data_converter.payload_codec
         self._news = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._follow())
 
@@ -66,7 +68,7 @@ class Watch:
     async def _take(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
         await pages.fetch_next_page()
         for event in pages.current_page or ():
-            self.fold.feed(event)
+            self.fold.feed(await decoded(event, self._codec))
         self._tell()
 
     def _tell(self) -> None:
@@ -127,9 +129,10 @@ class Waiting:
         Raises `NotFound` and `Unavailable`.
         """
         fold = Fold(decision_id, self._keyring)
+        codec = self._client.data_converter.payload_codec
         async with asking_temporal():
             async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-                fold.feed(event)
+                fold.feed(await decoded(event, codec))
         return fold
 
     def glance(self, decision_id: str) -> Fold | None:

@@ -34,8 +34,12 @@ class Results:
         return median(played.cpu_each(process) for played in self.crowd)
 
 
-def json_line(bare: Results, plain: Results, default: Results) -> str:
-    return json.dumps({**_headline(plain, bare), "with_receipts": _headline(default, bare)})
+def json_line(bare: Results, plain: Results, default: Results, encrypted: Results) -> str:
+    further = {
+        "with_receipts": _headline(default, bare),
+        "with_encryption": _headline(encrypted, bare) | _of_plain(encrypted, plain),
+    }
+    return json.dumps(_headline(plain, bare) | further)
 
 
 def _headline(product: Results, bare: Results) -> dict[str, float]:
@@ -46,6 +50,14 @@ def _headline(product: Results, bare: Results) -> dict[str, float]:
         "actions_per_decision": round(product.cost.actions, 2),
         "events_per_decision": round(product.cost.events, 2),
         "history_bytes_per_decision": round(product.cost.history_bytes),
+    }
+
+
+def _of_plain(product: Results, plain: Results) -> dict[str, float]:
+    """What a setting leaves of the plain approval."""
+    return {
+        "throughput_of_plain": round(product.per_second / plain.per_second, 3),
+        "latency_p50_of_plain": round(product.latency(50) / plain.latency(50), 3),
     }
 
 

@@ -22,8 +22,8 @@ from embedded.steps import say
 def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are taken")
-    parser.add_argument("--alone", type=int, default=30, help="decisions in a round, one at once")
-    parser.add_argument("--crowd", type=int, default=200, help="decisions in a round, many at once")
+    parser.add_argument("--alone", type=int, default=25, help="decisions in a round, one at once")
+    parser.add_argument("--crowd", type=int, default=160, help="decisions in a round, many at once")
     parser.add_argument("--at-once", type=int, default=50, help="how many are many")
     parser.add_argument("--think", type=float, default=0.05, help="an approver's seconds")
     return parser.parse_args(arguments)

@@ -22,7 +22,7 @@ from benchmarks.arrivals import Arrivals, read_mail, read_name
 from benchmarks.contenders import Bare, Contender, Product
 from benchmarks.measures import Server
 from benchmarks.processes import Processes
-from config import Settings
+from config import Settings, new_secrets
 from embedded.plan import Plan
 from embedded.ports import HOST, Port, Ports
 from handover import AsyncHandoverClient
@@ -34,6 +34,7 @@ KEEP_OPEN = 3.0
 """Seconds. uvicorn closes connections that are idle for five."""
 
 BARE, PLAIN, DEFAULT = "bare workflow", "plain approval", "with receipt"
+ENCRYPTED = "encrypted"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,13 @@ class Builder:
                 await self.bare(plan, pids, client),
                 await self.product(PLAIN, plan, pids, HANDOVER_RECEIPTS="false"),
                 await self.product(DEFAULT, plan, pids),
+                await self.product(
+                    ENCRYPTED,
+                    plan,
+                    pids,
+                    HANDOVER_RECEIPTS="false",
+                    HANDOVER_ENCRYPTION_KEYS=new_secrets()["encryption_keys"],
+                ),
             ],
         )
 
@@ -94,7 +102,9 @@ class Builder:
             ports=replace(plan.ports, api=_free_port("api")),
         )
         outer = {k: v for k, v in os.environ.items() if not k.startswith("HANDOVER_")}
-        env = plan.environment({**outer, "HANDOVER_TASK_QUEUE": data.name, **settings})
+        # Counted as for everybody, and never refused.
+        outer |= {"HANDOVER_RATE_LIMIT": "1000000000", "HANDOVER_TASK_QUEUE": data.name}
+        env = plan.environment({**outer, **settings})
         worker = await self.processes.start(f"{data.name}-worker", plan.worker_command(), env)
         api = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
         await _eventually(lambda: _ready(plan.api_url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +15,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store.attachments import Attachments
+from store.callbacks import CallbackSecrets
 from store.contents import Contents
 from store.deliveries import Deliveries
 from store.idempotency import IdempotencyKeys
 from store.keys import ApiKeys
 from store.refused import RefusedResponses
+from store.sealing import Seals
+from store.usage import Usage
 
 MIGRATION_LOCK = 0x48414E44
 """Number of the PostgreSQL advisory lock under which one process at a time migrates."""
@@ -30,11 +34,16 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self.keys = ApiKeys(engine)
+        self.usage = Usage(engine)
         self.idempotency = IdempotencyKeys(engine)
         self.deliveries = Deliveries(engine)
         self.refused_responses = RefusedResponses(engine)
         self.contents = Contents(engine)
         self.attachments = Attachments(engine)
+
+    def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
+        """What callbacks are signed with, sealed in the store under these keys."""
+        return CallbackSecrets(self._engine, Seals(keys))
 
     async def ping(self) -> None:
         """Raise what the database raises when it is away."""
@@ -52,7 +61,8 @@ async def open_store(url: str) -> Store:
     """
     is_file = make_url(url).get_backend_name() == "sqlite"
     # A server's connections may have died while they were idle; a file's don't.
-    engine = create_async_engine(url, pool_pre_ping=not is_file)
+    # Without the parameters in its errors, which are logged: people's words are among them.
+    engine = create_async_engine(url, pool_pre_ping=not is_file, hide_parameters=True)
     if is_file:
         path = make_url(url).database or ""
         Path(path).parent.mkdir(parents=True, exist_ok=True)

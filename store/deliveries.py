@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.tables import deliveries
 
 Result = Literal["sent", "failed", "deferred", "refused"]
 """`failed`: no retry helps; `deferred`: tried again later; `refused`: the provider refuses us."""
+
+
+CALLBACK = "callback"
+"""The channel by which agents are told."""
+
+LONGEST_WAIT = timedelta(hours=28)
+"""A callback that will be tried again is, within this time."""
 
 
 class Deliveries:
@@ -58,3 +65,19 @@ class Deliveries:
         query = select(*columns, func.count()).group_by(*columns)
         async with self._engine.connect() as connection:
             return [(c, m, r, n) for c, m, r, n in await connection.execute(query)]
+
+    async def failing_callbacks(self) -> int:
+        """Callbacks whose newest attempt failed, and that are tried again."""
+        is_deferred = case((deliveries.c.result == "deferred", deliveries.c.id))
+        newest = func.max(deliveries.c.id)
+        # One that an operator gave up has no further attempt: it drops out of the time.
+        since = datetime.now(UTC) - LONGEST_WAIT
+        failing = (
+            select(deliveries.c.key)
+            .where(deliveries.c.channel == CALLBACK, deliveries.c.at > since)
+            .group_by(deliveries.c.key)
+            .having(func.max(is_deferred) == newest)
+        )
+        async with self._engine.connect() as connection:
+            query = select(func.count()).select_from(failing.subquery())
+            return (await connection.execute(query)).scalar_one()

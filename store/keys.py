@@ -1,41 +1,112 @@
-"""API keys. The store has their SHA-256 alone: they are 256 random bits, which nobody guesses."""
+"""API keys: their format, what each may do, and the table that has their SHA-256 alone.
+
+`ho_`, 43 random characters (256 bits, which nobody guesses) and 6 of a checksum; a scanner for
+leaked secrets finds them by `\\bho_[0-9A-Za-z]{49}\\b`, and by the checksum knows a real one.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import re
 import secrets
+import string
+import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.tables import api_keys
 
 PREFIX = "ho_"
+DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+RANDOM, CHECKSUM = 43, 6
+FORMAT = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}")
+HINT = len(PREFIX) + 4
+"""Characters of a key that lists show, so that one can tell which it is."""
 
 CREATE = "decisions:create"
 READ = "decisions:read"
 RESOLVE = "decisions:resolve"
-SCOPES = frozenset({CREATE, READ, RESOLVE})
+AUDIT = "audit:read"
+ADMIN = "keys:admin"
+SCOPES = frozenset({CREATE, READ, RESOLVE, AUDIT, ADMIN})
 AGENT_SCOPES = frozenset({CREATE, READ})
 """What an agent's key may do: ask, read and withdraw its own. It resolves nothing."""
+
+NOT_A_KEY = "oidc:"
+"""Begins the names of people whom an OpenID provider vouches for; that of no key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """Who asks or answers. `name` is the agent: keys of one name are one agent's, so that a key can
-    be replaced while its decisions are pending."""
+    be replaced while its decisions are pending.
+
+    `approvers`: addresses and `@domain`s, None for everybody. `rate`: requests a minute, None for
+    the setting's. `quota`: decisions a month, None for any number.
+    """
 
     id: str
     name: str
     scopes: frozenset[str] = AGENT_SCOPES
+    expires_at: datetime | None = None
+    approvers: tuple[str, ...] | None = None
+    rate: int | None = None
+    quota: int | None = None
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it reads the decisions of every agent."""
+        return bool(self.scopes & {RESOLVE, AUDIT})
+
+    def may_ask(self, address: str) -> bool:
+        if self.approvers is None:
+            return True
+        whole = address.casefold()
+        return bool({whole, whole[whole.rindex("@") :]} & {a.casefold() for a in self.approvers})
+
+    def is_over(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What administrators see of a key: never the key, `hint` is how it begins."""
+
+    key: ApiKey
+    hint: str | None
+    created_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 def new_key() -> str:
     """A fresh key, which nobody has stored."""
-    return PREFIX + secrets.token_urlsafe(32)
+    random = "".join(secrets.choice(DIGITS) for _ in range(RANDOM))
+    return PREFIX + random + _checksum(random)
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether this can be a key at all: a typing error is told apart without the store."""
+    if not FORMAT.fullmatch(key):
+        return False
+    return key[-CHECKSUM:] == _checksum(key[len(PREFIX) : -CHECKSUM])
+
+
+def is_name(name: str) -> bool:
+    """Whether a key may be named so: approvers and records read it on one line."""
+    return (
+        1 <= len(name) <= 200
+        and name == name.strip()
+        and name.isprintable()
+        and not name.casefold().startswith(NOT_A_KEY)
+    )
 
 
 class ApiKeys:
@@ -43,22 +114,51 @@ class ApiKeys:
         self._engine = engine
 
     async def find(self, key: str) -> ApiKey | None:
-        columns = (api_keys.c.id, api_keys.c.name, api_keys.c.scopes)
-        query = select(*columns).where(api_keys.c.hash == _hash(key))
+        """Whose key this is; None for what is no key, not known, revoked or expired."""
+        if not is_well_formed(key):
+            return None
+        digest = _hash(key)
+        query = select(api_keys).where(api_keys.c.hash == digest)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return ApiKey(row.id, row.name, frozenset(row.scopes)) if row else None
+        if row is None or not hmac.compare_digest(row.hash, digest) or row.revoked_at:
+            return None
+        found = _key(row)
+        return None if found.is_over(datetime.now(UTC)) else found
 
-    async def ensure(self, key: str, name: str, scopes: frozenset[str] = AGENT_SCOPES) -> ApiKey:
-        """Make this key known, unless it is."""
+    async def ensure(
+        self,
+        key: str,
+        name: str,
+        scopes: frozenset[str] = AGENT_SCOPES,
+        *,
+        expires_at: datetime | None = None,
+        approvers: Collection[str] | None = None,
+        rate: int | None = None,
+        quota: int | None = None,
+    ) -> ApiKey:
+        """Make this key known, unless it is. What is known already stays as it is."""
         digest = _hash(key)
-        made = ApiKey(f"key_{digest[:16]}", name, scopes)
-        values = {
+        made = ApiKey(
+            id=f"key_{digest[:16]}",
+            name=name,
+            scopes=scopes,
+            expires_at=expires_at,
+            approvers=None if approvers is None else tuple(approvers),
+            rate=rate,
+            quota=quota,
+        )
+        values: dict[str, Any] = {
             "id": made.id,
             "name": name,
             "hash": digest,
+            "hint": key[:HINT],
             "scopes": sorted(scopes),
             "created_at": datetime.now(UTC),
+            "expires_at": expires_at,
+            "approvers": None if approvers is None else list(approvers),
+            "rate": rate,
+            "quota": quota,
         }
         try:
             async with self._engine.begin() as connection:
@@ -66,6 +166,78 @@ class ApiKeys:
         except IntegrityError:
             return await self.find(key) or made
         return made
+
+    async def all(self) -> list[KeyRecord]:
+        """Every key that there is and was, the newest first."""
+        query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+        async with self._engine.connect() as connection:
+            return [_record(row) for row in await connection.execute(query)]
+
+    async def get(self, key_id: str) -> KeyRecord | None:
+        query = select(api_keys).where(api_keys.c.id == key_id)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return _record(row) if row else None
+
+    async def live(self, key_ids: Collection[str]) -> set[str]:
+        """Those of these keys that are neither revoked nor expired."""
+        columns = api_keys.c
+        query = select(columns.id, columns.expires_at).where(
+            columns.id.in_(key_ids), columns.revoked_at.is_(None)
+        )
+        now = datetime.now(UTC)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.id for row in rows if row.expires_at is None or row.expires_at > now}
+
+    async def revoke(self, key_id: str) -> bool:
+        """End a key, for good and at once; whether there is one of this id."""
+        ended = (
+            update(api_keys)
+            .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+            .values(revoked_at=datetime.now(UTC))
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(ended)
+        return await self.get(key_id) is not None
+
+    async def used(self, key_id: str, at: datetime) -> None:
+        """Note when a key was used last."""
+        noted = update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at)
+        async with self._engine.begin() as connection:
+            await connection.execute(noted)
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+        approvers=None if row.approvers is None else tuple(row.approvers),
+        rate=row.rate,
+        quota=row.quota,
+    )
+
+
+def _record(row: Row[Any]) -> KeyRecord:
+    return KeyRecord(
+        key=_key(row),
+        hint=row.hint,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _checksum(random: str) -> str:
+    """CRC-32 in six digits to the base of 62."""
+    number = zlib.crc32(random.encode())
+    digits = ""
+    for _ in range(CHECKSUM):
+        number, digit = divmod(number, len(DIGITS))
+        digits = DIGITS[digit] + digits
+    return digits
 
 
 def _hash(key: str) -> str:

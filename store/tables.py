@@ -30,6 +30,21 @@ api_keys = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("scopes", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("hint", String(16)),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Column("approvers", JSON(none_as_null=True)),
+    Column("rate", Integer),
+    Column("quota", Integer),
+)
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("key_id", String(40), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("decisions", Integer, nullable=False),
 )
 
 idempotency_keys = Table(
@@ -93,4 +108,14 @@ attachments = Table(
     Column("uploaded_by", String(320), nullable=False),
     Column("decision_id", String(40)),
     Column("created_at", Instant, nullable=False),
+)
+
+callback_secrets = Table(
+    "callback_secrets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("agent", String(200), nullable=False, index=True),
+    Column("sealed", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
 )

@@ -33,7 +33,7 @@ ARGUMENTS = (
 class DevServer:
     def __init__(self, program: Path, folder: Path) -> None:
         self._program = program
-        self._folder = folder
+        self.folder = folder
         self._port = free_port()
         self.metrics_port = free_port()
         self.address = f"127.0.0.1:{self._port}"
@@ -41,9 +41,9 @@ class DevServer:
 
     async def start(self) -> None:
         command = [self._program, "server", "start-dev", "--port", str(self._port), *ARGUMENTS]
-        command += ["--db-filename", str(self._folder / "temporal.db")]
+        command += ["--db-filename", str(self.folder / "temporal.db")]
         command += ["--metrics-port", str(self.metrics_port)]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
         await eventually(self._answers, timeout=60)
 

@@ -29,6 +29,9 @@ class RunningService:
             "HANDOVER_DATA_DIR": str(data_dir),
             "HANDOVER_PUBLIC_URL": self.base_url,
             "HANDOVER_TASK_QUEUE": self.task_queue,
+            # Tests ask as often as they like; those of the limits set their own.
+            "HANDOVER_RATE_LIMIT": "1000000",
+            "HANDOVER_LINK_RATE_LIMIT": "1000000",
             **settings,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

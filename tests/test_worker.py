@@ -70,6 +70,7 @@ def test_it_waits_for_temporal_and_stops_when_told(start_worker: StartWorker, tm
         ("HANDOVER_EMAIL_TRANSPORT", "smtp"),
         ("HANDOVER_EMAIL_TRANSPORT", "sendgrid"),
         ("HANDOVER_ENVIRONMENT", "production"),
+        ("HANDOVER_OUTGOING_EXCEPTIONS", "localhost"),
     ],
 )
 def test_settings_that_cannot_work_are_one_sentence(

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handover.models import Attachment, Choice, Origin, ResponseType, Status
+from handover.proof import shown_digest
 from workflows import answers
-from workflows.canonical import digest
 from workflows.messages import (
     DecisionInput,
     Extension,
@@ -102,10 +102,7 @@ class State:
     @property
     def shown(self) -> str:
         """The digest of all that an approver is shown, which an answer is an answer to."""
-        if not self.attachments:
-            return self.rules.request_digest
-        files = [each.model_dump(mode="json") for each in self.attachments]
-        return digest({"request": self.rules.request_digest, "attachments": files})
+        return shown_digest(self.rules.request_digest, self.attachments)
 
     def may_answer(self, approver: str) -> bool:
         """Whether this approver was asked and has not said that they are the wrong person."""

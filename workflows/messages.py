@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from handover.models import Attachment, DecisionRequest, Origin, Status, Wire
+from handover.models import Attachment, DecisionRequest, Origin, Signature, Status, Wire
 
 WORKFLOW = "DecisionWorkflow"
 RESPOND = "respond"
@@ -34,13 +34,6 @@ UNDELIVERABLE = "Undeliverable"
 
 GAVE_UP = "CallbackGone"
 """Error type of a callback that no retry can deliver, or that was retried for long enough."""
-
-
-class Signature(Wire):
-    """An Ed25519 signature (base64) by the key that `key_id` names."""
-
-    key_id: str
-    value: str
 
 
 class DecisionInput(Wire):

@@ -1,50 +1,54 @@
-"""Who said it: the statements that the API signs, and how everybody else verifies them.
+"""Who said it: the statements that the API signs, and how the rest of the service verifies them.
 
-Nothing here can sign. A statement is canonical JSON (RFC 8785) behind the name of its purpose, so
-that a signature given for one purpose never passes for another.
+Nothing here can sign. What a statement is, and the one about an answer, stand in `handover.proof`,
+with which agents and auditors verify without the service.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 
-from handover.models import DecisionRequest, Origin
-from workflows.canonical import digest, dumps
+import handover.proof as said
+from handover.models import Proof, Signature
+from handover.proof import Keyring, request_digest, statement
 from workflows.messages import (
     Addition,
     DecisionInput,
     Extension,
     Response,
-    Signature,
+    SignedResponse,
     Statement,
     Withdrawal,
 )
 
-Keyring = Mapping[str, str]
-"""Key id to Ed25519 public key (base64)."""
+__all__ = [
+    "Keyring",
+    "UnprovenError",
+    "addition_statement",
+    "believed",
+    "claimed_input",
+    "extension_statement",
+    "holds",
+    "key_id",
+    "keyring",
+    "proof_of",
+    "request_digest",
+    "response_statement",
+    "seal_statement",
+    "sealed_input",
+    "withdrawal_statement",
+]
 
 
 class UnprovenError(Exception):
     """A decision's input that this service did not seal."""
-
-
-def request_digest(request: DecisionRequest) -> str:
-    """What an approver's answer is an answer to.
-
-    Without defaults: a field that a later version adds leaves the digest of the same words alone.
-    """
-    return digest(request.model_dump(mode="json", exclude_defaults=True))
 
 
 def key_id(public_key: str) -> str:
@@ -57,36 +61,36 @@ def keyring(public_keys: Iterable[str]) -> dict[str, str]:
     return {key_id(key): key for key in public_keys}
 
 
+def believed(claimed: Keyring, ours: Keyring) -> dict[str, str]:
+    """The keys of one ring that are in the other too."""
+    return {name: key for name, key in claimed.items() if ours.get(name) == key}
+
+
 def seal_statement(sealed: Mapping[str, Any]) -> bytes:
     """The whole input, as it stands in the history, but for the seal itself."""
-    return _statement("input", {name: part for name, part in sealed.items() if name != "seal"})
+    return statement("input", {name: part for name, part in sealed.items() if name != "seal"})
 
 
 def response_statement(response: Response) -> bytes:
-    """The data goes in as a digest, so that a proof stays checkable where the data was erased."""
-    given: dict[str, Any] = {"notes": response.notes, "data": response.data}
-    if response.stored:
-        given["stored"] = response.stored
-    return _statement(
-        "operator-response" if response.origin == Origin.OPERATOR else "response",
-        {
-            **_about(response),
-            "approver": response.approver,
-            "choice": response.choice,
-            "data_digest": digest(given),
-        },
-    )
+    """Raises `ValueError` for an origin that is nobody who answers."""
+    return said.response_statement(response, _data_digest(response))
+
+
+def proof_of(response: SignedResponse) -> Proof:
+    """What lets others verify this answer, who have the decision but not its history."""
+    signed = response.model_dump(include=set(Proof.model_fields))
+    return Proof.model_validate(signed | {"data_digest": _data_digest(response)})
 
 
 def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
-    return _statement(
+    return statement(
         "withdrawal",
         {**_about(withdrawal), "agent": withdrawal.agent, "notes": withdrawal.notes},
     )
 
 
 def extension_statement(extension: Extension) -> bytes:
-    return _statement(
+    return statement(
         "extension",
         {
             **_about(extension),
@@ -97,7 +101,7 @@ def extension_statement(extension: Extension) -> bytes:
 
 
 def addition_statement(addition: Addition) -> bytes:
-    return _statement(
+    return statement(
         "addition",
         {
             **_about(addition),
@@ -109,21 +113,10 @@ def addition_statement(addition: Addition) -> bytes:
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
     """Whether a key of this ring signed the statement."""
-    public_key = keyring.get(signature.key_id)
-    return public_key is not None and _verifies(public_key, signature.value, statement)
-
-
-@lru_cache(maxsize=4096)  # the same decisions are read again and again
-def _verifies(public_key: str, signature: str, statement: bytes) -> bool:
-    try:
-        # The library imports its exceptions when it first raises one. Inside the sandbox that would
-        # load it a second time, which its native part answers by aborting the process.
-        with workflow.unsafe.imports_passed_through():
-            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
-            key.verify(base64.b64decode(signature), statement)
-    except (InvalidSignature, binascii.Error, ValueError):
-        return False
-    return True
+    # The library imports its exceptions when it first raises one. Inside the sandbox that would
+    # load it a second time, which its native part answers by aborting the process.
+    with workflow.unsafe.imports_passed_through():
+        return said.holds(statement, signature, keyring)
 
 
 def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput:
@@ -152,14 +145,14 @@ def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
         return None
 
 
-def _about(statement: Statement) -> dict[str, str]:
+def _about(message: Statement) -> dict[str, str]:
     return {
-        "decision_id": statement.decision_id,
-        "run_id": statement.run_id,
-        "request_digest": statement.request_digest,
-        "received_at": statement.received_at.isoformat(),
+        "decision_id": message.decision_id,
+        "run_id": message.run_id,
+        "request_digest": message.request_digest,
+        "received_at": message.received_at.isoformat(),
     }
 
 
-def _statement(purpose: str, content: Mapping[str, Any]) -> bytes:
-    return f"handover/{purpose}/v1\n".encode() + dumps(dict(content))
+def _data_digest(response: Response) -> str:
+    return said.data_digest(response.notes, response.data, response.stored)

@@ -9,12 +9,13 @@ against the API's own keyring, and a run that says otherwise is void.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
@@ -248,7 +249,13 @@ class Fold:
             self._callbacks.add(event.event_id)
         if scheduled.activity_type.name != SEND_NOTIFICATION:
             return
-        sending = SendNotificationInput.model_validate_json(scheduled.input.payloads[0].data)
+        try:
+            sending = SendNotificationInput.model_validate_json(scheduled.input.payloads[0].data)
+        except (ValueError, IndexError):
+            # Encrypted with a key that is gone, or no worker of ours has asked for it.
+            if not self.settled:
+                self._annul(event, "a part of its history cannot be read")
+            return
         self._sent[event.event_id] = sending
         self.notifications.append(
             Notification(
@@ -279,7 +286,10 @@ class Fold:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
-                listener = signals.Listener(input, self.run_id)
+                # A key that was taken back counts for nothing, whatever the workflow made of it.
+                keyring = proof.believed(input.keyring, self._keyring)
+                ours = input.model_copy(update={"keyring": keyring})
+                listener = signals.Listener(ours, self.run_id)
                 yield signals.interpret(
                     signal.signal_name, signal.input.payloads, listener, self._task_started
                 )
@@ -322,12 +332,11 @@ class Fold:
     def _note_sent(self, event: HistoryEvent) -> None:
         attributes = event.activity_task_completed_event_attributes
         if attributes.scheduled_event_id in self._callbacks:
-            delivered = json.loads(attributes.result.payloads[0].data)
-            self._record(event, "callback.delivered", delivered)
+            self._record(event, "callback.delivered", _told(attributes.result.payloads))
         sending = self._sent.get(attributes.scheduled_event_id)
         if sending is None:
             return
-        result = json.loads(attributes.result.payloads[0].data)
+        result = _told(attributes.result.payloads)
         outcome = {"result": "sent", "provider_message_id": result.get("message_id")}
         self._update(attributes.scheduled_event_id, **outcome)
         self._record(
@@ -389,6 +398,15 @@ def _what(sending: SendNotificationInput) -> dict[str, Any]:
     return {"message": sending.message, "approver": sending.approver, "channel": sending.channel}
 
 
+def _told(result: Sequence[Payload]) -> dict[str, Any]:
+    """What an activity returned; nothing where that is not what ours return."""
+    try:
+        told = json.loads(result[0].data)
+    except (ValueError, IndexError):
+        return {}
+    return cast(dict[str, Any], told) if isinstance(told, dict) else {}
+
+
 def _innermost(failure: Failure) -> str:
     while failure.HasField("cause"):
         failure = failure.cause
@@ -422,6 +440,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         decision.response_notes = fold.void
     elif state and (outcome := fold.outcome()):
         _add_outcome(decision, state.rules, outcome)
+        decision.proof = proof.proof_of(fold.response) if fold.response else None
     if decision.enforce:
         decision.action_permitted = is_permitted(
             status,
@@ -430,6 +449,15 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
             now=now,
         )
     return decision
+
+
+def as_json(decision: Decision) -> dict[str, Any]:
+    """The decision as agents get it, by request and by callback. `action_permitted` is for those
+    who asked to have it enforced."""
+    told = decision.model_dump(mode="json")
+    if not decision.enforce:
+        del told["action_permitted"]
+    return told
 
 
 def _add_outcome(decision: Decision, rules: lifecycle.Rules, outcome: Outcome) -> None:

@@ -14,9 +14,6 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.message import Message
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
 
@@ -42,6 +39,7 @@ from activities.channels.errors import (
     RefusedError,
     UndeliverableError,
 )
+from activities.retry_after import retry_after
 
 # At DEBUG the library under SendGrid's logs the API key, and mails with their signed links.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
@@ -115,25 +113,6 @@ def delivery_error(error: HTTPError) -> DeliveryError:
         f"SendGrid refuses our request ({status}): {answer}. Check HANDOVER_EMAIL_FROM and"
         " HANDOVER_SENDGRID_HOST."
     )
-
-
-def retry_after(headers: Message) -> timedelta | None:
-    """How long to wait, by `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (epoch)."""
-    now = datetime.now(UTC)
-    try:
-        if value := headers.get("Retry-After"):
-            wait = (
-                timedelta(seconds=int(value))
-                if value.strip().isdecimal()
-                else parsedate_to_datetime(value) - now
-            )
-        elif value := headers.get("X-RateLimit-Reset"):
-            wait = datetime.fromtimestamp(int(value), UTC) - now
-        else:
-            return None
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(wait, timedelta(seconds=1))
 
 
 def _errors(error: HTTPError) -> list[dict[str, Any]]:

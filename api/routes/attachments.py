@@ -9,8 +9,9 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from api.auth import Creator, KeyedRoute, Reader, Sender
 from api.decisions import already_settled, decision_of
-from api.deps import Agent, Service, The
+from api.deps import Service, The
 from api.downloads import NO_FILE, send
 from api.errors import ApiError, Conflict, Invalid, NotFound
 from api.openapi import answers
@@ -20,7 +21,7 @@ from api.views import failure
 from handover.models import Attachment
 from links import BadTokenError, Link
 from store.attachments import StoredFile
-from store.keys import RESOLVE, ApiKey
+from store.keys import ApiKey
 from workflows.reading import Fold
 
 MULTIPART = {
@@ -57,7 +58,7 @@ DOWNLOAD: dict[int | str, dict[str, Any]] = {
     }
 }
 
-router = APIRouter(tags=["attachments"])
+router = APIRouter(tags=["attachments"], route_class=KeyedRoute)
 
 
 class Attachments(BaseModel):
@@ -75,7 +76,7 @@ UNHEARD: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/attachments", status_code=201, openapi_extra=MULTIPART, responses=answers(*REFUSED))
-async def upload(service: The, agent: Agent, request: Request) -> Attachment:
+async def upload(service: The, agent: Sender, request: Request) -> Attachment:
     """Send a file before the question; `attachment_ids` of `POST /decisions` then names it."""
     # The key was checked before this: nobody's bytes are taken without one.
     async with read_form(request) as form:
@@ -89,8 +90,8 @@ async def upload(service: The, agent: Agent, request: Request) -> Attachment:
     response_class=Response,
     responses=DOWNLOAD | answers("not_found"),
 )
-async def download(service: The, key: Agent, attachment_id: str) -> Response:
-    """A file of this agent's, or of its decisions; any, with a key that may resolve."""
+async def download(service: The, key: Reader, attachment_id: str) -> Response:
+    """A file of this agent's, or of its decisions; any, with a key that may resolve or audit."""
     file = await service.store.attachments.find(attachment_id)
     if file is None or not _may_see(key, file):
         raise NotFound(NO_FILE)
@@ -104,7 +105,7 @@ async def download(service: The, key: Agent, attachment_id: str) -> Response:
     responses=UNHEARD | answers("not_found", "already_settled", "too_many_attachments", *REFUSED),
 )
 async def attach(
-    service: The, agent: Agent, decision_id: str, request: Request, response: Response
+    service: The, agent: Creator, decision_id: str, request: Request, response: Response
 ) -> Attachments:
     """Show one more file with a pending decision, 5 at most: 202 while no worker has heard of it.
 
@@ -129,7 +130,7 @@ async def attach(
 
 
 @router.get("/decisions/{decision_id}/attachments", responses=answers("not_found"))
-async def attachments(service: The, key: Agent, decision_id: str) -> Attachments:
+async def attachments(service: The, key: Reader, decision_id: str) -> Attachments:
     """The files that are shown with a decision."""
     fold = await service.decisions.read_for(key, decision_id)
     return Attachments(attachments=_attached(fold))
@@ -150,7 +151,7 @@ async def download_by_link(service: The, token: str, attachment_id: str) -> Resp
 
 
 def _may_see(key: ApiKey, file: StoredFile) -> bool:
-    return key.name == file.agent or RESOLVE in key.scopes
+    return key.name == file.agent or key.sees_all
 
 
 async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
@@ -174,6 +175,7 @@ async def _open(service: Service, token: str) -> tuple[Link, Fold]:
     except BadTokenError as error:
         raise NotFound(NO_FILE) from error
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
+    await service.limits.count_link(link, "files")
     return link, await service.decisions.glance(link.decision_id)
 
 

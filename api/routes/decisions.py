@@ -11,8 +11,9 @@ import structlog
 from fastapi import APIRouter, Body, Request, Response
 
 from api.answering import AnswerRefused, take, with_files
+from api.auth import Creator, KeyedRoute, Reader, Resolver
 from api.decisions import already_settled, answer, decision_of
-from api.deps import Agent, IdempotencyKey, Resolver, The, Wait
+from api.deps import IdempotencyKey, The, Wait
 from api.errors import Forbidden, Gone, NotFound
 from api.examples import CANCEL, CREATE, EXTEND, RESOLVE
 from api.openapi import UNHEARD, answers, body_examples, headers
@@ -22,7 +23,7 @@ from api.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, 
 from handover.models import Decision, Origin
 from workflows.messages import Response as Answer
 
-router = APIRouter(tags=["decisions"])
+router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 
 
 @router.post(
@@ -31,12 +32,13 @@ router = APIRouter(tags=["decisions"])
     response_model=Decision,
     response_model_exclude_unset=True,
     responses={201: {"headers": headers(Location="The path of the decision.")}}
-    | answers("gone", "invalid_request", "idempotency_key_reused", "unknown_attachment"),
+    | answers("missing_scope", "approver_not_allowed", "gone", "rate_limited", "quota_exceeded")
+    | answers("invalid_request", "idempotency_key_reused", "unknown_attachment"),
     openapi_extra=body_examples(CREATE),
 )
 async def create(
     service: The,
-    agent: Agent,
+    agent: Creator,
     body: NewDecision,
     request: Request,
     response: Response,
@@ -64,7 +66,7 @@ async def create(
     responses=answers("not_found", "invalid_request"),
 )
 async def get(
-    service: The, agent: Agent, request: Request, decision_id: str, wait: Wait = 0
+    service: The, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
 ) -> dict[str, Any]:
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
@@ -80,7 +82,7 @@ async def get(
 )
 async def cancel(
     service: The,
-    agent: Agent,
+    agent: Creator,
     decision_id: str,
     response: Response,
     body: Annotated[Cancellation | None, Body()] = None,
@@ -108,7 +110,7 @@ async def cancel(
     openapi_extra=body_examples(EXTEND),
 )
 async def extend(
-    service: The, agent: Agent, decision_id: str, body: Extension, response: Response
+    service: The, agent: Creator, decision_id: str, body: Extension, response: Response
 ) -> dict[str, Any]:
     """Give more time: `timeout_minutes` from now. 202 while no worker has heard of it.
 
@@ -169,7 +171,7 @@ async def resolve(
 
 
 @router.get("/decisions/{decision_id}/audit", responses=answers("not_found"))
-async def audit(service: The, agent: Agent, decision_id: str) -> Audit:
+async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
     """Everything that happened, in order, with the numbers of the history's events."""
     fold = await service.decisions.read_for(agent, decision_id)
     refused = await service.store.refused_responses.of(decision_id)

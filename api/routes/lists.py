@@ -6,22 +6,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.auth import KeyedRoute, Reader
 from api.cursors import BadCursorError, Cursors
-from api.deps import Agent, The
+from api.deps import The
 from api.errors import Forbidden, invalid
 from api.listing import Filters, Listing, Page, Paging
 from api.openapi import answers
-from store.keys import RESOLVE, ApiKey
+from store.keys import AUDIT, RESOLVE, ApiKey
 
-router = APIRouter(tags=["decisions"])
+router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 
 
 @router.get(
     "/decisions",
     responses=answers("missing_scope", "invalid_request", "lists_unavailable"),
 )
-async def list_decisions(service: The, key: Agent, asked: Annotated[Paging, Query()]) -> Page:
-    """An agent's own decisions; those of all agents for a key with the scope `decisions:resolve`.
+async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Query()]) -> Page:
+    """An agent's own decisions; those of all agents for a key that may resolve or audit.
 
     Open ones come first, the newest of them on top, then those that ended, the last one first. A
     page may have fewer entries than `limit`, or none, while `next_cursor` says that there are more:
@@ -33,7 +34,7 @@ async def list_decisions(service: The, key: Agent, asked: Annotated[Paging, Quer
     cursors = Cursors(service.secrets.link_keys)
     list_of = f"{key.name}\n{filters.model_dump_json()}"
     token = _token(cursors, asked.cursor, list_of)
-    listing = Listing(service.client, service.waiting.look)
+    listing = Listing(service.client, service.encryption, service.waiting.look)
     decisions, further = await listing.page(filters, asked.limit, token)
     return Page(
         decisions=decisions, next_cursor=cursors.mint(further, list_of) if further else None
@@ -42,10 +43,12 @@ async def list_decisions(service: The, key: Agent, asked: Annotated[Paging, Quer
 
 def _for(key: ApiKey, filters: Filters) -> Filters:
     """What this key may see of what is asked for. Raises `Forbidden`."""
-    if RESOLVE in key.scopes:
+    if key.sees_all:
         return filters
     if filters.agent not in (None, key.name):
-        raise Forbidden(f"The decisions of other agents take a key with the scope {RESOLVE}.")
+        raise Forbidden(
+            f"The decisions of other agents take a key with the scope {RESOLVE} or {AUDIT}."
+        )
     return filters.model_copy(update={"agent": key.name})
 
 

@@ -73,6 +73,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.api_route("/d/{token}", methods=["GET", "HEAD"])
 async def show(service: The, token: str, choose: Annotated[str | None, Query()] = None) -> Response:
     """What is asked, or what became of it. `choose` marks a button and does no more."""
+    await service.limits.count_link(_read(service, token), "open")
     opened = await _open(service, token)
     state = _state(opened.fold)
     if opened.fold.settled:
@@ -87,7 +88,8 @@ async def show(service: The, token: str, choose: Annotated[str | None, Query()] 
 @router.post("/d/{token}")
 async def answer(service: The, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
-    _read(service, token)  # nobody's bytes are taken without one
+    # Nobody's bytes are taken without a link, nor more often than it may be answered.
+    await service.limits.count_link(_read(service, token), "answer")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
         received_at = datetime.now(UTC)

@@ -46,11 +46,12 @@ class Agent:
         service: RunningService,
         name: str | None = None,
         scopes: frozenset[str] = AGENT_SCOPES,
+        **limits: Any,
     ) -> Agent:
-        """An agent of this name, or of a new one."""
+        """An agent of this name, or of a new one; `limits` as `store.keys.ensure` takes them."""
         store = await open_store(f"sqlite+aiosqlite:///{service.data_dir / 'store.db'}")
         key, name = new_key(), name or f"agent-{secrets.token_hex(4)}"
-        await store.keys.ensure(key, name, scopes)
+        await store.keys.ensure(key, name, scopes, **limits)
         await store.close()
         return cls(service, key, name)
 

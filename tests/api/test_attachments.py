@@ -152,7 +152,7 @@ async def test_who_resolves_lists_files_and_adds_none(
     async with await Agent.with_new_key(service, scopes=frozenset({RESOLVE})) as resolver:
         listed = await resolver.http.get(f"/decisions/{decision}/attachments")
         assert (listed.status_code, listed.json()) == (200, {"attachments": []})
-        assert (await send(resolver, to=decision)).status_code == 404
+        assert (await send(resolver, to=decision)).status_code == 403
 
 
 async def test_links_open_the_files_of_their_decision(

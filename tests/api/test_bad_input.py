@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from temporalio.client import Client
 
+from store.keys import new_key
 from tests.api.agent import PROBLEM, Agent, link_to, question, refused_fields, someone
 from tests.approver import mails
 from tests.service import RunningService
@@ -63,7 +64,7 @@ BAD: list[tuple[str, object]] = [
     ("context_images", ["https://a.com/" + "b" * 2_000]),
     *(("attachment_ids", v) for v in (None, ["att_1"], "att_1", [7], [NO_FILE], [NO_FILE] * 2)),
     ("attachment_ids", [f"att_{n:032x}" for n in range(6)]),
-    *(("callback_url", v) for v in ("https://example.com/hook", "http://x", 7)),
+    *(("callback_url", v) for v in ("", 7, "x", "http://x", "https://127.0.0.1/", "ftp://a.com")),
     *(("enforce", v) for v in (None, "true", 1, [])),
     *(("metadata", v) for v in (None, [], {"a": 1}, {"a": None}, {"a": "x" * 16_400})),
     *(("metadata", v) for v in ({"\ud800": "a"}, {"\ud800": 7}, {"a": "\ud800"})),
@@ -99,7 +100,7 @@ async def test_every_wrong_field_is_named_at_once(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("callback_url", "https://example.com/hook", "wait="),
+        ("callback_url", "http://agent.example/hook", "only https"),
         ("attachment_ids", [NO_FILE], "POST /attachments"),
         ("channel", "slack", "'slack' is not available"),
         ("payload", {"n": 2**60}, "as strings"),
@@ -254,7 +255,8 @@ async def test_an_id_that_is_none_is_not_found(agent: Agent, path: str, what: st
 async def test_without_a_key_nothing_is_told(agent: Agent) -> None:
     """401 on every path of the agents' API, with no key, a wrong one and another scheme."""
     decision = (await agent.ask())["id"]
-    wrong = ({}, {"Authorization": "Bearer ho_wrong"}, {"Authorization": "Basic aG86aG8="})
+    unknown = {"Authorization": f"Bearer {new_key()}"}
+    wrong = ({}, unknown, {"Authorization": "Basic aG86aG8="})
     async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:
         for headers in wrong:
             answers = [

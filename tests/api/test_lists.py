@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import ApiError, Invalid
 from api.listing import Filters, Listing, ListsUnavailable
+from encryption import Encryption
 from handover.models import Status
 from store import open_store
 from store.keys import AGENT_SCOPES, RESOLVE, new_key
@@ -212,7 +213,7 @@ async def test_agents_of_any_name_list_their_own(
         decision = await ask(odd)
         await eventually(lambda: has(odd, decision), timeout=60)
         assert {entry["agent"] for entry in await listed(odd, limit=100)} == {name}
-    query = Filters(agent=name).query()
+    query = Filters(agent=name).query(Encryption())
     literal = re.fullmatch(r"WorkflowType = '\w+'(?: AND \w+ (?:=|STARTS_WITH) '([^']*)')?", query)
     assert literal, query
     found = [run async for run in temporal.list_workflows(query, limit=500)]
@@ -228,7 +229,7 @@ async def has(agent: Agent, decision: str) -> bool:
 @given(agent=st.text(min_size=1, max_size=200), time=st.datetimes(timezones=st.just(UTC)))
 def test_no_text_of_anybody_leaves_its_quotes(agent: str, time: datetime) -> None:
     """What is pasted into a query has no letter that means anything there."""
-    query = Filters(agent=agent, created_after=time).query()
+    query = Filters(agent=agent, created_after=time).query(Encryption())
     assert re.fullmatch(
         r"WorkflowType = '\w+'"
         r"( AND HandoverAgent (=|STARTS_WITH) '[\w @.+-]+')?"
@@ -338,7 +339,7 @@ async def test_what_somebody_put_into_the_index_is_not_listed(
 
 async def all_indexed(temporal: Client, agent: str, number: int) -> bool:
     try:
-        found = await temporal.count_workflows(Filters(agent=agent).query())
+        found = await temporal.count_workflows(Filters(agent=agent).query(Encryption()))
     except RPCError as error:
         if error.status != RPCStatusCode.RESOURCE_EXHAUSTED:
             raise
@@ -362,7 +363,7 @@ async def test_a_server_without_our_search_attributes_is_said_to_lack_them(
         )
     )
     bare = await Client.connect(dev_server.address, namespace=namespace, lazy=True)
-    listing = Listing(bare, never)
+    listing = Listing(bare, Encryption(), never)
 
     async def empty() -> bool:
         try:

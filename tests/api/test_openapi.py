@@ -13,7 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from api.main import app
 from api.openapi import operations
 from api.problems import MEDIA_TYPE, PROBLEMS
-from store.keys import AGENT_SCOPES, RESOLVE
+from store.keys import SCOPES
 from tests.api.agent import Agent, question
 from tests.service import RunningService
 
@@ -50,8 +50,7 @@ def fits(schema: dict[str, Any], value: object) -> bool:
 
 @pytest.fixture
 async def resolver(service: RunningService) -> AsyncIterator[Agent]:
-    scopes = AGENT_SCOPES | {RESOLVE}
-    async with await Agent.with_new_key(service, scopes=scopes) as resolver:
+    async with await Agent.with_new_key(service, scopes=SCOPES) as resolver:
         yield resolver
 
 
@@ -119,14 +118,17 @@ def test_keys_and_headers_are_described() -> None:
         "bearer"
     ]
     public = {path for _, path, operation in by_name() if "security" not in operation}
-    assert public == {"/healthz", "/readyz", "/metrics", "/problems", "/problems/{code}"}
+    assert public == {
+        *("/healthz", "/readyz", "/metrics", "/problems", "/problems/{code}"),
+        "/.well-known/handover-keys",
+    }
     create = DOCUMENT["paths"]["/decisions"]["post"]
     assert "Idempotency-Key" in [p["name"].title() for p in create["parameters"]]
     assert "Location" in create["responses"]["201"]["headers"]
     for operation in operations(DOCUMENT):
         for status, response in operation["responses"].items():
             assert "X-Request-Id" in response["headers"]
-            assert ("Retry-After" in response["headers"]) is (status == "503")
+            assert ("Retry-After" in response["headers"]) is (status in ("429", "503"))
 
 
 @pytest.mark.parametrize(("method", "path", "media", "body"), bodies())
@@ -135,7 +137,8 @@ async def test_every_example_of_a_request_is_accepted(
 ) -> None:
     """Whoever copies one from the document gets an answer, and it fits the document too."""
     decision = (await agent.ask(timeout_minutes=60))["id"]
-    sender = resolver if path.endswith("/resolve") else agent
+    by_an_agent = path.startswith(("/decisions", "/attachments")) and "/resolve" not in path
+    sender = agent if by_an_agent else resolver
     answer = await sender.http.request(
         method, path.format(decision_id=decision), **as_sent(media, body)
     )

@@ -22,6 +22,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
+from api.limiting import Limits
 from api.routes import pages
 from handover.models import Origin
 from links import Link, LinkKeys
@@ -460,7 +461,9 @@ async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClie
 
     app = FastAPI()
     app.include_router(pages.router)
-    app.state.service = SimpleNamespace(links=LINKS, decisions=SimpleNamespace(glance=glances))
+    limits = Limits("memory://", rate=0, link_rate=0, fail_open=True)
+    decisions = SimpleNamespace(glance=glances)
+    app.state.service = SimpleNamespace(links=LINKS, decisions=decisions, limits=limits)
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://handover") as browser:
         yield browser

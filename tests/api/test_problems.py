@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.problems import MEDIA_TYPE, PROBLEMS
-from store.keys import AGENT_SCOPES, RESOLVE
+from store.keys import ADMIN, AGENT_SCOPES, RESOLVE, new_key
 from tests.api.agent import Agent, in_store, no_worker, question
 from tests.dev_server import SEARCH_ATTRIBUTES, DevServer
 from tests.service import RunningService
@@ -41,6 +41,12 @@ class World:
     temporal: Client
     program: Path
     folder: Path
+    stack: AsyncExitStack
+
+    async def limited(self, **fields: Any) -> Agent:
+        """An agent whose key is not as others are."""
+        limited = await Agent.with_new_key(self.agent.service, **fields)
+        return await self.stack.enter_async_context(limited)
 
     async def upload(self, content: bytes, path: str = "/attachments") -> httpx2.Response:
         return await self.agent.http.post(path, files={"file": ("note.txt", content)})
@@ -65,8 +71,10 @@ async def world(
     async with (
         await Agent.with_new_key(agent.service, scopes=scopes) as resolver,
         await Agent.with_new_key(spare.service, scopes=scopes) as spare_resolver,
+        AsyncExitStack() as stack,
     ):
-        yield World(agent, resolver, spare, spare_resolver, temporal, dev_server_program, tmp_path)
+        servers = (temporal, dev_server_program, tmp_path)
+        yield World(agent, resolver, spare, spare_resolver, *servers, stack)
 
 
 async def bad_request(w: World) -> httpx2.Response:
@@ -74,8 +82,13 @@ async def bad_request(w: World) -> httpx2.Response:
     return await w.agent.http.post("/decisions", content=b"\xff\xfe{", headers=headers)
 
 
-async def unauthorized(w: World) -> httpx2.Response:
+async def malformed_key(w: World) -> httpx2.Response:
     headers = {"Authorization": "Bearer ho_nobody"}
+    return await w.agent.http.post("/decisions", json=question(), headers=headers)
+
+
+async def unauthorized(w: World) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {new_key()}"}
     return await w.agent.http.post("/decisions", json=question(), headers=headers)
 
 
@@ -86,6 +99,10 @@ async def missing_scope(w: World) -> httpx2.Response:
 
 async def own_decision(w: World) -> httpx2.Response:
     return await w.resolve((await w.resolver.ask())["id"], action="approve")
+
+
+async def approver_not_allowed(w: World) -> httpx2.Response:
+    return await (await w.limited(approvers=["@example.org"])).post(question())
 
 
 async def not_found(w: World) -> httpx2.Response:
@@ -126,6 +143,12 @@ async def changed(w: World) -> httpx2.Response:
         return answer if answer.status_code == 409 else None
 
     return await eventually(met, timeout=120)
+
+
+async def own_key(w: World) -> httpx2.Response:
+    admin = await w.limited(scopes=frozenset({ADMIN}))
+    [(key_id,)] = in_store(admin.service, "SELECT id FROM api_keys WHERE name = ?", admin.name)
+    return await admin.http.delete(f"/auth/api-keys/{key_id}")
 
 
 async def gone(w: World) -> httpx2.Response:
@@ -188,12 +211,26 @@ async def file_empty(w: World) -> httpx2.Response:
     return await w.upload(b"")
 
 
+async def rate_limited(w: World) -> httpx2.Response:
+    agent = await w.limited(rate=1)
+    await agent.http.get("/decisions/dec_1")
+    return await agent.http.get("/decisions/dec_1")
+
+
+async def quota_exceeded(w: World) -> httpx2.Response:
+    agent = await w.limited(quota=1)
+    await agent.ask()
+    return await agent.post(question())
+
+
 async def internal(w: World) -> httpx2.Response:
     """The store holds something that nobody wrote there."""
     async with await Agent.with_new_key(w.agent.service) as broken:
         statement = "UPDATE api_keys SET scopes = 'no JSON' WHERE name = ?"
         in_store(w.agent.service, statement, broken.name)
-        return await broken.http.get("/decisions/dec_1")
+        answer = await broken.http.get("/decisions/dec_1")
+        in_store(w.agent.service, "DELETE FROM api_keys WHERE name = ?", broken.name)
+        return answer
 
 
 async def lists_unavailable(w: World) -> httpx2.Response:
@@ -239,6 +276,7 @@ async def another_temporal(w: World) -> AsyncIterator[tuple[DevServer, Agent]]:
 PROVOKED: dict[str, Callable[[World], Awaitable[httpx2.Response]]] = {
     provoke.__name__: provoke
     for provoke in (
+        *(malformed_key, approver_not_allowed, own_key, rate_limited, quota_exceeded),
         *(bad_request, unauthorized, missing_scope, own_decision, not_found, method_not_allowed),
         *(already_settled, late, changed, gone, content_too_large, file_too_large),
         *(invalid_request, idempotency_key_reused, invalid_answer, not_longer),
@@ -264,5 +302,5 @@ async def test_every_code_can_be_had(world: World, code: str) -> None:
     if answer.status_code == 422:
         assert document["errors"]
         assert all(error["field"] and error["message"] for error in document["errors"])
-    if answer.status_code == 503:
+    if answer.status_code in (429, 503):
         assert int(answer.headers["Retry-After"]) > 0

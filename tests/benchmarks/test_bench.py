@@ -27,6 +27,7 @@ FIGURES = {
     "events_per_decision",
     "history_bytes_per_decision",
 }
+OF_PLAIN = {"throughput_of_plain", "latency_p50_of_plain"}
 FEW = ["--rounds", "1", "--alone", "3", "--crowd", "6", "--at-once", "3"]
 
 
@@ -48,12 +49,14 @@ def report(dev_server_program: Path, tmp_path_factory: pytest.TempPathFactory) -
     return ran.stdout.splitlines()
 
 
-def test_the_last_line_holds_every_figure_of_both_configurations(report: list[str]) -> None:
-    """Programs read the last line: the plain approval's figures, and those with a receipt."""
+def test_the_last_line_holds_every_figure_of_all_configurations(report: list[str]) -> None:
+    """Programs read the last line: the plain approval's figures, those with a receipt, and those
+    with encryption, which are also told as a part of the plain ones."""
     line: dict[str, Any] = json.loads(report[-1])
-    assert set(line) == FIGURES | {"with_receipts"}
+    assert set(line) == FIGURES | {"with_receipts", "with_encryption"}
     assert set(line["with_receipts"]) == FIGURES
-    for figures in (line, line["with_receipts"]):
+    assert set(line["with_encryption"]) == FIGURES | OF_PLAIN
+    for figures in (line, line["with_receipts"], line["with_encryption"]):
         assert all(figures[name] > 0 for name in FIGURES)
 
 
@@ -67,18 +70,26 @@ def test_the_ratios_are_those_of_the_table(report: list[str]) -> None:
     }
     for row, figure in rows.items():
         cells = next(text.removeprefix(row) for text in report if text.startswith(row)).split()
-        bare, plain, default = (float(cell.replace(",", "")) for cell in cells)
+        bare, plain, default, encrypted = (float(cell.replace(",", "")) for cell in cells)
         assert line[figure] == pytest.approx(plain / bare, rel=0.05)
         assert line["with_receipts"][figure] == pytest.approx(default / bare, rel=0.05)
+        assert line["with_encryption"][figure] == pytest.approx(encrypted / bare, rel=0.05)
+        of_plain = line["with_encryption"].get(f"{figure.replace('_ratio', '')}_of_plain")
+        assert of_plain is None or of_plain == pytest.approx(encrypted / plain, rel=0.05)
 
 
 def test_a_plain_approval_costs_five_actions_and_eighteen_events(report: list[str]) -> None:
-    """Start, notification, timer, signal and upsert; a receipt is one more activity."""
+    """Start, notification, timer, signal and upsert; a receipt is one more activity, and encryption
+    adds nothing but bytes."""
     line: dict[str, Any] = json.loads(report[-1])
     assert line["actions_per_decision"] == 5
     assert line["events_per_decision"] <= 18
     assert line["with_receipts"]["actions_per_decision"] == 6
     assert line["with_receipts"]["events_per_decision"] <= 24
+    assert line["with_encryption"]["actions_per_decision"] == 5
+    assert line["with_encryption"]["events_per_decision"] <= 18
+    by_encryption = line["with_encryption"]["history_bytes_per_decision"]
+    assert line["history_bytes_per_decision"] < by_encryption
 
 
 def test_a_round_tells_what_its_decisions_took() -> None:

@@ -22,31 +22,48 @@ OURS = {
     "handover": ROOT / "sdk/python/handover",
     **{
         name: ROOT / name
-        for name in ("links", "workflows", "templates", "store", "activities", "api", "embedded")
+        for name in (
+            *("links", "outgoing", "workflows", "templates", "store"),
+            *("activities", "api", "embedded"),
+        )
     },
     "worker": ROOT / "worker.py",
     "config": ROOT / "config.py",
+    "secret_checks": ROOT / "secret_checks.py",
     "logs": ROOT / "logs.py",
+    "encryption": ROOT / "encryption.py",
 }
 MAY_IMPORT = {
     "handover": set[str](),
     "links": set[str](),
-    "config": set[str](),
+    "outgoing": set[str](),
+    "config": {"secret_checks", "encryption", "outgoing"},
+    "secret_checks": set[str](),
     "logs": set[str](),
+    "encryption": set[str](),
     "workflows": {"handover"},
     "templates": {"handover"},
     "store": {"handover"},
-    "activities": {"handover", "workflows", "links", "templates", "store"},
-    "api": {"handover", "workflows", "links", "templates", "store", "config", "logs"},
-    "worker": {"handover", "workflows", "activities", "links", "store", "config", "logs"},
+    "activities": {
+        *("handover", "workflows", "links", "outgoing", "templates", "store", "encryption"),
+    },
+    "api": {
+        *("handover", "workflows", "links", "outgoing", "templates", "store"),
+        *("config", "logs", "encryption"),
+    },
+    "worker": {
+        *("handover", "workflows", "activities", "links", "outgoing", "store"),
+        *("config", "logs", "encryption"),
+    },
     "embedded": {"config"},
 }
 LIBRARIES = {
-    "handover": {"pydantic", "pydantic_core", "httpx2"},
+    "handover": {"pydantic", "pydantic_core", "httpx2", "cryptography", "rfc8785"},
     "links": {"itsdangerous"},
-    "workflows": {"temporalio", "google", "pydantic", "cryptography", "rfc8785"},
+    "outgoing": {"httpcore2", "httpx2"},
+    "workflows": {"temporalio", "google", "pydantic"},
     "templates": {"jinja2"},
-    "store": {"sqlalchemy", "alembic", "obstore"},
+    "store": {"sqlalchemy", "alembic", "obstore", "cryptography"},
 }
 """What some rooms are held to. The others may use what the service depends on."""
 

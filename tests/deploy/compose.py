@@ -70,9 +70,15 @@ def read_env(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def copied() -> list[tuple[list[str], str]]:
-    """The Dockerfile's COPY lines: sources and target."""
-    found = re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+def stages() -> list[str]:
+    """The Dockerfile's parts, each from its FROM on. The last one is what runs."""
+    text = (ROOT / "Dockerfile").read_text()
+    return [f"FROM {part}" for part in re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]]
+
+
+def copied(stage: str) -> list[tuple[list[str], str]]:
+    """A stage's COPY lines, as far as they copy from here: sources and target."""
+    found = re.findall(r"^COPY (?!--from)(.+)$", stage, re.MULTILINE)
     return [(words[:-1], words[-1]) for words in map(shlex.split, found)]
 
 
@@ -80,7 +86,7 @@ def lay_out(image: Path) -> None:
     """Put there what the Dockerfile puts into /app, without what .dockerignore keeps out."""
     rules = [r.lstrip("!") for r in ignore_rules() if r.startswith("**/")]
     keep_out = shutil.ignore_patterns(*(rule.removeprefix("**/") for rule in rules))
-    for sources, target in copied():
+    for sources, target in copied(stages()[-1]):
         for source in sources:
             to = image / target / source if target == "./" else image / target
             to.parent.mkdir(parents=True, exist_ok=True)

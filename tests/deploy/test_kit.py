@@ -10,6 +10,7 @@ import asyncio
 import email
 import email.policy
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ class Kit:
         self.base_url = f"http://127.0.0.1:{self._port}"
         made = new_secrets()
         self._variables = compose.read_env(ENV_EXAMPLE.read_text()) | {
-            "POSTGRES_PASSWORD": "secret",
+            "POSTGRES_PASSWORD": secrets.token_urlsafe(32),
             **{f"HANDOVER_{name.upper()}": made[name] for name in made if name.endswith("_keys")},
             "HANDOVER_PUBLIC_URL": self.base_url,
         }

@@ -25,7 +25,7 @@ from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
 from tests.workflows.harness import make_input, stranger
-from tests.workflows.rogue import RogueWorkflow
+from tests.workflows.rogue import RogueWorkflow, UpsertingWorkflow
 from workflows import proof
 from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response, SignedResponse
 
@@ -217,6 +217,36 @@ async def test_a_rogue_worker_that_completes_with_an_approval(
         again = await agent.get(f"{own_service.base_url}/decisions/{handle.id}?wait=20")
     assert_no_approval(again.json())
     assert answer.json()["approved"] is False
+
+
+async def test_a_rogue_worker_that_writes_into_the_index(
+    dev_server: DevServer, own_service: RunningService
+) -> None:
+    """A status that no proven response has led to ends the decision; no list says approved."""
+    client = await dev_server.client()
+    own_service.end("worker")
+    async with (
+        Worker(
+            client,
+            task_queue=own_service.task_queue,
+            workflows=[UpsertingWorkflow],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ),
+        httpx2.AsyncClient(headers=own_service.headers, timeout=60) as agent,
+    ):
+        body = {"action": "Refund", "approver": "a@example.com"}
+        answer = await agent.post(f"{own_service.base_url}/decisions?wait=20", json=body)
+        made = answer.json()["id"]
+        assert_no_approval((await agent.get(f"{own_service.base_url}/decisions/{made}")).json())
+        query = f"WorkflowId = '{made}' AND HandoverStatus = 'approved'"
+
+        async def is_indexed() -> bool:
+            return (await client.count_workflows(query)).count == 1
+
+        await eventually(is_indexed)
+        listed = await agent.get(f"{own_service.base_url}/decisions?status=approved")
+        await client.get_workflow_handle(made).terminate("end of the test")
+    assert made not in [decision["id"] for decision in listed.json()["decisions"]]
 
 
 async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:

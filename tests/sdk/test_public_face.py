@@ -27,8 +27,8 @@ APIConnectionError APIError ActionDenied AsyncHandoverClient Attachment AuditEnt
 AuthenticationError BadRequestError Channel Choice ConfigurationError ConflictError Decision
 DecisionCancelled DecisionExpired DecisionFields DevModeWarning EscalationStep FieldError
 HandoverClient HandoverError InvalidRequestError NotFoundError Notification Origin
-PermissionDeniedError RateLimitError ResponseType ServiceError Status TextField
-UnreadableAnswerError Urgency WaitTimeoutError __version__
+PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError
+Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError __version__
 """
 
 
@@ -97,9 +97,12 @@ def imports() -> Iterator[tuple[str, str]]:
 
 
 def test_dependencies() -> None:
-    """The package imports pydantic and one HTTP library, the latter in one module only."""
+    """The package imports pydantic, one HTTP library in one module, and in another what verifying
+    takes."""
     foreign = {(file, name) for file, name in imports() if name not in sys.stdlib_module_names}
-    assert {name for _, name in foreign} == {"pydantic", "pydantic_core", "httpx2"}
+    verifying = {(file, name) for file, name in foreign if file == "proof.py"}
+    assert {name for _, name in verifying} == {"pydantic_core", "cryptography", "rfc8785"}
+    assert {name for _, name in foreign - verifying} == {"pydantic", "pydantic_core", "httpx2"}
     assert {file for file, name in foreign if name == "httpx2"} == {"_http.py"}
 
 
@@ -140,7 +143,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
-    """The wheel contains `handover` with its types marker, needs two libraries, and no more."""
+    """The wheel contains `handover` with its types marker, and needs two libraries; two more for
+    who asks for `verify`."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -152,7 +156,14 @@ def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"handover"}
     assert "handover/py.typed" in names
     required = [line for line in described.splitlines() if line.startswith("Requires-Dist: ")]
-    assert [line.split()[1].split(">")[0] for line in required] == ["httpx2", "pydantic"]
+    extras = [line for line in required if "extra ==" in line]
+    assert [name_in(line) for line in required if line not in extras] == ["httpx2", "pydantic"]
+    assert [name_in(line) for line in extras] == ["cryptography", "rfc8785"]
+    assert all("extra == 'verify'" in line for line in extras)
+
+
+def name_in(requirement: str) -> str:
+    return requirement.split()[1].split(">")[0]
 
 
 def test_version_is_one() -> None:

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 import config
 from api.decisions import search_attributes
 from api.signing import Signer
+from encryption import Encryption, decoded
 from handover.models import DecisionRequest
 from tests.support import eventually
 from workflows import lifecycle, options, proof
@@ -126,6 +127,12 @@ class Asking:
         return self.client.get_workflow_handle(self.input.id, result_type=Outcome)
 
     @property
+    def encryption(self) -> Encryption:
+        """That of its client."""
+        codec = self.client.data_converter.payload_codec
+        return codec if isinstance(codec, Encryption) else Encryption()
+
+    @property
     def run_id(self) -> str:
         return self._started.result_run_id or ""
 
@@ -137,7 +144,9 @@ class Asking:
             id=self.input.id,
             task_queue=self.task_queue,
             static_summary=options.summary(self.input.request.action),
-            search_attributes=search_attributes(self.input) if self.input.indexed else None,
+            search_attributes=(
+                search_attributes(self.input, self.encryption) if self.input.indexed else None
+            ),
             result_type=Outcome,
         )
 
@@ -175,7 +184,7 @@ class Asking:
     async def fold(self) -> Fold:
         fold = Fold(self.input.id, signer.keyring)
         async for event in self.handle.fetch_history_events():
-            fold.feed(event)
+            fold.feed(await decoded(event, self.encryption))
         return fold
 
     async def result(self) -> Outcome:

@@ -18,3 +18,13 @@ class RogueWorkflow:
     async def run(self, input: Any) -> Outcome:
         workflow.upsert_search_attributes([STATUS_KEY.value_set(Status.APPROVED)])
         return Outcome(status=Status.APPROVED, origin=Origin.HUMAN, at=datetime.now(UTC), by="me")
+
+
+@workflow.defn(name=WORKFLOW)
+class UpsertingWorkflow:
+    """Says so in the index alone, and goes on as if it waited."""
+
+    @workflow.run
+    async def run(self, input: Any) -> None:
+        workflow.upsert_search_attributes([STATUS_KEY.value_set(Status.APPROVED)])
+        await workflow.wait_condition(lambda: False)

@@ -1,4 +1,4 @@
-"""What the methods on decisions do, step by step and without I/O."""
+"""What the clients' methods do, step by step and without I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from ._base import Answer, Call, Patience, Steps, backoff, may_pass, read, to_content
 from ._options import Options
 from .exceptions import HandoverError, WaitTimeoutError, denial
-from .models import AuditEntry, Decision, is_permitted
+from .models import AuditEntry, Decision, PublicKeys, is_permitted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -74,6 +74,10 @@ def cancel(options: Options, decision_id: str) -> Steps[Decision]:
 def audit(options: Options, decision_id: str) -> Steps[list[AuditEntry]]:
     call = Call(method="GET", path=_path(decision_id) + "/audit")
     return (yield from _send(options, call, _Audit)).entries
+
+
+def keys(options: Options) -> Steps[PublicKeys]:
+    return _send(options, Call(method="GET", path="/.well-known/handover-keys"), PublicKeys)
 
 
 def wait(options: Options, decision_id: str, *, timeout: float | None) -> Steps[Decision]:

@@ -33,6 +33,8 @@ class DevService:
         match call.method, call.path.split("/")[2:]:
             case "POST", []:
                 return self._create(call)
+            case "GET", ["handover-keys"]:
+                return _answer(200, {"keys": []})
             case "GET", [decision_id] if decision_id in self._decisions:
                 return _answer(200, self._decisions[decision_id].model_dump(mode="json"))
             case "POST", [decision_id, "cancel"] if decision_id in self._decisions:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from . import _decisions as steps
 from ._dev import AsyncDevExchange, DevExchange
-from ._http import AsyncHTTPClient, AsyncHTTPExchange, HTTPClient, HTTPExchange
+from ._http import AsyncHTTPClient, AsyncHTTPExchange, HTTPClient, HTTPExchange, run, run_async
 from ._options import resolve_options
+from .models import PublicKeys
 from .resources import AsyncDecisions, Decisions
 
 
@@ -38,8 +40,17 @@ class HandoverClient:
         options = resolve_options(
             api_key, base_url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
         )
+        self._options = options
         self._exchange = DevExchange() if dev_mode else HTTPExchange(options, http_client)
         self.decisions = Decisions(options, self._exchange)
+
+    def keys(self) -> PublicKeys:
+        """The public keys of the service, for `decision.verify`.
+
+        Verifying with what was fetched just now believes whoever answers at `base_url`. Keep a copy
+        (`keys().model_dump_json()`) to verify without the service.
+        """
+        return run(self._exchange, steps.keys(self._options))
 
     def close(self) -> None:
         """Close the connections."""
@@ -75,8 +86,13 @@ class AsyncHandoverClient:
         options = resolve_options(
             api_key, base_url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
         )
+        self._options = options
         self._exchange = AsyncDevExchange() if dev_mode else AsyncHTTPExchange(options, http_client)
         self.decisions = AsyncDecisions(options, self._exchange)
+
+    async def keys(self) -> PublicKeys:
+        """As `HandoverClient.keys`."""
+        return await run_async(self._exchange, steps.keys(self._options))
 
     async def close(self) -> None:
         """Close the connections."""

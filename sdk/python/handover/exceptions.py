@@ -1,7 +1,7 @@
 """What can go wrong, as one tree:
 
 HandoverError
-├── ConfigurationError           the client cannot be built like this (also a ValueError)
+├── ConfigurationError           the client cannot work like this (also a ValueError)
 ├── APIConnectionError           the service was not reached (also a ConnectionError)
 ├── UnreadableAnswerError        something answered, but not the service
 ├── APIError                     the service refused the request
@@ -13,6 +13,7 @@ HandoverError
 │   ├── InvalidRequestError      422; `fields` says which and why
 │   ├── RateLimitError           429
 │   └── ServiceError             5xx
+├── ProofError                   the decision is not proven to be what it says
 ├── WaitTimeoutError             we stopped waiting; the decision goes on (also a TimeoutError)
 └── ActionDenied                 the action must not run
     ├── DecisionExpired          nobody answered in time
@@ -41,7 +42,7 @@ class HandoverError(Exception):
 
 
 class ConfigurationError(HandoverError, ValueError):
-    """The client cannot be built like this; the message says what to change."""
+    """The client cannot work like this; the message says what to change or to install."""
 
 
 class APIConnectionError(HandoverError, ConnectionError):
@@ -154,6 +155,10 @@ _BY_STATUS: dict[int, type[APIError]] = {
 def error_class(status: int) -> type[APIError]:
     """The class for an HTTP status."""
     return _BY_STATUS.get(status, ServiceError if status >= 500 else APIError)
+
+
+class ProofError(HandoverError):
+    """The decision is not proven to be what it says. The message says what does not hold."""
 
 
 class WaitTimeoutError(HandoverError, TimeoutError):

@@ -8,11 +8,13 @@ types.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -179,6 +181,50 @@ class AuditEntry(Wire):
     details: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class Signature(Wire):
+    """An Ed25519 signature (base64) by the key that `key_id` names."""
+
+    key_id: str
+    value: str
+
+
+class Proof(Wire):
+    """The answer that settled a decision, as the service signed it: see `handover.proof`.
+
+    `received_at` is when the service had it; `request_digest` is of what was shown to whoever
+    answered, `data_digest` of the notes and the data that they sent. `stored` has the digest of
+    each of these that the service keeps apart because it is large.
+    """
+
+    decision_id: str
+    run_id: str
+    request_digest: str
+    received_at: AwareDatetime
+    approver: str
+    choice: str
+    data_digest: str
+    stored: dict[str, str] = Field(default_factory=dict[str, str])
+    origin: Open[Origin]
+    signature: Signature
+
+
+class PublicKey(Wire):
+    """A key that the service's signatures are verified with, as a JSON Web Key (RFC 8037)."""
+
+    kid: str
+    kty: str = "OKP"
+    crv: str | None = None
+    x: str | None = None
+    use: str = "sig"
+    alg: str | None = None
+
+
+class PublicKeys(Wire):
+    """All keys that the service signs with or has signed with, and still believes."""
+
+    keys: list[PublicKey]
+
+
 class Decision(Wire):
     """A decision as the service answers it. `approved` is true for the status `approved` alone."""
 
@@ -209,10 +255,32 @@ class Decision(Wire):
     payload: dict[str, Any] | None = None
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
     notifications: list[Notification] = Field(default_factory=list[Notification])
+    proof: Proof | None = None
+    """Null unless a person or an operator decided."""
 
     @property
     def settled(self) -> bool:
         return self.status != Status.PENDING
+
+    def verify(
+        self,
+        keys: PublicKeys | Mapping[str, Any],
+        *,
+        request: DecisionRequest | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Verify, without the service, that this is what a person or an operator decided.
+
+        `keys` are the service's, from `client.keys()` or from a copy of
+        `/.well-known/handover-keys`: best from one that was kept since before the decision.
+        `request` is what you asked, with the names that `create` takes, and each field of it has
+        to be the decision's.
+
+        Raises `ProofError`, which says what does not hold, and for a decision that nobody has
+        answered; `ConfigurationError` without `handover-sdk[verify]`.
+        """
+        from .proof import verify  # its libraries are needed for this alone
+
+        verify(self, keys, request)
 
 
 def is_permitted(

@@ -31,7 +31,8 @@ class DecisionFields(TypedDict, total=False):
     channel: ChannelName | Sequence[ChannelName] | None
     """How approvers are reached: `email` where nothing is said."""
     options: Sequence[OptionName] | None
-    """What the approver may press; all three where nothing is said."""
+    """What the approver may press. Where nothing is said: all three, and for a `response_type` that
+    asks for a value `approve` and `deny`."""
     payload: Mapping[str, Any] | None
     """The exact arguments of the action. This is what `modify` edits; what may run then is
     `response_data["payload"]`."""

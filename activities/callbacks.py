@@ -1,0 +1,283 @@
+"""Telling agents: the activity that posts a decision's outcome to its `callback_url`.
+
+After the Standard Webhooks: signed with all live secrets of the agent, the same `webhook-id` on
+every attempt, and their schedule of retries. What says "once more", and when, is this activity's
+error; Temporal does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Literal, Protocol
+
+from standardwebhooks import Webhook
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError
+
+from activities.notifications import DeliveryLog
+from activities.requests import ContentStore, Requests
+from activities.retry_after import retry_after
+from handover.models import Decision
+from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
+from workflows import proof
+from workflows.messages import (
+    CALLBACK_FAILED,
+    DELIVER_CALLBACK,
+    GAVE_UP,
+    CallbackDelivered,
+    CallbackFailed,
+    DeliverCallbackInput,
+)
+from workflows.reading import Fold, as_json, read_decision
+from workflows.stored import MissingContentError
+
+logger = logging.getLogger(__name__)
+
+SCHEDULE = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+"""From each failed attempt to the next one; after the last, none follows. Three days in all."""
+
+JITTER = 0.1
+"""Up to this part is added to a delay, so that what failed together is not tried together."""
+
+LONGEST_RETRY_AFTER = timedelta(hours=24)
+
+LIMIT_SECONDS = 20.0
+"""For one attempt. Within `options.ATTEMPT_TIMEOUT`, with what is read before and told after."""
+
+STORE_SECONDS = 3.0
+"""For telling the store and the workflow of an attempt, which nothing waits for longer."""
+
+USER_AGENT = "Handover (callback; Standard Webhooks)"
+
+
+class Secrets(Protocol):
+    """What an agent's callbacks are signed with, the newest first."""
+
+    async def signing(self, agent: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One request, as it is on every attempt."""
+
+    fold: Fold
+    agent: str
+    url: str
+    webhook_id: str
+    body: str
+
+
+class FailedError(Exception):
+    """One attempt did not do. The text is a sentence for operators."""
+
+    def __init__(
+        self, message: str, *, is_final: bool = False, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+        self.retry_after = min(retry_after or timedelta(), LONGEST_RETRY_AFTER)
+
+
+class Callbacks:
+    """The activity and what it needs."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        keyring: proof.Keyring,
+        outgoing: GuardedClient,
+        secrets: Secrets,
+        deliveries: DeliveryLog,
+        contents: ContentStore,
+        limit_seconds: float = LIMIT_SECONDS,
+    ) -> None:
+        self._client = client
+        self._requests = Requests(client, keyring, contents)
+        self._outgoing = outgoing
+        self._secrets = secrets
+        self._deliveries = deliveries
+        self._limit_seconds = limit_seconds
+
+    @activity.defn(name=DELIVER_CALLBACK)
+    async def deliver_callback(self, input: DeliverCallbackInput) -> CallbackDelivered:
+        """One attempt to tell the agent's own URL.
+
+        Raises `ApplicationError`: with the delay to the next attempt, or of the type `GAVE_UP`.
+        """
+        attempt, callback = activity.info().attempt, None
+        try:
+            callback = await self._callback(input.decision_id)
+            status = await self._send(callback)
+        except FailedError as error:
+            raise await self._failed(callback, attempt, error) from None
+        logger.info("callback delivered", extra=_about(callback))
+        await self._record(callback, "sent")
+        return CallbackDelivered(status_code=status, attempts=attempt)
+
+    async def _callback(self, decision_id: str) -> Callback:
+        """What is to be sent, proven by the history. Raises `FailedError` where it cannot be read,
+        and `ApplicationError` where nothing like it is to be sent."""
+        try:
+            fold = await self._requests.load(decision_id)
+            return callback_of(fold)
+        except proof.UnprovenError as error:
+            logger.error("callback refused: %s", error, extra={"decision_id": decision_id})  # noqa: TRY400
+            raise ApplicationError(
+                f"Not sent: {error}.", type="Unproven", non_retryable=True
+            ) from None
+        except (MissingContentError, RPCError) as error:
+            logger.exception("callback not read", extra={"decision_id": decision_id})
+            raise FailedError("the decision cannot be read now; see the log") from error
+
+    async def _send(self, callback: Callback) -> int:
+        """The status of a success. Raises `FailedError`."""
+        try:
+            secrets = await self._secrets.signing(callback.agent)
+        except Exception as error:
+            logger.exception("callback not signed", extra=_about(callback))
+            raise FailedError("there is no secret to sign it with; see the log") from error
+        try:
+            answer = await self._outgoing.post(
+                callback.url,
+                callback.body.encode(),
+                signed_headers(callback, secrets, datetime.now(UTC)),
+                limit_seconds=self._limit_seconds,
+            )
+        except RefusedUrlError as error:
+            raise FailedError(f"the URL is refused: {error}", is_final=True) from error
+        except UnreachableError as error:
+            raise FailedError(str(error)) from error
+        _check(answer)
+        return answer.status_code
+
+    async def _failed(
+        self, callback: Callback | None, attempt: int, error: FailedError
+    ) -> ApplicationError:
+        """The error that has Temporal do what this one means. Store and workflow are told."""
+        delay = None if error.is_final else delay_after(attempt, error.retry_after)
+        if callback:
+            await self._tell(callback, attempt, str(error), delay)
+        message = f"Attempt {attempt}: {error}."
+        if delay is None:
+            return ApplicationError(message, type=GAVE_UP, non_retryable=True)
+        return ApplicationError(
+            message,
+            type="CallbackDeferred",
+            next_retry_delay=delay,
+            category=ApplicationErrorCategory.BENIGN,
+        )
+
+    async def _tell(
+        self, callback: Callback, attempt: int, reason: str, delay: timedelta | None
+    ) -> None:
+        logger.warning("callback not delivered: %s", reason, extra=_about(callback))
+        next_at = datetime.now(UTC) + delay if delay else None
+        await asyncio.gather(
+            self._record(callback, "deferred" if delay else "failed"),
+            self._tell_workflow(
+                callback, CallbackFailed(attempt=attempt, reason=reason, next_at=next_at)
+            ),
+        )
+
+    async def _record(
+        self, callback: Callback, result: Literal["sent", "deferred", "failed"]
+    ) -> None:
+        """Note it, and never fail: a retry for the note's sake would send it again."""
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await self._deliveries.record(
+                    key=hashlib.sha256(callback.webhook_id.encode()).hexdigest(),
+                    decision_id=callback.fold.decision_id,
+                    message="callback",
+                    approver=callback.agent,
+                    channel="callback",
+                    result=result,
+                    provider="https",
+                    provider_message_id=callback.webhook_id,
+                )
+        except Exception:
+            logger.exception("the store did not take a delivery", extra=_about(callback))
+
+    async def _tell_workflow(self, callback: Callback, failed: CallbackFailed) -> None:
+        """For operators, who read it there. As good as it goes."""
+        fold = callback.fold
+        handle = self._client.get_workflow_handle(fold.decision_id, run_id=fold.run_id)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await handle.signal(CALLBACK_FAILED, failed)
+        except Exception:
+            logger.exception("the workflow was not told", extra=_about(callback))
+
+
+def callback_of(fold: Fold) -> Callback:
+    """What a settled decision's agent is to be told. Raises `UnprovenError` for any other."""
+    url = fold.request.callback_url
+    if fold.input is None or url is None or not fold.settled:
+        raise proof.UnprovenError("the decision is not settled, or has no callback")
+    decision = read_decision(fold, datetime.now(UTC))
+    run = f"{fold.decision_id}\n{fold.run_id}".encode()
+    return Callback(
+        fold=fold,
+        agent=fold.input.agent,
+        url=url,
+        webhook_id=f"msg_{hashlib.sha256(run).hexdigest()[:32]}",
+        body=json.dumps(event_of(decision), ensure_ascii=False, separators=(",", ":")),
+    )
+
+
+def event_of(decision: Decision) -> dict[str, object]:
+    """A settled decision in the form of the Standard Webhooks."""
+    data = as_json(decision)
+    return {
+        "type": f"decision.{decision.status}",
+        "timestamp": data["resolved_at"],
+        "data": data,
+    }
+
+
+def signed_headers(callback: Callback, secrets: list[str], at: datetime) -> dict[str, str]:
+    """With a signature for each secret, so that one can be exchanged while others are in use."""
+    signatures = [Webhook(each).sign(callback.webhook_id, at, callback.body) for each in secrets]
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "webhook-id": callback.webhook_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
+    """How long to wait after this failed attempt, the first being 1; None after the last."""
+    if attempt > len(SCHEDULE):
+        return None
+    delay = SCHEDULE[attempt - 1] * (1 + JITTER * random.random())  # noqa: S311 - no secret
+    return max(delay, retry_after)
+
+
+def _check(answer: Answer) -> None:
+    """Raises `FailedError` unless the agent took it."""
+    status = answer.status_code
+    if status == HTTPStatus.GONE:
+        raise FailedError("the agent wants no more of it (410)", is_final=True)
+    if 300 <= status < 400:
+        raise FailedError(f"redirects are not followed ({status})")
+    if not 200 <= status < 300:
+        raise FailedError(f"the agent answered {status}", retry_after=retry_after(answer.headers))
+
+
+def _about(callback: Callback) -> dict[str, str]:
+    return {"decision_id": callback.fold.decision_id, "webhook_id": callback.webhook_id}

@@ -1,0 +1,110 @@
+"""Who is behind a bearer token, and whether they still are when a held request is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.errors import Unauthorized
+from api.oidc import Issuer
+from api.waiting import Waiting
+from store import Store
+from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed
+
+RECHECK = 2.0
+"""Seconds between two looks at the keys of all requests that are held."""
+LONG = 0.2
+"""Seconds after which a request counts as held: its key is looked at again before the answer."""
+NOTED = 60.0
+"""Seconds for which a process does not note again that a key was used."""
+
+log = logging.getLogger(__name__)
+
+
+class Bearers:
+    def __init__(self, store: Store, issuer: Issuer | None, waiting: Waiting) -> None:
+        self._store = store
+        self._issuer = issuer
+        self._waiting = waiting
+        self._held: dict[asyncio.Task[Any], ApiKey] = {}
+        self._noted: dict[str, float] = {}
+        self._notes: set[asyncio.Task[None]] = set()
+
+    async def identify(self, bearer: str | None) -> ApiKey:
+        """Who sends this. Raises `Unauthorized`, and `Unavailable` for a token whose issuer cannot
+        be asked."""
+        if bearer is None:
+            raise Unauthorized("Send your API key: `Authorization: Bearer ho_…`.")
+        if self._issuer and not bearer.startswith(PREFIX):
+            return await self._issuer.verify(bearer)
+        if not is_well_formed(bearer):
+            raise Unauthorized(
+                "This is no API key: one has `ho_` and 49 letters and digits, of which the last six"
+                " tell a typing error. Copy it whole.",
+                code="malformed_key",
+            )
+        key = await self._store.keys.find(bearer)
+        if key is None:
+            raise Unauthorized("This API key is not known here, or it was revoked or has expired.")
+        self._note_use(key)
+        return key
+
+    @contextmanager
+    def held(self, key: ApiKey) -> Generator[None]:
+        """While a request of this key is under way: its waits end when the key does."""
+        task = asyncio.current_task()
+        assert task  # noqa: S101 - there is one around every coroutine
+        self._held[task] = key
+        try:
+            yield
+        finally:
+            del self._held[task]
+
+    async def confirm(self, key: ApiKey) -> None:
+        """Raises `Unauthorized` for a key that ended while its request was held."""
+        if key.id not in await self._live([key]):
+            raise Unauthorized("This API key was revoked, or has expired, while it was waiting.")
+
+    async def watch(self) -> None:
+        """End the waits of keys that have ended, for as long as this process runs."""
+        while True:
+            await asyncio.sleep(RECHECK)
+            held = dict(self._held)
+            try:
+                live = await self._live(held.values())
+            except (SQLAlchemyError, OSError) as error:
+                # The waits go on; none is answered before its key was looked at again.
+                log.warning("the keys of held requests cannot be looked at: %s", error)
+                continue
+            for task, key in held.items():
+                if key.id not in live:
+                    self._waiting.release(task)
+
+    async def _live(self, keys: Collection[ApiKey]) -> set[str]:
+        now = datetime.now(UTC)
+        ours = {key.id for key in keys if not key.name.startswith(NOT_A_KEY)}
+        live = {key.id for key in keys if key.id not in ours and not key.is_over(now)}
+        return live | await self._store.keys.live(ours) if ours else live
+
+    def _note_use(self, key: ApiKey) -> None:
+        """Beside the request: it does not wait for a write, nor fail with one."""
+        now = time.monotonic()
+        if now - self._noted.get(key.id, float("-inf")) < NOTED:
+            return
+        self._noted[key.id] = now
+        note = asyncio.create_task(self._write_use(key.id))
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
+
+    async def _write_use(self, key_id: str) -> None:
+        try:
+            await self._store.keys.used(key_id, datetime.now(UTC))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the use of %s could not be noted: %s", key_id, error)

@@ -1,0 +1,59 @@
+"""`/auth/callback-secret`: what an agent verifies its callbacks with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.auth import Creator, KeyedRoute
+from api.deps import The
+from api.openapi import answers
+
+router = APIRouter(tags=["callbacks"], route_class=KeyedRoute)
+
+
+class Secret(BaseModel):
+    id: str
+    created_at: datetime
+    expires_at: datetime | None = Field(
+        description="When it signs no more; null for the newest, which stays."
+    )
+
+
+class MadeSecret(Secret):
+    """With the secret itself, which is shown this once."""
+
+    secret: str = Field(description="For any Standard Webhooks library: `whsec_…`.")
+
+
+class Secrets(BaseModel):
+    """Those that callbacks are signed with now, the newest first."""
+
+    secrets: list[Secret]
+
+
+@router.post("/auth/callback-secret", status_code=201, responses=answers("missing_scope"))
+async def rotate(service: The, agent: Creator) -> MadeSecret:
+    """A new secret for this agent's callbacks. It is in the answer and nowhere else.
+
+    Each callback is signed with the previous one too for 24 hours, also those of pending decisions.
+    There are two at most: an older one ends now.
+    """
+    made, secret = await service.callback_secrets.rotate(agent.name)
+    return MadeSecret(
+        id=made.id, created_at=made.created_at, expires_at=made.expires_at, secret=secret
+    )
+
+
+@router.get("/auth/callback-secret", responses=answers("missing_scope"))
+async def secrets(service: The, agent: Creator) -> Secrets:
+    """The ids and dates of this agent's live secrets, and never the secrets."""
+    live = await service.callback_secrets.live(agent.name)
+    return Secrets(
+        secrets=[
+            Secret(id=each.id, created_at=each.created_at, expires_at=each.expires_at)
+            for each in live
+        ]
+    )

@@ -1,0 +1,148 @@
+"""`/auth/api-keys`: what administrators do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from api.auth import Administrator, KeyedRoute
+from api.deps import The
+from api.errors import Conflict, NotFound
+from api.examples import KEY
+from api.openapi import answers, body_examples
+from api.schemas import Distinct, Moment, Strict, allowed_approver
+from store.keys import KeyRecord, is_name, new_key
+
+Scope = Literal[
+    "decisions:create", "decisions:read", "decisions:resolve", "audit:read", "keys:admin"
+]
+MAX_ALLOWED = 1_000
+MAX_NUMBER = 1_000_000_000
+
+router = APIRouter(tags=["keys"], route_class=KeyedRoute)
+
+
+def _name(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(
+            "a name is one line of characters that can be seen, with no space around it; those that"
+            " begin with `oidc:` are people's"
+        )
+    return name
+
+
+def _future(time: datetime) -> datetime:
+    if time <= datetime.now(UTC):
+        raise ValueError("a key is made for some time to come")
+    return time
+
+
+Allowed = Annotated[str, BeforeValidator(allowed_approver)]
+Number = Annotated[int, Field(strict=True, ge=1, le=MAX_NUMBER)]
+
+
+class NewKey(Strict):
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)] = Field(
+        description="Who has it. Keys of one name are one agent's, and approvers read the name."
+    )
+    scopes: Annotated[list[Scope], Field(min_length=1), Distinct] = Field(
+        default=["decisions:create", "decisions:read"],
+        description="What it may do; an agent's, where none is given.",
+    )
+    expires_at: Annotated[Moment, AfterValidator(_future)] | None = None
+    approvers: Annotated[list[Allowed], Field(min_length=1, max_length=MAX_ALLOWED)] | None = Field(
+        default=None,
+        description="Whom it may ask: addresses, and `@example.com` for all of a domain.",
+    )
+    rate: Number | None = Field(default=None, description="Requests a minute.")
+    quota: Number | None = Field(default=None, description="Decisions in a calendar month (UTC).")
+
+
+class Key(BaseModel):
+    """`hint` is how the key begins. Where `approvers`, `rate` or `quota` is null, it has none of
+    its own."""
+
+    id: str
+    name: str
+    hint: str | None
+    scopes: list[str]
+    approvers: list[str] | None
+    rate: int | None
+    quota: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+
+
+class MadeKey(Key):
+    """With the key itself, which is shown this once."""
+
+    key: str
+
+
+class Keys(BaseModel):
+    api_keys: list[Key]
+
+
+@router.post(
+    "/auth/api-keys",
+    status_code=201,
+    responses=answers("invalid_request"),
+    openapi_extra=body_examples(KEY),
+)
+async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
+    """A new key. It is in the answer and nowhere else: the service keeps its hash."""
+    key = new_key()
+    made = await service.store.keys.ensure(
+        key,
+        body.name,
+        frozenset(body.scopes),
+        expires_at=body.expires_at,
+        approvers=body.approvers,
+        rate=body.rate,
+        quota=body.quota,
+    )
+    record = await service.store.keys.get(made.id)
+    assert record  # noqa: S101 - it was made above
+    return MadeKey(**_shown(record).model_dump(), key=key)
+
+
+@router.get("/auth/api-keys")
+async def keys(service: The, _: Administrator) -> Keys:
+    """Every key that there is and was, the newest first."""
+    return Keys(api_keys=[_shown(record) for record in await service.store.keys.all()])
+
+
+@router.delete(
+    "/auth/api-keys/{key_id}",
+    status_code=204,
+    response_class=Response,
+    responses=answers("not_found", "own_key"),
+)
+async def revoke(service: The, administrator: Administrator, key_id: str) -> None:
+    """End a key, for good and at once; requests that wait with it end within seconds."""
+    if key_id == administrator.id:
+        raise Conflict("This is the key of this very request; use another one.", code="own_key")
+    if not await service.store.keys.revoke(key_id):
+        raise NotFound("There is no such key.")
+
+
+def _shown(record: KeyRecord) -> Key:
+    key = record.key
+    return Key(
+        id=key.id,
+        name=key.name,
+        hint=record.hint,
+        scopes=sorted(key.scopes),
+        approvers=None if key.approvers is None else list(key.approvers),
+        rate=key.rate,
+        quota=key.quota,
+        created_at=record.created_at.astimezone(UTC),
+        expires_at=key.expires_at,
+        revoked_at=record.revoked_at,
+        last_used_at=record.last_used_at,
+    )

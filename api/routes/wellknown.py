@@ -1,0 +1,40 @@
+"""`/.well-known/handover-keys`: the public keys, with which anybody verifies a decision's proof."""
+
+from __future__ import annotations
+
+import base64
+
+from fastapi import APIRouter, Response
+
+from api.deps import The
+from api.openapi import headers
+from handover.models import PublicKey, PublicKeys
+from workflows import proof
+
+CACHED = "public, max-age=300"
+"""A new key is in the answers of this service five minutes before caches show it: whoever finds a
+key missing asks again past the cache."""
+
+router = APIRouter(tags=["proof"])
+
+
+@router.get(
+    "/.well-known/handover-keys",
+    responses={200: {"headers": headers(Cache_Control=f"`{CACHED}`.")}},
+)
+async def keys(service: The, response: Response) -> PublicKeys:
+    """The keys that this service believes, as a JSON Web Key Set (RFC 7517, RFC 8037).
+
+    With the one that a decision's `proof` names, its answer can be verified without the service.
+    """
+    response.headers["Cache-Control"] = CACHED
+    return key_set(proof.keyring(service.secrets.verify_keys))
+
+
+def key_set(keyring: proof.Keyring) -> PublicKeys:
+    return PublicKeys(keys=[_as_jwk(name, key) for name, key in keyring.items()])
+
+
+def _as_jwk(key_id: str, public_key: str) -> PublicKey:
+    x = base64.urlsafe_b64encode(base64.b64decode(public_key)).decode().rstrip("=")
+    return PublicKey(kid=key_id, kty="OKP", crv="Ed25519", x=x, use="sig", alg="EdDSA")

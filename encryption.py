@@ -1,0 +1,152 @@
+"""Encryption of what Temporal stores: payloads, summaries and the messages of failures.
+
+Every payload is sealed by itself with AES-256-GCM under a random nonce; the name of its key is in
+its metadata, and bound to it. What was not encrypted here, and what cannot be decrypted (an unknown
+key, a changed byte), is passed on as it is: an error in here would stop a decision for ever, while
+whoever reads the payload next refuses it and goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hmac
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from google.protobuf.message import DecodeError
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    PayloadCodec,
+)
+
+ENCODING = b"binary/encrypted"
+KEY_ID = "encryption-key-id"
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionKey:
+    """What one secret is good for. Each part is derived for its purpose, so that none tells
+    anything of another."""
+
+    id: bytes
+    cipher: AESGCM
+    names: bytes
+
+    @classmethod
+    def of(cls, secret: str) -> EncryptionKey:
+        """From 32 bytes in base64. Raises `ValueError` for anything else."""
+        try:
+            key = base64.b64decode(secret, validate=True)
+        except ValueError as error:
+            raise ValueError("an encryption key is written in base64") from error
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"an encryption key has {KEY_BYTES} bytes")
+        return cls(
+            id=_derived(key, "id")[:8].hex().encode(),
+            cipher=AESGCM(_derived(key, "payloads")),
+            names=_derived(key, "names"),
+        )
+
+    def name(self, text: str) -> str:
+        """What stands for this text where it must not be read: HMAC-SHA256, cut to 128 bits."""
+        return hmac.digest(self.names, text.encode(), "sha256")[:16].hex()
+
+
+class Encryption(PayloadCodec):
+    """Temporal's codec. The first key encrypts, all decrypt; without any, nothing is changed.
+
+    With `on` false the keys only read what was encrypted before.
+    """
+
+    def __init__(self, keys: Sequence[str] = (), *, on: bool = True) -> None:
+        """Raises `ValueError` for what is no key."""
+        self._keys = {key.id: key for key in map(EncryptionKey.of, keys)}
+        self._first = next(iter(self._keys.values()), None) if on else None
+
+    @property
+    def converter(self) -> DataConverter:
+        """Between our objects and what Temporal gets, with all of this."""
+        converter = pydantic_data_converter
+        if self._keys:
+            converter = dataclasses.replace(converter, payload_codec=self)
+        if self._first:
+            encoded = DefaultFailureConverterWithEncodedAttributes
+            converter = dataclasses.replace(converter, failure_converter_class=encoded)
+        return converter
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        first = self._first
+        return [_encrypted(each, first) for each in payloads] if first else list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [self._decrypted(each) for each in payloads]
+
+    def name(self, text: str) -> str:
+        """What Temporal's index, which no codec reaches, is told in the place of this text."""
+        return self._first.name(text) if self._first else text
+
+    def names(self, text: str) -> list[str]:
+        """All that the index may have been told in its place: by each key, and before any."""
+        return [*(key.name(text) for key in self._keys.values()), text]
+
+    def _decrypted(self, payload: Payload) -> Payload:
+        key_id = payload.metadata.get(KEY_ID, b"")
+        key = self._keys.get(key_id)
+        if key is None or payload.metadata.get("encoding") != ENCODING:
+            return payload
+        nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
+        try:
+            return Payload.FromString(key.cipher.decrypt(nonce, sealed, ENCODING + key_id))
+        except (InvalidTag, ValueError, DecodeError):
+            return payload
+
+
+async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEvent:
+    """This event of a history as it was before it was encoded; it is changed in place.
+
+    For those who read histories themselves: Temporal's client decodes results and not events.
+    """
+    if codec and (kind := event.WhichOneof("attributes")):
+        for _, value in getattr(event, kind).ListFields():
+            if isinstance(value, Payloads):
+                await codec.decode_wrapper(value)
+            elif isinstance(value, Failure):
+                await codec.decode_failure(value)
+                _restore(value)
+    return event
+
+
+def _encrypted(payload: Payload, key: EncryptionKey) -> Payload:
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = key.cipher.encrypt(nonce, payload.SerializeToString(), ENCODING + key.id)
+    return Payload(metadata={"encoding": ENCODING, KEY_ID: key.id}, data=nonce + sealed)
+
+
+def _restore(failure: Failure) -> None:
+    """Put the messages back that `DefaultFailureConverterWithEncodedAttributes` has moved."""
+    if failure.HasField("encoded_attributes"):
+        with suppress(ValueError, TypeError, KeyError):
+            moved = json.loads(failure.encoded_attributes.data)
+            failure.message, failure.stack_trace = moved["message"], moved["stack_trace"]
+    if failure.HasField("cause"):
+        _restore(failure.cause)
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    info = f"handover/encryption/{purpose}/v1".encode()
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)

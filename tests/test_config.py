@@ -1,0 +1,159 @@
+"""What production refuses to start with, and that it says which setting is meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ConfigurationError, Settings, load_secrets, load_settings, new_secrets
+from tests.support import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+REPEATED_BYTES = "MDEyMzQ1NjcwMTIzNDU2NzAxMjM0NTY3MDEyMzQ1Njc="  # 01234567, four times
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment that production starts with; tests spoil one thing each."""
+    for name in [name for name in os.environ if name.startswith("HANDOVER_")]:
+        monkeypatch.delenv(name)
+    made = new_secrets()
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "DATA_DIR": str(tmp_path),
+        "PUBLIC_URL": "https://approvals.example.com",
+        "DATABASE_URL": "postgresql+psycopg://handover:Zk3-x9QpLw@db/handover",
+        "SMTP_HOST": "smtp.example.com",
+        "LINK_KEYS": made["link_keys"],
+        "SIGNING_KEYS": made["signing_keys"],
+    }.items():
+        monkeypatch.setenv(f"HANDOVER_{name}", value)
+    return monkeypatch
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    return str(refused.value)
+
+
+def test_good_secrets_are_taken(production: pytest.MonkeyPatch):
+    """What `make secrets` prints, two of each for a rotation, with nothing to warn of."""
+    for name in ("link_keys", "signing_keys"):
+        both = f"{new_secrets()[name]},{new_secrets()[name]}"
+        production.setenv(f"HANDOVER_{name.upper()}", both)
+    settings = load_settings()
+    assert len(load_secrets(settings).verify_keys) == 2
+    assert settings.warnings == []
+
+
+@pytest.mark.parametrize("missing", ["LINK_KEYS", "SIGNING_KEYS", "SMTP_HOST"])
+def test_what_is_missing_is_named(production: pytest.MonkeyPatch, missing: str):
+    """Production makes nothing up, and has no outbox."""
+    production.delenv(f"HANDOVER_{missing}")
+    assert f"HANDOVER_{missing}" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "reason"),
+    [
+        ("LINK_KEYS", "u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "32 characters"),
+        ("LINK_KEYS", "changeme-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
+        ("LINK_KEYS", "My-Secret-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
+        ("LINK_KEYS", "x" * 43, "repeats"),
+        ("LINK_KEYS", "abcdefghij" * 4, "repeats"),
+        ("LINK_KEYS", f"{new_secrets()['link_keys']},short", "32 characters"),
+        ("SIGNING_KEYS", "bm90IHRoaXJ0eS10d28gYnl0ZXMgbG9uZywgYnV0IG1vcmU=", "Ed25519 seed"),
+        ("SIGNING_KEYS", "no base64 at all though long enough to be", "Ed25519 seed"),
+        ("SIGNING_KEYS", "A" * 43 + "=", "repeats"),
+        ("SIGNING_KEYS", REPEATED_BYTES, "repeats"),
+        ("VERIFY_KEYS", new_secrets()["link_keys"][:40], "Ed25519 public key"),
+        ("SMTP_PASSWORD", "ChangeMe", "placeholder"),
+        ("SENDGRID_API_KEY", "your-key", "placeholder"),
+        ("ENCRYPTION_KEYS", REPEATED_BYTES, "repeats"),
+        ("LIMITS_URL", "redis://:changeme@redis:6379", "placeholder"),
+        ("DATABASE_URL", "postgresql+psycopg://handover:secret@db/handover", "placeholder"),
+        ("PUBLIC_URL", "http://approvals.example.com", "https://"),
+        ("PUBLIC_URL", "approvals.example.com", "https://"),
+    ],
+)
+def test_what_is_too_weak_is_named(
+    production: pytest.MonkeyPatch, setting: str, value: str, reason: str
+):
+    """With the reason, and without the secret itself."""
+    production.setenv(f"HANDOVER_{setting}", value)
+    said = refusal()
+    assert f"HANDOVER_{setting}" in said
+    assert reason in said
+    assert setting == "PUBLIC_URL" or value not in said
+
+
+@pytest.mark.parametrize("name", ["link_keys", "signing_keys"])
+def test_a_development_secret_is_refused(production: pytest.MonkeyPatch, tmp_path: Path, name: str):
+    """A data folder of development may come along, but not its keys."""
+    made = new_secrets()
+    (tmp_path / "secrets.json").write_text(json.dumps(made))
+    load_settings()
+    production.setenv(f"HANDOVER_{name.upper()}", made[name])
+    said = refusal()
+    assert f"HANDOVER_{name.upper()}" in said
+    assert "development" in said
+
+
+@pytest.mark.parametrize(
+    "other", ["LINK_KEYS", "ENCRYPTION_KEYS", "SMTP_PASSWORD", "DATABASE_URL", "VERIFY_KEYS"]
+)
+def test_a_secret_has_one_purpose(production: pytest.MonkeyPatch, other: str):
+    """Whoever learns one secret learns one; also where a worker is given the key that signs."""
+    key = os.environ["HANDOVER_SIGNING_KEYS"]
+    quoted = key.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")
+    as_url = f"postgresql+psycopg://handover:{quoted}@db/handover"
+    production.setenv(f"HANDOVER_{other}", as_url if other == "DATABASE_URL" else key)
+    said = refusal()
+    assert f"HANDOVER_{other}" in said
+    assert "HANDOVER_SIGNING_KEYS" in said
+    assert key not in said
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_this_machine_needs_no_tls(production: pytest.MonkeyPatch, host: str):
+    """To try it out behind nothing."""
+    production.setenv("HANDOVER_PUBLIC_URL", f"http://{host}:8000")
+    load_settings()
+
+
+def test_sqlite_is_taken_with_a_warning(production: pytest.MonkeyPatch):
+    """One machine can do with it; who runs it should know."""
+    production.delenv("HANDOVER_DATABASE_URL")
+    [warning] = load_settings().warnings
+    assert "SQLite" in warning
+
+
+def test_development_makes_up_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Nothing has to be set, nothing is warned of, and the same secrets are found again."""
+    monkeypatch.setenv("HANDOVER_DATA_DIR", str(tmp_path))
+    settings = load_settings()
+    assert settings.warnings == []
+    assert load_secrets(settings) == load_secrets(Settings())
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "program",
+    [["worker.py"], ["-m", "uvicorn", "api.main:app", "--port", str(free_port())]],
+    ids=["worker", "api"],
+)
+def test_the_programs_do_not_start(production: pytest.MonkeyPatch, program: list[str]):
+    """They end at once, with the sentence and without the secret."""
+    production.setenv("HANDOVER_LINK_KEYS", "too-short-a-key")
+    ended = subprocess.run(
+        [sys.executable, *program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode != 0
+    assert "HANDOVER_LINK_KEYS: a key has 32 characters or more" in ended.stderr
+    assert "too-short-a-key" not in ended.stderr + ended.stdout
