@@ -16,6 +16,7 @@ from api.errors import Conflict
 from api.routes import decisions as routes
 from api.signing import Signer
 from api.waiting import Waiting
+from encryption import Encryption
 from store.keys import ApiKey
 from tests.api.agent import Agent, link_to, refused_fields, someone
 from tests.approver import newest_mail, press
@@ -132,7 +133,16 @@ class ReadsLate(Decisions):
 
     def __init__(self, client: Client, signer: Signer) -> None:
         waiting = Waiting(client, signer.keyring, most=10)
-        super().__init__(client, cast(Any, None), signer, waiting, task_queue="", receipts=True)
+        super().__init__(
+            client,
+            cast(Any, None),
+            signer,
+            waiting,
+            task_queue="",
+            receipts=True,
+            encryption=Encryption(),
+            outgoing=cast(Any, None),
+        )
 
     async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
         before, self.before = self.before, None
