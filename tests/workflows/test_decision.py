@@ -81,6 +81,7 @@ async def test_the_first_approver_may_still_answer_after_the_escalation(client: 
     async with asking.worker():
         await asking.start()
         await asking.recorded("decision.escalated")
+        await asking.recorded("notification.sent", times=2)
         await asking.respond("approve", by=ALICE)
         outcome = await asking.result()
     assert (outcome.status, outcome.by) == (Status.APPROVED, ALICE)
@@ -96,6 +97,7 @@ async def test_not_me_asks_the_next_at_once(client: Client) -> None:
         escalated = await asking.recorded("decision.escalated")
         await asking.respond("approve", by=ALICE)
         refused = await asking.recorded("response.refused")
+        await asking.recorded("notification.sent", times=2)
         await asking.respond("deny", by=BOB)
         outcome = await asking.result()
     assert escalated[0]["reason"] == "not_me"
