@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from tests.activities.samples import SIGNER, make_decision
 from tests.dev_server import DevServer
 from tests.support import eventually, free_port, wait_until
-from workflows.messages import WORKFLOW
+from workflows.messages import WORKFLOW, DecisionInput
 
 ROOT = Path(__file__).resolve().parent.parent
 StartWorker = Callable[..., subprocess.Popen[bytes]]
@@ -83,13 +84,20 @@ def test_settings_that_cannot_work_are_one_sentence(
     assert line.startswith("worker: HANDOVER_")
 
 
+def asked_now(decision_id: str) -> DecisionInput:
+    """The samples' clock stopped when they were imported, which may be long ago."""
+    now = datetime.now(UTC)
+    times = {"created_at": now, "expires_at": now + timedelta(minutes=30)}
+    return make_decision(decision_id, escalation=[]).model_copy(update=times)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_runs_a_decision_and_stops_cleanly(
     start_worker: StartWorker, dev_server: DevServer, tmp_path: Path, number: signal.Signals
 ):
     """A started decision ends as a mail in the outbox; a signal, given twice, as status 0."""
     queue = f"worker-{uuid.uuid4()}"
-    decision = make_decision(f"dec_{queue}", escalation=[]).model_copy(update={"indexed": False})
+    decision = asked_now(f"dec_{queue}")
     worker = start_worker(
         TEMPORAL_ADDRESS=dev_server.address,
         HANDOVER_TASK_QUEUE=queue,
