@@ -10,10 +10,10 @@ from api.errors import Conflict, Invalid, NotFound, invalid
 from handover.models import Attachment, Choice
 from store.keys import ApiKey
 from store.refused import RefusedResponse
-from workflows import answers, lifecycle
+from workflows import answers, objections
 from workflows.canonical import dumps
-from workflows.lifecycle import Objection
 from workflows.messages import Response
+from workflows.objections import Objection
 from workflows.reading import Fold
 from workflows.stored import INLINE
 
@@ -40,7 +40,7 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
     if response.choice == Choice.APPROVE:
         data = answers.normal(fold.state.rules.response_type, response.data)
         response = response.model_copy(update={"data": data})
-    why = _over(fold) or lifecycle.objection(fold.state, response)
+    why = _over(fold) or objections.objection(fold.state, response)
     if why is None:
         await _hand_over_files(service, fold, response)
         try:

@@ -38,8 +38,7 @@ from outgoing import GuardedClient, OutgoingError
 from store import Store
 from store.idempotency import Remembered
 from store.keys import ApiKey
-from workflows import lifecycle, options, proof
-from workflows.lifecycle import Objection, State
+from workflows import lifecycle, objections, options, proof
 from workflows.messages import (
     ATTACH,
     CANCEL,
@@ -56,7 +55,9 @@ from workflows.messages import (
     Statement,
     Withdrawal,
 )
+from workflows.objections import Objection
 from workflows.reading import Fold, as_json, read_decision
+from workflows.state import State, rules_of
 from workflows.stored import set_aside
 
 log = logging.getLogger(__name__)
@@ -193,14 +194,14 @@ class Decisions:
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
         extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
-        if why := lifecycle.objection_to_extension(_pending(fold), extension):
+        if why := objections.objection_to_extension(_pending(fold), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
         return await self._tell(EXTEND, signed, "timeout_minutes")
 
     async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
-        if why := lifecycle.objection_to_addition(_pending(fold)):
+        if why := objections.objection_to_addition(_pending(fold)):
             raise refusal(why, "file")
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
         return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
@@ -384,7 +385,7 @@ def already_settled(fold: Fold) -> Conflict:
 
 def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSearchAttributes:
     """What the index is told of a decision: no codec encrypts this."""
-    steps = lifecycle.rules_of(input).steps
+    steps = rules_of(input).steps
     approvers = dict.fromkeys(approver for step in steps for approver in step.approvers)
     return TypedSearchAttributes(
         [

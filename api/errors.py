@@ -56,6 +56,11 @@ OF_FRAMEWORK = {
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+ADVICE = {
+    "extra_forbidden": "this is not known here; check its spelling, or leave it out",
+    "missing": "this is required; send it",
+}
+
 RETRY_AFTER = 2
 """Seconds after which a client may try again when something is away."""
 
@@ -246,10 +251,16 @@ def _allowed(request: Request) -> dict[str, str]:
 
 
 def _named_fields(errors: Sequence[Any]) -> Invalid:
-    fields = [_named(_field(e), e["msg"].removeprefix("Value error, ")) for e in errors]
+    fields = [_named(_field(e), _message(e)) for e in errors]
     first = f"{fields[0]['field']}: {fields[0]['message']}"
     rest = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
     return Invalid(first + rest, errors=fields)
+
+
+def _message(error: Any) -> str:
+    """What to do, where the library says only what is not so."""
+    said: str = error["msg"]
+    return ADVICE.get(error["type"]) or said.removeprefix("Value error, ")
 
 
 def _named(field: str, message: str) -> dict[str, str]:

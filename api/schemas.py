@@ -32,7 +32,7 @@ from pydantic import (
 from api.errors import ONE_OR_LIST
 from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest
-from workflows.lifecycle import MAX_ACTION, MAX_ATTACHMENTS
+from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS
 
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024

@@ -13,7 +13,7 @@ from api.routes.wellknown import key_set
 from api.signing import Signer
 from handover.models import Attachment, Decision, DecisionRequest, Origin
 from workflows import answers, lifecycle, proof
-from workflows.lifecycle import Responded
+from workflows.events import Responded
 from workflows.messages import DecisionInput, Response
 from workflows.reading import Fold, read_decision
 from workflows.stored import set_aside

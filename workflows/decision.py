@@ -22,15 +22,7 @@ with workflow.unsafe.imports_passed_through():
     import workflows.options as options
     import workflows.signals as signals
     from handover.models import Origin
-    from workflows.lifecycle import (
-        CallbackNews,
-        DeliveryFailed,
-        Event,
-        Refused,
-        State,
-        TimePassed,
-        Withdrawn,
-    )
+    from workflows.events import CallbackNews, DeliveryFailed, Event, Refused, TimePassed, Withdrawn
     from workflows.messages import (
         DELIVER_CALLBACK,
         SEND_NOTIFICATION,
@@ -42,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         Outcome,
         SendNotificationInput,
     )
+    from workflows.state import State
 
 
 @workflow.defn(name=WORKFLOW)

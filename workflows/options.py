@@ -11,7 +11,6 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUp
 
 from handover.models import DecisionRequest
 from workflows import lifecycle
-from workflows.lifecycle import State
 from workflows.messages import (
     AGENT_ATTRIBUTE,
     APPROVER_ATTRIBUTE,
@@ -20,6 +19,7 @@ from workflows.messages import (
     DecisionInput,
     Outcome,
 )
+from workflows.state import State
 
 STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 URGENCY_KEY = SearchAttributeKey.for_keyword(URGENCY_ATTRIBUTE)

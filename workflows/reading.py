@@ -29,14 +29,12 @@ from handover.models import (
     is_permitted,
 )
 from workflows import lifecycle, proof, signals
-from workflows.lifecycle import (
+from workflows.events import (
     Attached,
     DeliveryFailed,
-    Entry,
     Event,
     Extended,
     Responded,
-    State,
     TimePassed,
     Withdrawn,
 )
@@ -50,6 +48,7 @@ from workflows.messages import (
     SendNotificationInput,
     SignedResponse,
 )
+from workflows.state import Entry, Rules, State
 from workflows.stored import whole_request, whole_response
 
 START_TOLERANCE = timedelta(minutes=10)
@@ -460,7 +459,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
     return told
 
 
-def _add_outcome(decision: Decision, rules: lifecycle.Rules, outcome: Outcome) -> None:
+def _add_outcome(decision: Decision, rules: Rules, outcome: Outcome) -> None:
     decision.origin = outcome.origin
     decision.resolved_at = outcome.at
     decision.resolved_by = outcome.by

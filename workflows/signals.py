@@ -16,7 +16,7 @@ from temporalio.api.common.v1 import Payload
 
 from handover.models import Origin, Status
 from workflows import proof
-from workflows.lifecycle import (
+from workflows.events import (
     Attached,
     CallbackNews,
     Event,

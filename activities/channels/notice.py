@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from workflows import lifecycle
 from workflows.messages import DecisionInput, Outcome
+from workflows.state import rules_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Notice:
     @property
     def asked_before(self) -> list[str]:
         """Who was asked before this approver, in order."""
-        rules = lifecycle.rules_of(self.decision)
+        rules = rules_of(self.decision)
         before: list[str] = []
         for step in rules.steps:
             if self.approver in step.approvers:

@@ -30,10 +30,11 @@ from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from links import BadTokenError, Link
-from workflows import answers, lifecycle
-from workflows.lifecycle import Objection, State
+from workflows import answers, objections
 from workflows.messages import Response as Answer
+from workflows.objections import Objection
 from workflows.reading import Fold
+from workflows.state import State
 from workflows.stored import whole_response
 
 READ_FOR = timedelta(days=90)
@@ -161,7 +162,7 @@ async def _take(service: Service, fold: Fold, form: Filled, response: Answer) ->
 
 def _is_welcome(fold: Fold, response: Answer) -> bool:
     """Whether nothing but its data can be wrong with it."""
-    why = lifecycle.objection(_state(fold), response)
+    why = objections.objection(_state(fold), response)
     return not fold.settled and (why is None or why.reason == "invalid_answer")
 
 
@@ -218,7 +219,7 @@ def _heard(opened: Opened, response: Answer) -> Response:
         return outcome(opened, "Your answer is recorded.")
     if fold.settled:
         return _over(opened, response)
-    if response.choice == lifecycle.NOT_ME and fold.has_declined(response.approver):
+    if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
         others = [a.approver for a in state.asked if state.may_answer(a.approver)]
         asked = f"Asked now: {', '.join(others)}." if others else "Nobody else can be asked."
         return message("Recorded: you are not the one to ask", f"Thank you. {asked}")

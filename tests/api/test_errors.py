@@ -21,7 +21,7 @@ from api.errors import ApiError, NotFound, Unavailable, asking_temporal
 from api.problems import PROBLEMS
 from api.requests import Requests
 from tests.api.agent import PROBLEM
-from workflows.lifecycle import Objection
+from workflows.objections import Objection
 
 SECRET = "the words of an exception"
 ROOT = Path(__file__).parent.parent.parent

@@ -32,7 +32,7 @@ from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
 from tests.workflows.harness import make_input
-from workflows import lifecycle
+from workflows import events, lifecycle
 from workflows.reading import Fold
 
 
@@ -527,6 +527,6 @@ def ended(ago: timedelta) -> Fold:
         update={"created_at": then, "expires_at": then + timedelta(hours=1)}
     )
     fold = Fold(input.id, input.keyring)
-    state = lifecycle.apply(lifecycle.begin(input), lifecycle.Withdrawn(then, Origin.AGENT))
+    state = lifecycle.apply(lifecycle.begin(input), events.Withdrawn(then, Origin.AGENT))
     fold.input, fold.state = input, state
     return fold

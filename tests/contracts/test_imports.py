@@ -104,9 +104,10 @@ def test_rooms_keep_to_their_libraries(room: str) -> None:
                 assert top in LIBRARIES[room], f"{path.name} imports {imported}"
 
 
-def test_the_lifecycle_is_pure() -> None:
+@pytest.mark.parametrize("part", ["lifecycle", "state", "events", "objections"])
+def test_the_lifecycle_is_pure(part: str) -> None:
     """It knows nothing of Temporal, clocks or I/O."""
-    path = OURS["workflows"] / "lifecycle.py"
+    path = OURS["workflows"] / f"{part}.py"
     assert {imported.partition(".")[0] for imported in imports(path)} <= PURE
     assert "now(" not in path.read_text()
 

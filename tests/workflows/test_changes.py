@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from handover.models import Attachment, Origin, Status
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
-from workflows import lifecycle
+from workflows import lifecycle, objections
 from workflows.messages import ATTACH, EXTEND, Addition, Extension
 
 
@@ -59,7 +59,7 @@ async def test_an_extension_moves_the_expiry(time_skipping: WorkflowEnvironment)
     [
         (timedelta(0), "not_longer"),
         (-timedelta(minutes=1), "not_longer"),
-        (lifecycle.MAX_TIMEOUT, "too_long"),
+        (objections.MAX_TIMEOUT, "too_long"),
     ],
 )
 async def test_time_is_never_taken_away(dev_client: Client, by: timedelta, reason: str) -> None:
@@ -134,7 +134,7 @@ async def test_a_sixth_file_is_refused(dev_client: Client) -> None:
         await asking.result()
     assert refused["reason"] == "too_many_attachments"
     assert state is not None
-    assert len(state.attachments) == lifecycle.MAX_ATTACHMENTS
+    assert len(state.attachments) == objections.MAX_ATTACHMENTS
 
 
 async def test_a_scheduled_answer(client: Client) -> None:

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handover.models import Attachment, DecisionRequest, Origin, Status
-from workflows import lifecycle
-from workflows.lifecycle import (
-    GRACE,
-    MAX_REFUSALS,
+from workflows import lifecycle, objections
+from workflows.events import (
     Attached,
     CallbackNews,
     DeliveryFailed,
@@ -23,10 +21,10 @@ from workflows.lifecycle import (
     OperatorDecided,
     Refused,
     Responded,
-    State,
     TimePassed,
     Withdrawn,
 )
+from workflows.lifecycle import GRACE, MAX_REFUSALS
 from workflows.messages import (
     DecisionInput,
     Signature,
@@ -34,6 +32,7 @@ from workflows.messages import (
     SignedExtension,
     SignedResponse,
 )
+from workflows.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PEOPLE = ["a@example.com", "b@example.com", "c@example.com", "nobody@example.com"]
@@ -187,7 +186,7 @@ def test_only_a_valid_response_in_time_by_someone_asked_permits(
         if state.outcome and not before.outcome and state.outcome.origin == Origin.HUMAN:
             assert isinstance(event, Responded)
             response = event.response
-            assert lifecycle.objection(before, response) is None
+            assert objections.objection(before, response) is None
             assert response.received_at <= state.rules.expires_at
             assert before.may_answer(response.approver)
             assert state.outcome.response == response
@@ -204,7 +203,7 @@ def test_an_answer_is_one_to_what_is_shown(
     for event in happening:
         before, state = state, lifecycle.apply(state, event)
         assert state.rules.expires_at >= before.rules.expires_at
-        assert len(state.attachments) <= lifecycle.MAX_ATTACHMENTS
+        assert len(state.attachments) <= objections.MAX_ATTACHMENTS
         if state.attachments != before.attachments:
             assert state.shown not in shown
             shown.add(state.shown)
@@ -310,6 +309,6 @@ def test_only_what_was_offered_counts(options: list[str], refused: str) -> None:
         received_at=START,
         signature=Signature(key_id="k", value="v"),
     )
-    why = lifecycle.objection(begun(request), response)
+    why = objections.objection(begun(request), response)
     assert why is not None
     assert why.reason == "not_offered"

@@ -1,0 +1,102 @@
+"""What can happen to a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from handover.models import Origin, Status
+from workflows.messages import SignedAddition, SignedExtension, SignedResponse
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    """A response whose signature was found good."""
+
+    at: datetime
+    response: SignedResponse
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed:
+    """A message that asks an approver can't reach them."""
+
+    at: datetime
+    approver: str
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The agent gives more time; its signature was found good."""
+
+    at: datetime
+    extension: SignedExtension
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The agent shows one more file; its signature was found good."""
+
+    at: datetime
+    addition: SignedAddition
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The agent or an operator ended the decision."""
+
+    at: datetime
+    origin: Origin
+    by: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDecided:
+    """Somebody with access to Temporal denied or cancelled, past the API."""
+
+    at: datetime
+    status: Status
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackNews:
+    """What is told of the callback while it is tried. `type` is `callback.failed`, and what an
+    operator orders: `callback.retried` or `callback.given_up`."""
+
+    at: datetime
+    type: str
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something was heard that counts for nothing."""
+
+    at: datetime
+    reason: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+Event = (
+    TimePassed
+    | Responded
+    | DeliveryFailed
+    | Extended
+    | Attached
+    | Withdrawn
+    | OperatorDecided
+    | CallbackNews
+    | Refused
+)

@@ -1,0 +1,94 @@
+"""Where a decision stands, and the rules that its request fixed for the whole of its life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from handover.models import Attachment, ResponseType, Status
+from handover.proof import shown_digest
+from workflows.messages import DecisionInput, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Approvers and the moment from which they are asked."""
+
+    at: datetime
+    approvers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a decision's request fixes for the whole of its life. `steps` is in order of time."""
+
+    steps: tuple[Step, ...]
+    created_at: datetime
+    expires_at: datetime
+    options: tuple[str, ...]
+    has_payload: bool
+    response_type: ResponseType
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An approver who was asked at a level of escalation (0: at once)."""
+
+    approver: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened, for the record. `type` is dotted and past."""
+
+    type: str
+    at: datetime
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    rules: Rules
+    attachments: tuple[Attachment, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    declined: tuple[str, ...] = ()
+    level: int = -1
+    outcome: Outcome | None = None
+    refusals: int = 0
+    log: tuple[Entry, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        return self.outcome.status if self.outcome else Status.PENDING
+
+    @property
+    def shown(self) -> str:
+        """The digest of all that an approver is shown, which an answer is an answer to."""
+        return shown_digest(self.rules.request_digest, self.attachments)
+
+    def may_answer(self, approver: str) -> bool:
+        """Whether this approver was asked and has not said that they are the wrong person."""
+        return approver not in self.declined and any(a.approver == approver for a in self.asked)
+
+
+def rules_of(input: DecisionInput) -> Rules:
+    request, created_at = input.request, input.created_at
+    later = sorted(request.escalation, key=lambda step: step.after_minutes)
+    return Rules(
+        steps=(
+            Step(created_at, tuple(request.approvers)),
+            *(
+                Step(created_at + timedelta(minutes=step.after_minutes), tuple(step.approvers))
+                for step in later
+            ),
+        ),
+        created_at=created_at,
+        expires_at=input.expires_at,
+        options=tuple(request.options),
+        has_payload=request.payload is not None or "payload" in input.stored,
+        response_type=request.response_type,
+        request_digest=input.request_digest,
+    )
