@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, cast
 from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
@@ -68,6 +69,13 @@ class Settings(BaseSettings):
     """Where Temporal's UI is opened (`https://host:port`): that page may ask `/codec/decode`."""
     outbox_token: SecretStr | None = None
 
+    language: Literal["en", "de", "fr"] = "en"
+    """Of messages and pages, for approvers who have set none and whose browser says none."""
+    time_zone: str = "UTC"
+    """By which approvers who have set none are told the time: a name such as `Europe/Berlin`."""
+    operator_email: str | None = None
+    """Who is told when a decision can reach none of its approvers."""
+
     email_from: str = "Handover <handover@localhost>"
     email_transport: Literal["sendgrid", "smtp", "outbox"] | None = None
     """Default: SendGrid when it has a key, else SMTP when it has a host, else the outbox."""
@@ -120,6 +128,13 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return [place.strip() for place in value.split(",") if place.strip()]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("this is no time zone: name one as IANA does, such as Europe/Berlin")
+        return name
 
     @field_validator("limits_url")
     @classmethod

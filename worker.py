@@ -40,6 +40,7 @@ from handover.models import Channel
 from links import LinkKeys
 from outgoing import GuardedClient
 from store import open_store
+from templates import Reader
 from workflows import proof
 from workflows.decision import DecisionWorkflow
 
@@ -69,6 +70,8 @@ async def run(settings: Settings) -> None:
             channels=channels,
             deliveries=store.deliveries,
             contents=store.contents,
+            approvers=store.approvers,
+            reader=Reader(settings.language, settings.time_zone),
         )
         callbacks = Callbacks(
             client=client,

@@ -17,6 +17,7 @@ from activities.channels.errors import DeliveryError, RefusedError, application_
 from activities.channels.notice import Channel, Notice
 from activities.requests import ContentStore, Requests, verify
 from links import Link, LinkKeys
+from templates import Reader
 from workflows import proof
 from workflows.messages import (
     SEND_NOTIFICATION,
@@ -53,8 +54,22 @@ class DeliveryLog(Protocol):
     ) -> None: ...
 
 
+class Preferring(Protocol):
+    """What somebody has set for themselves; None where nothing."""
+
+    @property
+    def language(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+
+
+class ApproverBook(Protocol):
+    async def find(self, address: str) -> Preferring: ...
+
+
 class Notifications:
-    """The activity and what it needs. `channels` are those set up, by name."""
+    """The activity and what it needs. `channels` are those set up, by name; `reader` is whom a
+    message is written for who has set nothing."""
 
     def __init__(
         self,
@@ -66,12 +81,16 @@ class Notifications:
         channels: Mapping[str, Channel],
         deliveries: DeliveryLog,
         contents: ContentStore,
+        approvers: ApproverBook,
+        reader: Reader,
     ) -> None:
         self._requests = Requests(client, keyring, contents)
         self._links = links
         self._public_url = public_url.rstrip("/")
         self._channels = channels
         self._deliveries = deliveries
+        self._approvers = approvers
+        self._reader = reader
 
     @activity.defn(name=SEND_NOTIFICATION)
     async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
@@ -125,7 +144,18 @@ class Notifications:
             link=f"{self._public_url}/d/{token}",
             now=datetime.now(UTC),
             outcome=fold.outcome() if input.outcome else None,
+            reader=await self._reader_of(input),
         )
+
+    async def _reader_of(self, input: SendNotificationInput) -> Reader:
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                set_by_them = await self._approvers.find(input.approver)
+        except Exception:
+            # In another language is better than never.
+            logger.exception("the store cannot say how to write to them", extra=_about(input))
+            return self._reader
+        return self._reader.preferring(set_by_them.language, set_by_them.time_zone)
 
     async def _sent_before(self, input: SendNotificationInput) -> str | None:
         """The id of this message if an earlier attempt sent it, and only its report was lost."""

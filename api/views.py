@@ -18,8 +18,9 @@ from api.errors import ApiError, NeedsOperator
 from api.forms import FILES
 from handover.models import DecisionRequest, ResponseType
 from links import Link
-from templates.filters import verdict, visible_line
-from templates.rendering import render_page
+from templates import Reader, render_page
+from templates.text import visible_line
+from templates.words import words
 from workflows.answers import most_files
 from workflows.reading import Fold
 
@@ -36,11 +37,12 @@ GUARDS = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A link and the decision that it leads to."""
+    """A link, the decision that it leads to, and who reads the page."""
 
     token: str
     link: Link
     fold: Fold
+    reader: Reader
 
     @property
     def files(self) -> str:
@@ -59,6 +61,7 @@ class Wrong:
 def page(
     name: str,
     context: Mapping[str, Any],
+    reader: Reader,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     frames: str = "'none'",
@@ -70,7 +73,7 @@ def page(
         f" frame-src {frames}; frame-ancestors 'none'; base-uri 'none'"
     )
     return HTMLResponse(
-        render_page(name, {**context, "nonce": nonce}),
+        render_page(name, {**context, "nonce": nonce}, reader),
         status_code=status,
         headers={**GUARDS, "Content-Security-Policy": policy, **(headers or {})},
     )
@@ -107,14 +110,14 @@ def ask(
         "wrong": wrong,
         "highlighted": highlighted,
     }
-    return page("ask", context, status)
+    return page("ask", context, opened.reader, status)
 
 
 def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTMLResponse:
     """What was decided, by whom and when."""
     input, decision = opened.fold.input, decision_of(opened.fold)
     assert input  # noqa: S101 - the route answered 404 where there was none
-    headline = verdict(
+    headline = words(opened.reader).verdict(
         {
             "status": str(decision.status),
             "origin": str(decision.origin),
@@ -129,14 +132,14 @@ def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTM
         "headline": headline,
         "notice": notice,
     }
-    return page("outcome", context, status)
+    return page("outcome", context, opened.reader, status)
 
 
-def message(headline: str, explanation: str, status: int = 200) -> HTMLResponse:
-    return page("message", {"headline": headline, "explanation": explanation}, status)
+def message(headline: str, explanation: str, reader: Reader, status: int = 200) -> HTMLResponse:
+    return page("message", {"headline": headline, "explanation": explanation}, reader, status)
 
 
-def failure(error: ApiError) -> HTMLResponse:
+def failure(error: ApiError, reader: Reader) -> HTMLResponse:
     """What went wrong, for people."""
     headline = {404: "No such link", 410: "This link has expired"}.get(
         error.status, "That did not work"
@@ -145,7 +148,7 @@ def failure(error: ApiError) -> HTMLResponse:
     if error.status == 503 and not isinstance(error, NeedsOperator):
         explanation = "Nothing was recorded as far as we know. Please try again in a moment."
     context = {"headline": headline, "explanation": explanation}
-    return page("message", context, error.status, error.headers)
+    return page("message", context, reader, error.status, error.headers)
 
 
 def _as_asked(request: DecisionRequest) -> dict[str, str]:

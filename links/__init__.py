@@ -4,6 +4,6 @@ Pure. Activities mint, the API reads. A token never carries the choice, and it h
 own: what it may do follows from the decision (answer while pending, read afterwards).
 """
 
-from links.tokens import BadTokenError, Link, LinkKeys
+from links.tokens import BadTokenError, Link, LinkKeys, PersonalLink
 
-__all__ = ["BadTokenError", "Link", "LinkKeys"]
+__all__ = ["BadTokenError", "Link", "LinkKeys", "PersonalLink"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-PURPOSE = "handover.link.answer"
-"""The signature's salt: a token made for one purpose does not pass for another."""
+ANSWER = "handover.link.answer"
+PERSONAL = "handover.link.personal"
+"""Salts of the signature: a token made for one purpose does not pass for another."""
 
 
 class BadTokenError(Exception):
@@ -25,28 +29,50 @@ class Link:
     approver: str
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalLink:
+    """One person's inbox and settings. It shows all that waits for them, so it has an age."""
+
+    approver: str
+    minted_at: datetime
+
+
 class LinkKeys:
     """Mints with the first key and reads tokens of all of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._serializers = {_key_id(key): _serializer(key) for key in keys}
+        self._keys = {_key_id(key): key for key in keys}
         self._newest = _key_id(keys[0])
 
     def mint(self, link: Link) -> str:
-        content = [link.decision_id, link.approver]
-        return f"{self._newest}.{self._serializers[self._newest].dumps(content)}"
+        return self._sign(ANSWER, [link.decision_id, link.approver])
 
     def read(self, token: str) -> Link:
         """What the token says. Raises `BadTokenError`."""
+        decision_id, approver = self._signed(ANSWER, token)
+        return Link(decision_id, approver)
+
+    def mint_personal(self, link: PersonalLink) -> str:
+        return self._sign(PERSONAL, [link.approver, int(link.minted_at.timestamp())])
+
+    def read_personal(self, token: str) -> PersonalLink:
+        """What the token says, however old it is. Raises `BadTokenError`."""
+        approver, minted_at = self._signed(PERSONAL, token)
+        return PersonalLink(approver, datetime.fromtimestamp(minted_at, UTC))
+
+    def _sign(self, purpose: str, content: list[Any]) -> str:
+        return f"{self._newest}.{_serializer(self._keys[self._newest], purpose).dumps(content)}"
+
+    def _signed(self, purpose: str, token: str) -> tuple[Any, Any]:
         key_id, _, signed = token.partition(".")
         try:
-            decision_id, approver = self._serializers[key_id].loads(signed)
+            first, second = _serializer(self._keys[key_id], purpose).loads(signed)
             is_spelled_right = _is_canonical(signed.rpartition(".")[2])
         except (KeyError, BadSignature, ValueError, TypeError) as error:
             raise BadTokenError from error
         if not is_spelled_right:
             raise BadTokenError
-        return Link(decision_id, approver)
+        return first, second
 
 
 def _is_canonical(signature: str) -> bool:
@@ -58,5 +84,6 @@ def _key_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
-def _serializer(key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(key, salt=PURPOSE, signer_kwargs={"digest_method": hashlib.sha256})
+@lru_cache
+def _serializer(key: str, purpose: str) -> URLSafeSerializer:
+    return URLSafeSerializer(key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha256})

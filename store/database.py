@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from store.approvers import Approvers
 from store.attachments import Attachments
 from store.callbacks import CallbackSecrets
 from store.contents import Contents
@@ -40,6 +41,7 @@ class Store:
         self.refused_responses = RefusedResponses(engine)
         self.contents = Contents(engine)
         self.attachments = Attachments(engine)
+        self.approvers = Approvers(engine)
 
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
         """What callbacks are signed with, sealed in the store under these keys."""

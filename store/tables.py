@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -37,6 +49,7 @@ api_keys = Table(
     Column("approvers", JSON(none_as_null=True)),
     Column("rate", Integer),
     Column("quota", Integer),
+    Column("step_up", Boolean, nullable=False, server_default=false()),
 )
 
 key_usage = Table(
@@ -118,4 +131,38 @@ callback_secrets = Table(
     Column("sealed", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
+)
+
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("address", String(320), primary_key=True),
+    Column("language", String(10)),
+    Column("time_zone", String(64)),
+    Column("changed_at", Instant, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("approver", String(320), primary_key=True),
+    Column("id", String(40), nullable=False),
+    Column("hash", String(64)),
+    Column("tries", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("file", String(40)),
+    Column("type", String(127)),
+    Column("size", Integer),
+    Column("problem", Text),
+    Column("fetched_at", Instant, nullable=False),
 )

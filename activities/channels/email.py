@@ -75,7 +75,7 @@ def compose(notice: Notice, sender: Address) -> Email:
         to = parse_address(notice.approver)
     except ValueError as error:
         raise UndeliverableError(f"{notice.approver!r} is not an e-mail address.") from error
-    rendered = render_email(notice.message, template_context(notice))
+    rendered = render_email(notice.message, template_context(notice), notice.reader)
     first = "escalation" if notice.asked_before else "decision-request"
     return Email(
         sender=sender,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from templates import Reader
 from workflows.messages import DecisionInput, Outcome
 from workflows.state import rules_of
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached:
+    """An approver whom a message could not reach."""
+
+    approver: str
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to one approver. `link` is theirs alone: whoever has it can answer."""
+    """One message to one person, who is an approver or the operator.
+
+    `link` and `inbox` are theirs alone: whoever has one can answer. `code` is that of a step up.
+    """
 
     decision: DecisionInput
     message: str
@@ -20,6 +33,10 @@ class Notice:
     link: str
     now: datetime
     outcome: Outcome | None = None
+    reader: Reader = field(default_factory=Reader)
+    inbox: str = ""
+    code: str | None = None
+    unreached: list[Unreached] = field(default_factory=list[Unreached])
 
     @property
     def asked_before(self) -> list[str]:

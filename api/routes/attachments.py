@@ -15,6 +15,7 @@ from api.deps import Service, The
 from api.downloads import NO_FILE, send
 from api.errors import ApiError, Conflict, Invalid, NotFound
 from api.openapi import answers
+from api.readers import of_browser
 from api.routes.pages import READ_FOR
 from api.uploads import discard, read_form, receive, the_file
 from api.views import failure
@@ -137,7 +138,9 @@ async def attachments(service: The, key: Reader, decision_id: str) -> Attachment
 
 
 @router.get("/d/{token}/files/{attachment_id}", include_in_schema=False)
-async def download_by_link(service: The, token: str, attachment_id: str) -> Response:
+async def download_by_link(
+    service: The, token: str, attachment_id: str, request: Request
+) -> Response:
     """A file that the link's decision shows, or that its answer brought."""
     try:
         link, fold = await _open(service, token)
@@ -147,7 +150,7 @@ async def download_by_link(service: The, token: str, attachment_id: str) -> Resp
             raise NotFound(NO_FILE)
         return await send(service, found)
     except ApiError as error:
-        return failure(error)
+        return failure(error, of_browser(service, request))
 
 
 def _may_see(key: ApiKey, file: StoredFile) -> bool:

@@ -20,8 +20,12 @@ from fastapi.responses import HTMLResponse
 from api.deps import Service, The
 from api.errors import NotFound
 from api.views import GUARDS, failure, page
+from templates import Reader
 
 SHOWN = 200
+ENGLISH = Reader()
+"""This page is for whoever runs the service, and not for approvers."""
+
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}\.eml")
 WEB_LINK = re.compile(r"(https?://[!-;=?-~]+)")
 
@@ -34,9 +38,9 @@ async def outbox(service: The, token: str) -> Response:
     try:
         folder = _folder(service, token)
     except NotFound as error:
-        return failure(error)
+        return failure(error, ENGLISH)
     newest = sorted(folder.glob("*.eml"), reverse=True)[:SHOWN]
-    return page("outbox", {"mails": [_line(token, path) for path in newest]})
+    return page("outbox", {"mails": [_line(token, path) for path in newest]}, ENGLISH)
 
 
 @router.get("/outbox/{token}/{name}")
@@ -45,7 +49,7 @@ async def mail(service: The, token: str, name: str) -> Response:
     try:
         message = _read(_folder(service, token), name)
     except NotFound as error:
-        return failure(error)
+        return failure(error, ENGLISH)
     shown = ("From", "To", "Date", "Message-ID", "In-Reply-To")
     context = {
         "back": f"/outbox/{token}",
@@ -56,7 +60,7 @@ async def mail(service: The, token: str, name: str) -> Response:
         ],
         "html_url": f"/outbox/{token}/{name}/html",
     }
-    return page("mail", context)
+    return page("mail", context, ENGLISH)
 
 
 @router.get("/outbox/{token}/{name}/html")
@@ -65,7 +69,7 @@ async def html(service: The, token: str, name: str) -> Response:
     try:
         message = _read(_folder(service, token), name)
     except NotFound as error:
-        return failure(error)
+        return failure(error, ENGLISH)
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
         " frame-ancestors 'none'; sandbox allow-top-navigation allow-popups"

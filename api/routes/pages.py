@@ -23,9 +23,10 @@ from starlette.exceptions import HTTPException
 from api import answering, forms
 from api.answering import AnswerRefused
 from api.decisions import decision_of
-from api.deps import Service, The
+from api.deps import Service, The, the_service
 from api.errors import OF_FRAMEWORK, ApiError, Gone, Invalid, NotFound, TooLarge, Unavailable
 from api.forms import Filled
+from api.readers import of_browser, reader_of
 from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
@@ -53,17 +54,18 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def show_errors(request: Request) -> Response:
+            reader = of_browser(the_service(request), request)
             try:
                 return await handle(request)
             except ApiError as error:
-                return failure(error)
+                return failure(error, reader)
             except HTTPException as error:
-                return failure(
-                    ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
-                )
+                told = ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
+                return failure(told, reader)
             except (PoolTimeoutError, OperationalError, InterfaceError) as error:
                 log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
-                return failure(Unavailable("The store cannot be reached right now; try again."))
+                told = Unavailable("The store cannot be reached right now; try again.")
+                return failure(told, reader)
 
         return show_errors
 
@@ -72,18 +74,20 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.api_route("/d/{token}", methods=["GET", "HEAD"])
-async def show(service: The, token: str, choose: Annotated[str | None, Query()] = None) -> Response:
+async def show(
+    service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
+) -> Response:
     """What is asked, or what became of it. `choose` marks a button and does no more."""
     await service.limits.count_link(_read(service, token), "open")
-    opened = await _open(service, token)
+    opened = await _open(service, token, request)
     state = _state(opened.fold)
     if opened.fold.settled:
         return outcome(opened)
     if datetime.now(UTC) > state.rules.expires_at:
-        return message(*TOO_LATE)
+        return message(*TOO_LATE, opened.reader)
     if state.may_answer(opened.link.approver):
         return ask(opened, highlighted=choose)
-    return message(*NOT_ASKED)
+    return message(*NOT_ASKED, opened.reader)
 
 
 @router.post("/d/{token}")
@@ -94,7 +98,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
         received_at = datetime.now(UTC)
-        opened = await _open(service, token)
+        opened = await _open(service, token, request)
         if not form.choice:
             return _no_answer(opened, form)
         return await _answer(service, opened, form, received_at)
@@ -107,7 +111,7 @@ def _read(service: Service, token: str) -> Link:
         raise NotFound("This link is not complete, or it is not ours.") from error
 
 
-async def _open(service: Service, token: str) -> Opened:
+async def _open(service: Service, token: str, request: Request) -> Opened:
     link = _read(service, token)
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
     fold = await service.decisions.glance(link.decision_id)
@@ -116,7 +120,7 @@ async def _open(service: Service, token: str) -> Opened:
     resolved_at = decision_of(fold).resolved_at
     if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
         raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
-    return Opened(token, link, fold)
+    return Opened(token, link, fold, await reader_of(service, request, link.approver))
 
 
 def _no_answer(opened: Opened, form: Filled) -> Response:
@@ -222,11 +226,12 @@ def _heard(opened: Opened, response: Answer) -> Response:
     if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
         others = [a.approver for a in state.asked if state.may_answer(a.approver)]
         asked = f"Asked now: {', '.join(others)}." if others else "Nobody else can be asked."
-        return message("Recorded: you are not the one to ask", f"Thank you. {asked}")
+        return message("Recorded: you are not the one to ask", f"Thank you. {asked}", opened.reader)
     return message(
         "Your answer is received",
         "It is safely kept, with this moment as its time; the system has not worked on it yet."
         " Open this page again in a moment to see the outcome.",
+        opened.reader,
         202,
     )
 
@@ -243,9 +248,9 @@ def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> 
         case "already_settled":
             return _over(opened, response)
         case "late":
-            return message(*TOO_LATE, 409)
+            return message(*TOO_LATE, opened.reader, 409)
         case "not_asked":
-            return message(*NOT_ASKED, 409)
+            return message(*NOT_ASKED, opened.reader, 409)
         case "changed":
             return _ask_again(opened, form, why.message, 409)
         case _:

@@ -28,6 +28,8 @@ from activities.channels.errors import (
 from activities.channels.notice import Notice
 from activities.notifications import Notifications, delivery_key
 from links import LinkKeys
+from store.approvers import Preferences
+from templates import Reader
 from tests.activities.samples import (
     ANN,
     BOB,
@@ -106,6 +108,19 @@ class FakeContents:
         return {digest: self.bodies[digest] for digest in digests if digest in self.bodies}
 
 
+class FakeApprovers:
+    """What people have set, by address."""
+
+    def __init__(self) -> None:
+        self.preferences: dict[str, Preferences] = {}
+        self.away = False
+
+    async def find(self, address: str) -> Preferences:
+        if self.away:
+            raise OSError("the store is away")
+        return self.preferences.get(address, Preferences())
+
+
 class Scene:
     """The activity between its doubles and a real Temporal."""
 
@@ -114,6 +129,7 @@ class Scene:
         self.channel = FakeChannel()
         self.deliveries = FakeDeliveries()
         self.contents = FakeContents()
+        self.approvers = FakeApprovers()
         self.notifications = Notifications(
             client=client,
             keyring=SIGNER.keyring,
@@ -122,6 +138,8 @@ class Scene:
             channels={"email": self.channel},
             deliveries=self.deliveries,
             contents=self.contents,
+            approvers=self.approvers,
+            reader=Reader(),
         )
 
     async def start(self, input: Any, workflow_id: str) -> None:

@@ -26,6 +26,7 @@ from api.limiting import Limits
 from api.routes import pages
 from handover.models import Origin
 from links import Link, LinkKeys
+from store.approvers import Preferences
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
 from tests.approver import Form, mails, press
@@ -452,6 +453,13 @@ async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: Running
 LINKS = LinkKeys(["a key of thirty-two letters or more"])
 
 
+class NothingSet:
+    """In the place of the store, where no approver has set anything."""
+
+    async def find(self, address: str) -> Preferences:
+        return Preferences()
+
+
 @asynccontextmanager
 async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser of an application whose decisions are what `glance` says."""
@@ -463,7 +471,13 @@ async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClie
     app.include_router(pages.router)
     limits = Limits("memory://", rate=0, link_rate=0, fail_open=True)
     decisions = SimpleNamespace(glance=glances)
-    app.state.service = SimpleNamespace(links=LINKS, decisions=decisions, limits=limits)
+    app.state.service = SimpleNamespace(
+        links=LINKS,
+        decisions=decisions,
+        limits=limits,
+        settings=SimpleNamespace(language="en", time_zone="UTC"),
+        store=SimpleNamespace(approvers=NothingSet()),
+    )
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://handover") as browser:
         yield browser

@@ -52,6 +52,7 @@ MAY_IMPORT = {
         *("config", "logs", "encryption"),
     },
     "worker": {
+        "templates",
         *("handover", "workflows", "activities", "links", "outgoing", "store"),
         *("config", "logs", "encryption"),
     },
@@ -62,7 +63,7 @@ LIBRARIES = {
     "links": {"itsdangerous"},
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},
-    "templates": {"jinja2"},
+    "templates": {"babel", "jinja2", "css_inline"},
     "store": {"sqlalchemy", "alembic", "obstore", "cryptography"},
 }
 """What some rooms are held to. The others may use what the service depends on."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from links import BadTokenError, Link, LinkKeys
-from links.tokens import PURPOSE
+from links.tokens import ANSWER
 from tests.proven import mutated_text
 
 OLD, NEW, STRANGERS = "old" * 12, "new" * 12, "stranger" * 5
@@ -57,7 +57,7 @@ def split(token: str) -> tuple[str, str, str]:
 def forgeries() -> Iterator[str]:
     """What somebody can make who has tokens and the source, but no key."""
     strangers = LinkKeys([STRANGERS])
-    other_purposes = [URLSafeSerializer(NEW), URLSafeSerializer(NEW, salt=PURPOSE + ".more")]
+    other_purposes = [URLSafeSerializer(NEW), URLSafeSerializer(NEW, salt=ANSWER + ".more")]
     for one in TOKENS:
         key_id, content, signature = split(one)
         for another_id, another_content, another_signature in map(split, TOKENS):

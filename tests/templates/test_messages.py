@@ -54,7 +54,7 @@ def test_a_mail_says_what_is_asked_for(message: str):
         (
             {"type": "schedule"},
             {"execute_at": "2026-03-12T14:30:00Z"},
-            "To be done: Thu 12 March 2026, 14:30 UTC",
+            "To be done: Thu, Mar 12, 2026, 2:30 PM UTC",
         ),
     ],
 )

@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handover.models import Choice, ResponseType, TextField
-from templates import filters
+from templates import text
+from templates.reader import Reader
+from templates.words import Words
 
 READABLE = "👩\u200d💻 می\u200cخواهم Überweisung 送金"  # noqa: RUF001 - Persian, with its joiner
+ENGLISH = Words(Reader())
 NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("written", "shown"),
     [
         ("pay \u202eeno", "pay ⟨U+202E⟩eno"),
         ("a\u2066b\u2069", "a⟨U+2066⟩b⟨U+2069⟩"),
@@ -28,43 +31,43 @@ NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
         (READABLE, READABLE),
     ],
 )
-def test_hidden_characters_are_written_out_and_readable_ones_kept(text: str, shown: str):
+def test_hidden_characters_are_written_out_and_readable_ones_kept(written: str, shown: str):
     """What a person can't see is spelled out; every script and emoji stays as it is."""
-    assert filters.visible(text) == shown
+    assert text.visible(written) == shown
 
 
 @given(st.text())
-def test_a_line_is_one_line(text: str):
+def test_a_line_is_one_line(written: str):
     """Whatever the agent wrote, the one-line form has no line break of any kind."""
-    assert len(filters.visible_line(text).splitlines()) <= 1
+    assert len(text.visible_line(written).splitlines()) <= 1
 
 
 @given(st.text(), st.integers(min_value=1, max_value=40))
-def test_a_line_keeps_its_limit(text: str, limit: int):
+def test_a_line_keeps_its_limit(written: str, limit: int):
     """The limit holds for what is shown, hidden characters written out included."""
-    assert len(filters.visible_line(text, limit)) <= limit
+    assert len(text.visible_line(written, limit)) <= limit
 
 
 @given(st.text())
-def test_every_line_of_a_quotation_is_marked(text: str):
+def test_every_line_of_a_quotation_is_marked(written: str):
     """No line of a quoted text, wrapped ones too, begins without the mark."""
-    quotation = filters.quoted(filters.visible(text))
+    quotation = text.quoted(text.visible(written))
     assert all(line.startswith(">") for line in quotation.splitlines())
-    assert all(len(line) <= filters.QUOTE_WIDTH for line in quotation.splitlines())
+    assert all(len(line) <= text.QUOTE_WIDTH for line in quotation.splitlines())
 
 
 def test_an_excerpt_is_bounded_in_both_directions():
     """Neither one long line nor many short ones get past the limits, and the cut is told."""
-    assert filters.excerpt("x" * 99, 10, 5) == filters.Excerpt("x" * 10, cut=True)
-    assert filters.excerpt("x\n" * 99, 100, 3) == filters.Excerpt("x\nx\nx", cut=True)
-    assert filters.excerpt("short\n", 10, 5) == filters.Excerpt("short", cut=False)
+    assert text.excerpt("x" * 99, 10, 5) == text.Excerpt("x" * 10, cut=True)
+    assert text.excerpt("x\n" * 99, 100, 3) == text.Excerpt("x\nx\nx", cut=True)
+    assert text.excerpt("short\n", 10, 5) == text.Excerpt("short", cut=False)
 
 
 def test_json_for_people_says_what_the_machine_gets():
     """It parses back to the value, and hidden characters in it are written out."""
     value = {"to": "Sjöström", "amount": 1249.5, "items": [1, None, True]}
-    assert json.loads(filters.as_json(value)) == value
-    assert filters.as_json("a\u202eb\ud800") == '"a⟨U+202E⟩b⟨U+D800⟩"'
+    assert json.loads(text.as_json(value)) == value
+    assert text.as_json("a\u202eb\ud800") == '"a⟨U+202E⟩b⟨U+D800⟩"'
 
 
 @pytest.mark.parametrize(
@@ -73,21 +76,21 @@ def test_json_for_people_says_what_the_machine_gets():
         (timedelta(minutes=30, seconds=-1), "in 30 minutes"),
         (timedelta(minutes=1), "in 1 minute"),
         (timedelta(seconds=20), "in less than a minute"),
-        (timedelta(hours=2, minutes=5), "in 2 hours 5 minutes"),
+        (timedelta(hours=2, minutes=5), "in 2 hours, 5 minutes"),
         (timedelta(hours=1), "in 1 hour"),
-        (timedelta(days=3, hours=1, minutes=9), "in 3 days 1 hour"),
+        (timedelta(days=3, hours=1, minutes=9), "in 3 days, 1 hour"),
         (timedelta(seconds=-5), "now"),
     ],
 )
 def test_a_deadline_is_told_in_the_words_of_a_person(left: timedelta, words: str):
     """Minutes are rounded, and units that matter no longer are left out."""
-    assert filters.distance(NOW + left, NOW) == words
+    assert ENGLISH.distance(NOW + left, NOW) == words
 
 
 def test_a_time_is_told_in_utc():
     """Whatever zone it comes in."""
     from_tokyo = datetime.fromisoformat("2026-03-13T00:30:00+09:00")
-    assert filters.utc(from_tokyo) == "Thu 12 March 2026, 15:30 UTC"
+    assert ENGLISH.moment(from_tokyo) == "Thu, Mar 12, 2026, 3:30 PM UTC"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_a_time_is_told_in_utc():
 )
 def test_every_outcome_has_words(status: str, origin: str, by: str | None, words: str):
     """Also one that only a newer version knows."""
-    assert filters.verdict({"status": status, "origin": origin, "by": by}) == words
+    assert ENGLISH.verdict({"status": status, "origin": origin, "by": by}) == words
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_every_outcome_has_words(status: str, origin: str, by: str | None, words
     [
         (
             {"execute_at": "2026-03-12T14:30:00.250000Z"},
-            "Approved by bob@example.com, for Thu 12 March 2026, 14:30 UTC",
+            "Approved by bob@example.com, for Thu, Mar 12, 2026, 2:30 PM UTC",
         ),
         ({"execute_at": "soon"}, "Approved by bob@example.com, for soon"),
         (None, "Approved by bob@example.com"),
@@ -121,7 +124,7 @@ def test_every_outcome_has_words(status: str, origin: str, by: str | None, words
 def test_what_is_scheduled_is_told_with_its_time(data: dict[str, str] | None, words: str):
     """In UTC; what is no time as it stands, and nothing where the data are gone."""
     outcome = {"status": "scheduled", "origin": "human", "by": "bob@example.com", "data": data}
-    assert filters.verdict(outcome) == words
+    assert ENGLISH.verdict(outcome) == words
 
 
 FILE = {"id": "f", "name": "a.pdf", "url": "u", "type": "application/pdf", "sha256": "0"}
@@ -141,7 +144,7 @@ TEXT = ResponseType(
         (
             ResponseType(type="schedule"),
             {"execute_at": "2026-03-12T14:30:00Z"},
-            ["To be done: Thu 12 March 2026, 14:30 UTC"],
+            ["To be done: Thu, Mar 12, 2026, 2:30 PM UTC"],
         ),
         (
             ResponseType(type="file_upload"),
@@ -154,7 +157,7 @@ TEXT = ResponseType(
 )
 def test_every_answer_has_words(type: ResponseType, data: dict[str, Any], lines: list[str]):
     """By its label; JSON where it is of no type that this version knows."""
-    assert [part.line for part in filters.answered(data, type)] == lines
+    assert [part.line for part in ENGLISH.answered(data, type)] == lines
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ def test_every_answer_has_words(type: ResponseType, data: dict[str, Any], lines:
 )
 def test_a_size_is_told_in_a_few_digits(count: int, words: str):
     """In the unit that a person would use."""
-    assert filters.size(count) == words
+    assert ENGLISH.size(count) == words
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_a_size_is_told_in_a_few_digits(count: int, words: str):
 )
 def test_a_button_says_what_comes_next(type: str, words: list[str]):
     """ "Answer" where there is something to fill in first."""
-    named = [filters.button(choice, ResponseType(type=type)) for choice in Choice]
+    named = [ENGLISH.button(choice, ResponseType(type=type)) for choice in Choice]
     assert named == words
 
 
@@ -194,5 +197,5 @@ def test_a_button_says_what_comes_next(type: str, words: list[str]):
 )
 def test_only_plain_web_addresses_become_links(address: str):
     """Other schemes, spaces and lookalike letters stay text."""
-    assert not filters.is_web_link(address)
-    assert filters.is_web_link("https://files.example.com/box.jpg?x=1")
+    assert not text.is_web_link(address)
+    assert text.is_web_link("https://files.example.com/box.jpg?x=1")

@@ -1,0 +1,50 @@
+"""What approvers have set for themselves, or an administrator for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.tables import approvers
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """None where nothing was set: then the service's default holds, or what their browser says."""
+
+    language: str | None = None
+    time_zone: str | None = None
+
+
+class Approvers:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find(self, address: str) -> Preferences:
+        """What this approver has set."""
+        query = select(approvers.c.language, approvers.c.time_zone).where(
+            approvers.c.address == _name(address)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return Preferences(*row) if row else Preferences()
+
+    async def set(self, address: str, preferences: Preferences) -> None:
+        """Put these in the place of what was set before."""
+        row = {
+            "address": _name(address),
+            "language": preferences.language,
+            "time_zone": preferences.time_zone,
+            "changed_at": datetime.now(UTC),
+        }
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(approvers).where(approvers.c.address == row["address"]))
+            await connection.execute(insert(approvers).values(row))
+
+
+def _name(address: str) -> str:
+    """One person, however their address is spelled."""
+    return address.casefold()

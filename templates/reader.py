@@ -1,0 +1,40 @@
+"""Who reads a message or a page: in which language, and by which clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+LANGUAGES = ("en", "de", "fr")
+"""English is what the sources are written in; the others are in `languages/*.po`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """`language` is one of `LANGUAGES`, `time_zone` a name of IANA's (`Europe/Berlin`)."""
+
+    language: str = "en"
+    time_zone: str = "UTC"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def preferring(self, language: str | None, time_zone: str | None = None) -> Reader:
+        """Another one, with those of these that can be had."""
+        return replace(
+            self,
+            language=language if language in LANGUAGES else self.language,
+            time_zone=time_zone if time_zone and is_time_zone(time_zone) else self.time_zone,
+        )
+
+
+@lru_cache
+def time_zones() -> frozenset[str]:
+    """The names that a time zone may have."""
+    return frozenset(available_timezones())
+
+
+def is_time_zone(name: str) -> bool:
+    return name in time_zones()
