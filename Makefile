@@ -10,7 +10,7 @@ UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 SDK := sdk/python/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench key secrets lock
+.PHONY: help run test lint languages bench key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test     all tests that this machine can run; ARGS='-k name' passes pytest arguments,"
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make lint     ruff, pyright, typos"
+	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
 	@echo "              administrator's; EXPIRES=30d, APPROVERS='@example.com,owner@example.org'"
@@ -36,6 +37,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/typos
+
+languages: $(VENV)/.dev
+	@$(BIN)/python -m templates.extraction
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -102,11 +102,12 @@ class Settings(BaseSettings):
     rate_limit: int = Field(default=600, ge=0)
     """Requests a minute with one key that has no rate of its own; 0 for any number."""
     link_rate_limit: int = Field(default=60, ge=0)
-    """Times a minute that one link may be opened, and that it may be answered; 0 for any number."""
+    """Answers a minute with one link, which may be opened ten times as often, because mail scanners
+    open it too; 0 for any number."""
 
     outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
-    """Where callbacks may go besides public addresses by https: `host:port` and CIDR, separated by
-    commas. For development, and for receivers in a network of your own."""
+    """Where callbacks may go, and images come from, besides public addresses by https: `host:port`
+    and CIDR, separated by commas. For development, and for servers in a network of your own."""
     receipts: bool = True
     """Tell the approver in whose name an answer came: the alarm for a stolen link."""
     max_waits: int = 1000

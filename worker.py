@@ -37,7 +37,7 @@ from config import (
 )
 from encryption import Encryption
 from handover.models import Channel
-from links import LinkKeys
+from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from store import open_store
 from templates import Reader
@@ -66,6 +66,7 @@ async def run(settings: Settings) -> None:
             client=client,
             keyring=proof.keyring(secrets.verify_keys),
             links=LinkKeys(secrets.link_keys),
+            codes=Codes(secrets.link_keys),
             public_url=settings.public_url,
             channels=channels,
             deliveries=store.deliveries,

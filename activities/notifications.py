@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -14,17 +15,18 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.errors import DeliveryError, RefusedError, application_error
-from activities.channels.notice import Channel, Notice
+from activities.channels.notice import Channel, Notice, Unreached
 from activities.requests import ContentStore, Requests, verify
-from links import Link, LinkKeys
+from links import Codes, Link, LinkKeys, PersonalLink
 from templates import Reader
-from workflows import proof
+from workflows import messages, proof
 from workflows.messages import (
     SEND_NOTIFICATION,
     UNDELIVERABLE,
     NotificationSent,
     SendNotificationInput,
 )
+from workflows.reading import Fold
 from workflows.stored import MissingContentError
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class Notifications:
         client: Client,
         keyring: proof.Keyring,
         links: LinkKeys,
+        codes: Codes,
         public_url: str,
         channels: Mapping[str, Channel],
         deliveries: DeliveryLog,
@@ -86,6 +89,7 @@ class Notifications:
     ) -> None:
         self._requests = Requests(client, keyring, contents)
         self._links = links
+        self._codes = codes
         self._public_url = public_url.rstrip("/")
         self._channels = channels
         self._deliveries = deliveries
@@ -136,16 +140,33 @@ class Notifications:
         except MissingContentError as error:
             logger.exception("message not sent", extra=_about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
-        token = self._links.mint(Link(input.decision_id, input.approver))
-        return Notice(
+        now = datetime.now(UTC)
+        notice = Notice(
             decision=fold.decision_input(),
             message=input.message,
+            number=input.number,
             approver=input.approver,
-            link=f"{self._public_url}/d/{token}",
-            now=datetime.now(UTC),
+            link="",
+            now=now,
             outcome=fold.outcome() if input.outcome else None,
             reader=await self._reader_of(input),
         )
+        match input.message:
+            case messages.CODE:
+                assert input.code_id  # noqa: S101 - `verify` found it in the history
+                return replace(notice, code=self._codes.of(input.code_id))
+            case messages.DELIVERY_FAILURE:
+                return replace(notice, unreached=unreached(fold), asked_now=fold.asked_now())
+            case _:
+                link = self._links.mint(Link(input.decision_id, input.approver))
+                inbox = self._links.mint_personal(PersonalLink(input.approver, now))
+                return replace(
+                    notice,
+                    link=f"{self._public_url}/d/{link}",
+                    inbox=f"{self._public_url}/i/{inbox}",
+                    escalated_because=fold.escalated_because(),
+                    unreached=unreached(fold),
+                )
 
     async def _reader_of(self, input: SendNotificationInput) -> Reader:
         try:
@@ -193,9 +214,16 @@ class Notifications:
             logger.exception("the store did not take a delivery", extra=_about(input))
 
 
+def unreached(fold: Fold) -> list[Unreached]:
+    """Whom no message could reach, the last first."""
+    failed = [entry for entry in fold.entries if entry.type == "delivery.failed"]
+    return [Unreached(**entry.details) for entry in reversed(failed)]
+
+
 def delivery_key(input: SendNotificationInput) -> str:
     """Names this message to this approver by this channel."""
-    content = "\n".join((input.decision_id, input.message, input.approver, input.channel))
+    named = [input.decision_id, input.message, input.approver, input.channel]
+    content = "\n".join((*named, *([str(input.number)] if input.number else [])))
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -13,8 +13,9 @@ from temporalio.client import Client
 
 from encryption import decoded
 from workflows import proof
-from workflows.messages import SendNotificationInput
+from workflows.messages import CODE, DELIVERY_FAILURE, SendNotificationInput
 from workflows.reading import Fold
+from workflows.state import State
 from workflows.stored import MissingContentError
 
 
@@ -52,7 +53,15 @@ class Requests:
 def verify(sending: SendNotificationInput, fold: Fold) -> None:
     """Raise `UnprovenError` unless this message to this person belongs to the decision."""
     assert fold.state  # noqa: S101 - `load` looked
-    if not any(sending.approver in step.approvers for step in fold.state.rules.steps):
+    if not _is_recipient(sending, fold, fold.state):
         raise proof.UnprovenError("the decision does not name this approver")
+    if sending.message == CODE and (sending.approver, sending.code_id) not in fold.state.codes:
+        raise proof.UnprovenError("nobody has asked for this code")
     if sending.outcome and sending.outcome != fold.state.outcome:
         raise proof.UnprovenError("the decision has another outcome, or none")
+
+
+def _is_recipient(sending: SendNotificationInput, fold: Fold, state: State) -> bool:
+    if sending.message == DELIVERY_FAILURE:
+        return fold.input is not None and sending.approver == fold.input.operator
+    return any(sending.approver in step.approvers for step in state.rules.steps)

@@ -15,6 +15,7 @@ from workflows.canonical import dumps
 from workflows.messages import Response
 from workflows.objections import Objection
 from workflows.reading import Fold
+from workflows.sentences import Sentence
 from workflows.stored import INLINE
 
 
@@ -37,9 +38,7 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
     Raises `AnswerRefused`, and what keeps Temporal or the store from being reached.
     """
     assert fold.state  # noqa: S101 - who may answer was found in it
-    if response.choice == Choice.APPROVE:
-        data = answers.normal(fold.state.rules.response_type, response.data)
-        response = response.model_copy(update={"data": data})
+    response = normal(fold, response)
     why = _over(fold) or objections.objection(fold.state, response)
     if why is None:
         await _hand_over_files(service, fold, response)
@@ -47,16 +46,25 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
             heard = await service.decisions.respond(fold, response)
         except NotFound:
             fold = await service.decisions.read(fold.decision_id)
-            why = _over(fold) or Objection("late", "The time to answer is over.")
+            why = _over(fold) or Objection("late", objections.LATE)
         except (Conflict, Invalid) as error:  # the workflow's own record has it
             fold = await service.decisions.read(fold.decision_id)
-            raise AnswerRefused(Objection(error.problem.code, error.error), fold) from error
+            raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
         else:
             asked = fold.state.rules.created_at
             service.metrics.time_to_answer.observe((response.received_at - asked).total_seconds())
             return heard
     await record(service, response, why)
     raise AnswerRefused(why, fold)
+
+
+def normal(fold: Fold, response: Response) -> Response:
+    """The answer in the one form in which it is judged and signed."""
+    assert fold.state  # noqa: S101 - who may answer was found in it
+    if response.choice != Choice.APPROVE:
+        return response
+    data = answers.normal(fold.state.rules.response_type, response.data)
+    return response.model_copy(update={"data": data})
 
 
 async def _hand_over_files(service: Service, fold: Fold, response: Response) -> None:
@@ -116,4 +124,4 @@ def _over(fold: Fold) -> Objection | None:
     """Also where the run is void, which its own state does not know."""
     if not fold.settled:
         return None
-    return Objection("already_settled", "The decision is already over.")
+    return Objection("already_settled", Sentence("The decision is already over."))

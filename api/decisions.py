@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -30,10 +29,11 @@ from api.errors import (
 )
 from api.indexing import Indexing
 from api.limiting import within_quota
+from api.reminders import reminders_of
 from api.signing import NoKeyError, Signer
 from api.waiting import Waiting
 from encryption import Encryption
-from handover.models import Attachment, Decision, DecisionRequest
+from handover.models import Attachment, Decision, DecisionRequest, Urgency
 from outgoing import GuardedClient, OutgoingError
 from store import Store
 from store.idempotency import Remembered
@@ -44,12 +44,15 @@ from workflows.messages import (
     CANCEL,
     EXTEND,
     RESPOND,
+    STEP_UP,
     WORKFLOW,
     Addition,
+    CodeRequest,
     DecisionInput,
     Extension,
     Response,
     SignedAddition,
+    SignedCodeRequest,
     SignedExtension,
     SignedResponse,
     Statement,
@@ -57,6 +60,7 @@ from workflows.messages import (
 )
 from workflows.objections import Objection
 from workflows.reading import Fold, as_json, read_decision
+from workflows.sentences import Sentence
 from workflows.state import State, rules_of
 from workflows.stored import set_aside
 
@@ -79,6 +83,7 @@ class Decisions:
         *,
         task_queue: str,
         receipts: bool,
+        operator: str | None,
         encryption: Encryption,
         outgoing: GuardedClient,
     ) -> None:
@@ -88,6 +93,7 @@ class Decisions:
         self._waiting = waiting
         self._task_queue = task_queue
         self._receipts = receipts
+        self._operator = operator
         self._encryption = encryption
         self._outgoing = outgoing
         self._indexing = Indexing(client)
@@ -206,6 +212,15 @@ class Decisions:
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
         return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
 
+    async def request_code(self, fold: Fold, approver: str, code_id: str) -> Fold:
+        """Have a code mailed to this approver. Raises `Conflict` and `Invalid` where that cannot
+        be."""
+        about = self._about(fold)
+        request = CodeRequest(**about, approver=approver, code_id=code_id)
+        if why := objections.objection_to_code(_pending(fold), request):
+            raise refusal(why, "code")
+        return await self._tell(STEP_UP, self._signer_for(fold).sign_code_request(request), "code")
+
     def _signer_for(self, fold: Fold) -> Signer:
         """Signs so that this decision believes it. Raises `NeedsOperator` where no key can."""
         assert fold.input  # noqa: S101 - `read_for` found whose it is
@@ -225,7 +240,10 @@ class Decisions:
         }
 
     async def _tell(
-        self, name: str, signed: SignedResponse | SignedExtension | SignedAddition, field: str
+        self,
+        name: str,
+        signed: SignedResponse | SignedExtension | SignedAddition | SignedCodeRequest,
+        field: str,
     ) -> Fold:
         """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
         from here, because something else came before it."""
@@ -234,7 +252,8 @@ class Decisions:
         fold = await self._heard(signed.decision_id, lambda fold: signature in fold.heard)
         refused = fold.heard.get(signature)
         if refused and not fold.settled:
-            raise refusal(Objection(refused.details["reason"], refused.details["message"]), field)
+            said = Sentence(refused.details["message"])
+            raise refusal(Objection(refused.details["reason"], said), field)
         return fold
 
     async def _signal(self, name: str, message: Statement) -> None:
@@ -287,6 +306,9 @@ class Decisions:
             rules_version=lifecycle.RULES_VERSION,
             keyring=self._signer.keyring,
             receipts=self._receipts,
+            step_up=agent.step_up or request.urgency == Urgency.CRITICAL,
+            reminders=reminders_of(request),
+            operator=self._operator,
             indexed=await self._indexing.available(),
         )
         try:
@@ -335,6 +357,9 @@ CODES = {
     "not_asked": "invalid_answer",
     "not_offered": "invalid_answer",
     "too_many": "invalid_answer",
+    "needs_code": "invalid_answer",
+    "wrong_code": "invalid_answer",
+    "too_many_codes": "invalid_answer",
     "too_long": "not_longer",
 }
 """Of objections whose reason is not a code by itself."""
@@ -344,10 +369,9 @@ def refusal(why: Objection, field: str) -> Conflict | Invalid:
     """An objection as an answer: 409 where the decision is over or another, 422 naming `field`."""
     code = CODES.get(why.reason, why.reason)
     if code in ("already_settled", "late", "changed"):
-        return Conflict(why.message, code=code)
-    named = re.match(r"([\w.]+): (.+)", why.message)
-    if code == "invalid_answer" and named:
-        return invalid(f"response_data.{named[1]}", named[2], code=code)
+        return Conflict(why.message, code=code, sentence=why.sentence)
+    if code == "invalid_answer" and why.sentence.field is not None:
+        return invalid(f"response_data.{why.sentence.field}", why.sentence, code=code)
     return invalid(field, why.message, code=code)
 
 
@@ -392,6 +416,7 @@ def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSear
             SearchAttributePair(options.STATUS_KEY, "pending"),
             SearchAttributePair(options.URGENCY_KEY, str(input.request.urgency)),
             SearchAttributePair(options.AGENT_KEY, input.agent),
+            SearchAttributePair(options.EXPIRES_AT_KEY, input.expires_at),
             SearchAttributePair(
                 options.APPROVER_KEY, _that_fit([encryption.name(each) for each in approvers])
             ),

@@ -10,12 +10,13 @@ from temporalio.client import Client
 
 from api.bearers import Bearers
 from api.decisions import Decisions
+from api.images import Images
 from api.limiting import Limits
 from api.metrics import Metrics
 from api.waiting import Waiting
 from config import Secrets, Settings
 from encryption import Encryption
-from links import LinkKeys
+from links import Codes, LinkKeys
 from store import Store
 from store.callbacks import CallbackSecrets
 from store.files import Files
@@ -31,7 +32,9 @@ class Service:
     client: Client
     store: Store
     files: Files
+    images: Images
     links: LinkKeys
+    codes: Codes
     waiting: Waiting
     decisions: Decisions
     callback_secrets: CallbackSecrets

@@ -8,6 +8,8 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
+from workflows.sentences import N_, Sentence
+
 MAX_PARTS = 10_000
 """Parts of an office document: a longer list is a way to fill the memory."""
 
@@ -33,11 +35,19 @@ OOXML = re.compile(
 OPEN_DOCUMENT = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z-]+")
 ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
 
-MACROS = "documents with macros are not taken; save it without them."
+MACROS = N_("Documents with macros are not taken; save it without them.")
+BROKEN = N_("Archives, and damaged office documents, are not taken.")
+UNKNOWN = N_(
+    "This file is none of the office documents that are taken, or it is locked by a password."
+)
 
 
 class RefusedFileError(Exception):
-    """This file is not taken; the message says why, to whoever sent it."""
+    """This file is not taken; `sentence` says why, to whoever sent it."""
+
+    def __init__(self, text: str, **values: str) -> None:
+        self.sentence = Sentence(text, values)
+        super().__init__(self.sentence.clause)
 
 
 def judge_zip(content: bytes) -> str:
@@ -49,12 +59,12 @@ def judge_zip(content: bytes) -> str:
             names = archive.namelist()
             declared = _declared(archive, names)
     except ZIP_FAULTS as error:
-        raise RefusedFileError("archives, and damaged office documents, are not taken.") from error
+        raise RefusedFileError(BROKEN) from error
     if b"macroEnabled" in declared or any(map(_is_macro, names)):
         raise RefusedFileError(MACROS)
     if found := OOXML.search(declared) or OPEN_DOCUMENT.fullmatch(declared):
         return found.group().decode()
-    raise RefusedFileError("archives are not taken; send the files themselves.")
+    raise RefusedFileError(N_("Archives are not taken; send the files themselves."))
 
 
 def _declared(archive: zipfile.ZipFile, names: list[str]) -> bytes:
@@ -81,9 +91,7 @@ def judge_ole(content: bytes) -> str:
     for name, type in OLE_STREAMS.items():
         if _has_stream(content, name):
             return type
-    raise RefusedFileError(
-        "this file is none of the office documents that are taken, or it is locked by a password."
-    )
+    raise RefusedFileError(UNKNOWN)
 
 
 def _has_stream(content: bytes, name: str) -> bool:

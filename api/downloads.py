@@ -1,10 +1,11 @@
-"""Handing out a file: as a download, because no browser is to show, or run, what others sent."""
+"""Handing out a file: as a download, because no browser is to run what others sent."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
 from urllib.parse import quote
 
 from fastapi import Response
@@ -15,6 +16,12 @@ from api.errors import NotFound
 from api.uploads import reaching_files
 from handover.models import Attachment
 from store.files import Content
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
 
 GUARDS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,33 +34,44 @@ NO_FILE = "There is no such file."
 
 async def send(service: Service, attachment: Attachment) -> Response:
     """This file. Raises `NotFound` where its content is gone, and `Unavailable`."""
-    with reaching_files():
-        try:
-            content = await service.files.get(attachment.id)
-        except FileNotFoundError as error:
-            raise NotFound(NO_FILE) from error
     headers = {
-        **GUARDS,
         "Content-Type": attachment.type,
-        "Content-Length": str(content.size),
         "Content-Disposition": disposition(attachment.name),
     }
-    return StreamingResponse(_proven(content, attachment), headers=headers)
+    return await stream(service, attachment.id, headers, hashlib.sha256(), attachment.sha256)
 
 
-async def _proven(content: Content, attachment: Attachment) -> AsyncGenerator[bytes]:
-    """The chunks; the last one only when all of them are what was attached.
+async def stream(
+    service: Service, id: str, headers: Mapping[str, str], digest: Digest, expected: str
+) -> Response:
+    """The content kept under this id, of which `digest` is to become `expected`. Raises `NotFound`
+    where it is gone, and `Unavailable`."""
+    with reaching_files():
+        try:
+            content = await service.files.get(id)
+        except FileNotFoundError as error:
+            raise NotFound(NO_FILE) from error
+    return StreamingResponse(
+        _proven(content, id, digest, expected),
+        headers={**GUARDS, **headers, "Content-Length": str(content.size)},
+    )
+
+
+async def _proven(
+    content: Content, id: str, digest: Digest, expected: str
+) -> AsyncGenerator[bytes]:
+    """The chunks; the last one only when all of them are what was kept.
 
     Whoever can change files in the storage changes no decision: such a download breaks off.
     """
-    digest, held = hashlib.sha256(), b""
+    held = b""
     async for chunk in content.chunks:
         digest.update(chunk)
         if held:
             yield held
         held = chunk
-    if digest.hexdigest() != attachment.sha256:
-        raise RuntimeError(f"the content of {attachment.id} is not what was attached")
+    if digest.hexdigest() != expected:
+        raise RuntimeError(f"the content of {id} is not what was kept")
     yield held
 
 

@@ -23,6 +23,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -37,6 +38,7 @@ from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ AWAY = (
 class ApiError(Exception):
     """Raises `KeyError` for a code that is not in the table, as its subclasses do when defined.
 
+    `error` is English, and `sentence` the same in parts. Where its text is marked for translation,
+    pages tell it; else they tell what they have for the code.
     `more` are further members of the document.
     """
 
@@ -90,10 +94,12 @@ class ApiError(Exception):
         *,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        sentence: Sentence | None = None,
         **more: Any,
     ) -> None:
         super().__init__(error)
-        self.error = error
+        self.error = str(error)
+        self.sentence = sentence or Sentence(error)
         self.problem = PROBLEMS[code or self.code]
         self.headers = dict(headers or {})
         self.more = more
@@ -169,9 +175,13 @@ class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
 
 
-def invalid(field: str, message: str, *, code: str = Invalid.code) -> Invalid:
+def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:
     """One field that cannot stay as it is."""
-    return Invalid(f"{field}: {message}", code=code, errors=[{"field": field, "message": message}])
+    is_text = isinstance(message, str)
+    sentence = Sentence(message, field=field) if is_text else replace(message, field=field)
+    told = message if is_text else message.clause
+    named = [{"field": field, "message": told}]
+    return Invalid(f"{field}: {told}", code=code, errors=named, sentence=sentence)
 
 
 @asynccontextmanager

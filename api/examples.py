@@ -137,6 +137,14 @@ KEY = _examples(
     ),
 )
 
+APPROVER = _examples(
+    both=(
+        "German, by the clocks of Vienna",
+        {"language": "de", "time_zone": "Europe/Vienna"},
+    ),
+    language=("A language only", {"language": "fr"}),
+)
+
 EXTEND = _examples(longer=("Four hours from now", {"timeout_minutes": 240}))
 
 RESOLVE = _examples(

@@ -15,6 +15,7 @@ from typing import Any, cast
 import puremagic
 
 from api.documents import OLE, RUNNABLE, RefusedFileError, judge_ole, judge_zip
+from workflows.sentences import N_
 
 HEAD = 4096
 """Bytes in which a file says what it is."""
@@ -71,15 +72,22 @@ ACTIVE = re.compile(
     rb"<\s*(?:\w+:)?(?:script|foreignobject)|[\s\"'/]on\w+\s*=|javascript:|<!entity", re.IGNORECASE
 )
 
-PROGRAM = "programs and scripts are not taken."
-PAGE = "web pages are not taken; send a PDF."
+PROGRAM = N_("Programs and scripts are not taken.")
+PAGE = N_("Web pages are not taken; send a PDF.")
+ENDING = N_("Files that end in %(ending)s are not taken: they can be run.")
+LARGE_DRAWING = N_("SVG drawings of more than 1 MB are not taken; send a PNG.")
+DRAWING = N_("Only SVG drawings without scripts are taken; send a PNG.")
+UNKNOWN = N_(
+    "This kind of file is not taken, whatever its name says; images, PDF, office documents, and"
+    " texts in UTF-8 are."
+)
 
 
 def judge(content: bytes, name: str) -> str:
     """The media type of a file. Raises `RefusedFileError`."""
     ending = PurePosixPath(name.lower()).suffix
     if RUNNABLE.fullmatch(ending):
-        raise RefusedFileError(f"files that end in {ending} are not taken: they can be run.")
+        raise RefusedFileError(ENDING, ending=ending)
     if WEB_PAGE.fullmatch(ending):
         raise RefusedFileError(PAGE)
     text = _utf8(content)
@@ -131,9 +139,9 @@ def _judge_text(content: bytes, ending: str) -> str:
 def _judge_svg(content: bytes) -> str:
     """A drawing can hold scripts, which run where somebody opens the file they saved."""
     if len(content) > MAX_DRAWING:
-        raise RefusedFileError("SVG drawings of more than 1 MB are not taken; send a PNG.")
+        raise RefusedFileError(LARGE_DRAWING)
     if not SVG.match(content[:HEAD]) or ACTIVE.search(content):
-        raise RefusedFileError("only SVG drawings without scripts are taken; send a PNG.")
+        raise RefusedFileError(DRAWING)
     return "image/svg+xml"
 
 
@@ -156,10 +164,7 @@ def _judge_binary(content: bytes) -> str:
         return judge_ole(content)
     if found := _image(content) or _heif(content[:HEAD]):
         return found
-    raise RefusedFileError(
-        "this kind of file is not taken, whatever its name says; images, PDF, office documents,"
-        " and texts in UTF-8 are."
-    )
+    raise RefusedFileError(UNKNOWN)
 
 
 def _image(content: bytes) -> str | None:

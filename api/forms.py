@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,10 +15,12 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from api.errors import Invalid, TooLarge
-from api.schemas import MAX_NOTES, MAX_PAYLOAD, check_json
+from api.local_times import NoSuchTimeError, read_local_time
+from api.schemas import MAX_NOTES, MAX_PAYLOAD, UnfitJsonError, check_json
 from api.uploads import clean, read_form
 from handover.models import Choice, ResponseType
-from workflows.answers import MAX_NUMBER
+from workflows.answers import MAX_NUMBER, NOW, RFC_3339
+from workflows.sentences import N_, Sentence
 
 MAX_FORM = 4 * 1024 * 1024
 """Bytes of a form without files: 20 texts of 10,000 letters, each of them written as `%F0%9F…`."""
@@ -31,7 +33,15 @@ TEXT = "field."
 FILES = "uploaded_files"
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-LOCAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}[.0-9]*)?")
+
+A_TIME = Sentence(N_("Give a date and a time, such as 2026-03-12 14:30."), field="execute_at")
+WHEN = Sentence(
+    N_("Say when: choose “As soon as it is approved”, or give a date and time."), field="execute_at"
+)
+NOW_OR_THEN = Sentence(
+    N_("You chose “As soon as it is approved”, and gave a time as well: take one of them back."),
+    field="execute_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +53,22 @@ class Filled:
 
     @property
     def choice(self) -> str:
-        """The button that was pressed."""
-        return self.fields.get("choice", "")
+        """The button that was pressed, or for which another code is asked."""
+        return self.fields.get("choice", "") or self.fields.get("another_code", "")
 
     @property
     def notes(self) -> str | None:
         return self.fields.get("notes", "").strip()[:MAX_NOTES] or None
+
+    @property
+    def code(self) -> str:
+        """What was typed as the code of a step up."""
+        return self.fields.get("code", "")[:40]
+
+    @property
+    def wants_code(self) -> bool:
+        """Whether another code is asked for, rather than an answer given."""
+        return bool(self.fields.get("another_code"))
 
     @property
     def digest(self) -> str:
@@ -57,16 +77,18 @@ class Filled:
 
     def data(
         self, type: ResponseType, *, has_payload: bool
-    ) -> tuple[dict[str, Any] | None, str | None]:
+    ) -> tuple[dict[str, Any] | None, Sentence | None]:
         """What goes with the choice, and what keeps it from being understood, if anything does.
 
         Then it is as it was typed. Files are named only: they are not kept yet.
         """
         match self.choice:
+            case Choice.APPROVE if type.type == "schedule":
+                return self._schedule(offers_now=type.allow_immediate is not False)
             case Choice.APPROVE:
                 return self._answer(type), None
             case Choice.MODIFY if has_payload:
-                return self._payload()
+                return self.payload()
             case Choice.MODIFY:
                 return {"action": self.fields.get("action", "").strip()}, None
             case _:
@@ -81,19 +103,49 @@ class Filled:
                 return {name: text.strip() for name, text in typed.items() if text is not None}
             case "number_input":
                 return _given(value=_number(self.fields.get("value", "").strip()))
-            case "schedule":
-                return _given(execute_at=_moment(self.fields.get("execute_at", "").strip()))
             case "file_upload":
                 return {FILES: [{"name": clean(each.filename or "")} for each in self.uploads]}
             case _:
                 return None
 
-    def _payload(self) -> tuple[dict[str, Any], str | None]:
+    def _schedule(self, *, offers_now: bool) -> tuple[dict[str, Any] | None, Sentence | None]:
+        when, text, zone = (self._stripped(name) for name in ("when", "execute_at", "time_zone"))
+        # As it was typed this is no answer, whatever comes of it.
+        typed = {"execute_at": " ".join((when, text, zone))}
+        if offers_now and when == NOW:
+            return (typed, NOW_OR_THEN) if text else (None, None)
+        if not text:
+            return (typed, WHEN) if offers_now else (None, None)
+        try:
+            time = read_local_time(text, zone)
+        except NoSuchTimeError as error:
+            return typed, error.sentence
+        if time:
+            return {"execute_at": time.moment.isoformat()}, None
+        return ({"execute_at": text}, None) if RFC_3339.fullmatch(text) else (typed, A_TIME)
+
+    def remark(self, type: ResponseType) -> Sentence | None:
+        """What a person should know of an answer that was taken."""
+        if self.choice != Choice.APPROVE or type.type != "schedule":
+            return None
+        time = read_local_time(self._stripped("execute_at"), self._stripped("time_zone"))
+        return time and time.remark
+
+    def _stripped(self, name: str) -> str:
+        return self.fields.get(name, "").strip()
+
+    @property
+    def wants_preview(self) -> bool:
+        """Whether it was sent to see what it would change, and not as an answer."""
+        return "preview" in self.fields and not self.choice
+
+    def payload(self) -> tuple[dict[str, Any], Sentence | None]:
+        """What would be run instead; as it was typed where that cannot be run, and why."""
         text = self.fields.get("payload", "")
         try:
             return {"payload": check_json(json.loads(text), MAX_PAYLOAD)}, None
         except (ValueError, RecursionError) as error:
-            return {"payload": text}, f"payload: {error}"
+            return {"payload": text}, replace(_why_not_json(error), field="payload")
 
 
 @asynccontextmanager
@@ -135,6 +187,17 @@ def _repair(text: str) -> str:
     return text.replace("\x00", "\ufffd").replace("\r\n", "\n")
 
 
+def _why_not_json(error: Exception) -> Sentence:
+    match error:
+        case json.JSONDecodeError():
+            text = N_("This is not JSON: look at line %(line)s, column %(column)s.")
+            return Sentence(text, {"line": error.lineno, "column": error.colno})
+        case UnfitJsonError():
+            return error.sentence
+        case _:
+            return Sentence(N_("This is not JSON that can be read here."))
+
+
 def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
@@ -146,9 +209,3 @@ def _number(text: str) -> int | float | str:
     if abs(number) > MAX_NUMBER:
         return text
     return int(number) if number.is_integer() else number
-
-
-def _moment(text: str) -> str:
-    """A time without an offset is in UTC, as the page says."""
-    local = LOCAL_TIME.fullmatch(text)
-    return f"{local[1]}T{local[2]}{local[3] or ':00'}Z" if local else text

@@ -27,7 +27,7 @@ from redis.backoff import NoBackoff
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooMany, Unavailable
-from links import Link
+from links import Link, PersonalLink
 from store import Store
 from store.keys import ApiKey
 
@@ -36,6 +36,13 @@ PATIENCE = 0.5
 """Seconds that a request waits for Redis before it counts as away."""
 PAUSE = 1.0
 """Seconds for which nobody asks a Redis that was away."""
+
+ANSWER = "answer"
+"""The use of a link that decides."""
+READS = 10
+"""How many times as often a link may be used otherwise. The scanners of a mail system share it with
+the person whom the mail is for, and what they do must cost that person nothing: they open all links
+of all mails, fetch each file and image, and send forms without pressing a button."""
 
 log = logging.getLogger(__name__)
 
@@ -82,17 +89,25 @@ class Limits:
         await self._count("requests", rate, key.id)
 
     async def count_link(self, link: Link, use: str) -> None:
-        """One use of a link. Raises `TooMany` and `Unavailable`.
+        """One use of a link, `ANSWER` or another. Raises `TooMany` and `Unavailable`.
 
         Each use is counted for itself: a scanner that opens a page again and again keeps nobody
         from answering.
         """
-        name = hashlib.sha256(f"{link.decision_id}\0{link.approver}".encode()).hexdigest()
-        await self._count("page", self._link_rate, name[:32], use)
+        await self._count_link(f"{link.decision_id}\0{link.approver}", use)
+
+    async def count_personal_link(self, link: PersonalLink, use: str) -> None:
+        """The same for a personal one; whoever is asked often has many."""
+        await self._count_link(f"{link.minted_at.isoformat()}\0{link.approver}", use)
 
     async def close(self) -> None:
         if self._pool:
             await self._pool.aclose()
+
+    async def _count_link(self, link: str, use: str) -> None:
+        name = hashlib.sha256(link.encode()).hexdigest()
+        rate = self._link_rate * (1 if use == ANSWER else READS)
+        await self._count("page", rate, name[:32], use)
 
     async def _count(self, policy: str, rate: int, *who: str) -> None:
         if not rate or (counted := await self._hit(policy, rate, *who)) is None:

@@ -92,7 +92,7 @@ class Filters(Strict):
 
     def fit(self, fold: Fold, decision: Decision) -> bool:
         """Whether all of them hold of a decision of ours."""
-        assert fold.input  # noqa: S101 - `_is_ours` looked
+        assert fold.input  # noqa: S101 - `is_ours` looked
         assert fold.state  # noqa: S101
         approvers = {each for step in fold.state.rules.steps for each in step.approvers}
         return (
@@ -164,19 +164,9 @@ class Listing:
         Raises `Invalid` for a token that Temporal does not take, `Unavailable` also where it limits
         how often it is asked, and `ListsUnavailable`.
         """
-        found = await self._find(filters.query(self._encryption), limit, token)
+        found = await find(self._client, filters.query(self._encryption), limit, token)
         entries = await asyncio.gather(*(self._entry(run, filters) for run in found.executions))
         return [entry for entry in entries if entry], found.next_page_token
-
-    async def _find(self, query: str, limit: int, token: bytes) -> ListWorkflowExecutionsResponse:
-        request = ListWorkflowExecutionsRequest(
-            namespace=self._client.namespace, query=query, page_size=limit, next_page_token=token
-        )
-        async with asking_temporal():
-            try:
-                return await self._client.workflow_service.list_workflow_executions(request)
-            except RPCError as error:
-                raise _refusal(error, token) from error
 
     async def _entry(self, run: WorkflowExecutionInfo, filters: Filters) -> DecisionSummary | None:
         async with self._gate:
@@ -184,7 +174,7 @@ class Listing:
                 fold = await self._look(run.execution.workflow_id)
             except NotFound:  # its retention ended in between
                 return None
-        if not _is_ours(fold, run.execution.run_id):
+        if not is_ours(fold, run.execution.run_id):
             return None
         # A summary shows nothing that is large enough to be in the store.
         fold.bodies |= dict.fromkeys(fold.stored, "null")
@@ -192,7 +182,21 @@ class Listing:
         return _summary(fold, decision) if filters.fit(fold, decision) else None
 
 
-def _is_ours(fold: Fold, run_id: str) -> bool:
+async def find(
+    client: Client, query: str, limit: int, token: bytes = b""
+) -> ListWorkflowExecutionsResponse:
+    """What the index says. Raises as `Listing.page` does."""
+    request = ListWorkflowExecutionsRequest(
+        namespace=client.namespace, query=query, page_size=limit, next_page_token=token
+    )
+    async with asking_temporal():
+        try:
+            return await client.workflow_service.list_workflow_executions(request)
+        except RPCError as error:
+            raise _refusal(error, token) from error
+
+
+def is_ours(fold: Fold, run_id: str) -> bool:
     """Whether this run is a decision that we made. Further runs of its id are not listed again."""
     if fold.state is None or fold.input is None:
         return False
@@ -200,7 +204,7 @@ def _is_ours(fold: Fold, run_id: str) -> bool:
 
 
 def _summary(fold: Fold, decision: Decision) -> DecisionSummary:
-    assert fold.input  # noqa: S101 - `_is_ours` looked
+    assert fold.input  # noqa: S101 - `is_ours` looked
     told = decision.model_dump(include=set(DecisionSummary.model_fields))
     return DecisionSummary(**told, agent=fold.input.agent)
 
@@ -226,7 +230,7 @@ def _refusal(error: RPCError, token: bytes) -> Exception:
         return ListsUnavailable(
             "The Temporal server does not know the search attributes of decisions. An operator has"
             " to register them in its namespace: HandoverStatus, HandoverUrgency and HandoverAgent"
-            " as Keyword, HandoverApprover as KeywordList."
+            " as Keyword, HandoverApprover as KeywordList, HandoverExpiresAt as Datetime."
         )
     if token and error.status in NOT_A_PLACE:
         return invalid("cursor", "the list cannot go on from here; begin anew.")

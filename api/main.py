@@ -18,20 +18,26 @@ from api import errors, openapi
 from api.bearers import Bearers
 from api.decisions import Decisions
 from api.deps import Service
+from api.images import Images
 from api.limiting import Limits, TellStandings
 from api.metrics import Metrics
 from api.oidc import Issuer
 from api.requests import BodyLimit, Requests
 from api.routes import (
+    approvers,
+    assets,
     attachments,
     callbacks,
     codec,
     decisions,
     health,
+    images,
+    inbox,
     keys,
     lists,
     outbox,
     pages,
+    previews,
     problems,
     wellknown,
 )
@@ -47,7 +53,7 @@ from config import (
     load_secrets,
     load_settings,
 )
-from links import LinkKeys
+from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from store import open_store
 from store.files import open_files
@@ -73,6 +79,8 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
     callback_secrets = store.callback_secrets(secrets.link_keys)
     await callback_secrets.reseal()
+    outgoing = GuardedClient(load_exceptions(settings))
+    files = open_files(settings.storage_url)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
     service = app.state.service = Service(
         settings=settings,
@@ -80,8 +88,10 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         encryption=encryption,
         client=client,
         store=store,
-        files=open_files(settings.storage_url),
+        files=files,
+        images=Images(store.images, files, outgoing),
         links=LinkKeys(secrets.link_keys),
+        codes=Codes(secrets.link_keys),
         waiting=waiting,
         decisions=Decisions(
             client,
@@ -90,8 +100,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             waiting,
             task_queue=settings.task_queue,
             receipts=settings.receipts,
+            operator=settings.operator_email,
             encryption=encryption,
-            outgoing=GuardedClient(load_exceptions(settings)),
+            outgoing=outgoing,
         ),
         callback_secrets=callback_secrets,
         metrics=Metrics(client, store),
@@ -154,8 +165,13 @@ for routes in (
     attachments,
     lists,
     keys,
+    approvers,
     callbacks,
     pages,
+    inbox,
+    assets,
+    images,
+    previews,
     outbox,
     codec,
     health,

@@ -26,11 +26,14 @@ async def make_key(
     scopes: frozenset[str],
     expires_at: datetime | None = None,
     approvers: Collection[str] | None = None,
+    step_up: bool = False,
 ) -> str:
     store = await open_store(load_settings().store_url)
     try:
         key = new_key()
-        await store.keys.ensure(key, name, scopes, expires_at=expires_at, approvers=approvers)
+        await store.keys.ensure(
+            key, name, scopes, expires_at=expires_at, approvers=approvers, step_up=step_up
+        )
     finally:
         await store.close()
     return key
@@ -44,11 +47,16 @@ def main() -> None:
     parser.add_argument(
         "--approvers", type=_approvers, help="whom it may ask: alice@example.com,@example.org"
     )
+    parser.add_argument(
+        "--step-up", action="store_true", help="answers count only with a code that was mailed"
+    )
     given = parser.parse_args()
     if not is_name(given.name.strip()):
         parser.error("the name has 1 to 200 characters that can be seen; `oidc:…` is a person's")
     scopes = frozenset(given.scope) or AGENT_SCOPES
-    key = asyncio.run(make_key(given.name.strip(), scopes, given.expires, given.approvers))
+    key = asyncio.run(
+        make_key(given.name.strip(), scopes, given.expires, given.approvers, given.step_up)
+    )
     sys.stdout.write(key + "\n")
 
 

@@ -30,18 +30,18 @@ async def reader_of(service: Service, request: Request, approver: str) -> Reader
 def of_browser(service: Service, request: Request) -> Reader:
     """For whoever sent this request."""
     default = Reader(service.settings.language, service.settings.time_zone)
-    return default.preferring(_wanted(request.headers.get("accept-language", "")))
+    return default.preferring(wanted(request.headers.get("accept-language", "")))
 
 
-def _wanted(header: str) -> str | None:
+def wanted(header: str) -> str | None:
     """The best of our languages for an `Accept-Language` (RFC 9110, section 12.5.4)."""
     ranked = sorted(map(_ranked, header[:500].split(",")), key=lambda entry: -entry[1])
-    wanted = [name for name, weight in ranked if weight > 0]
-    return negotiate_locale(wanted, LANGUAGES, sep="-")
+    names = [name for name, weight in ranked if weight > 0]
+    return negotiate_locale(names, LANGUAGES, sep="-")
 
 
 def _ranked(entry: str) -> tuple[str, float]:
-    name, _, weight = entry.strip().partition(";q=")
+    name, _, weight = "".join(entry.lower().split()).partition(";q=")
     try:
         return name, float(weight or 1)
     except ValueError:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooLarge, problem
+from api.static import path_shown
 
 TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -72,6 +73,7 @@ class Requests:
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        path_shown.set(scope["path"])
         try:
             await self._app(scope, receive, answer)
         finally:

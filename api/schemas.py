@@ -33,6 +33,7 @@ from api.errors import ONE_OR_LIST
 from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS
+from workflows.sentences import N_, Sentence
 
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
@@ -43,6 +44,7 @@ MAX_APPROVERS = 20
 MAX_DEPTH = 64
 """Levels of nesting in JSON. Temporal's converter reads fewer than 200, and a workflow that cannot
 read its own input neither asks nor expires."""
+MAX_REMINDERS = 10
 MAX_STEPS = 10
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -131,19 +133,34 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
+NO_CANONICAL_FORM = N_(
+    "This has no canonical JSON form (%(why)s); send integers beyond ±(2^53 - 1) as strings, no NaN"
+    " or infinity, no lone surrogates."
+)
+
+
+class UnfitJsonError(ValueError):
+    """`sentence` says why it is not taken, to whoever wrote it."""
+
+    def __init__(self, text: str, **values: object) -> None:
+        self.sentence = Sentence(text, values)
+        super().__init__(self.sentence.clause.removesuffix("."))
+
+
 def check_json(value: Any, most: int | None = None) -> Any:
-    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes."""
+    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes.
+
+    Raises `UnfitJsonError`.
+    """
     if _is_deeper(value, MAX_DEPTH):
-        raise ValueError(f"this is nested more than {MAX_DEPTH} levels deep")
+        raise UnfitJsonError(N_("This is nested more than %(most)s levels deep."), most=MAX_DEPTH)
     try:
         size = len(rfc8785.dumps(value))
     except ValueError as error:
-        raise ValueError(
-            f"this has no canonical JSON form ({error}); send integers beyond ±(2^53 - 1) as"
-            " strings, no NaN or infinity, no lone surrogates"
-        ) from error
+        raise UnfitJsonError(NO_CANONICAL_FORM, why=str(error)) from error
     if most and size > most:
-        raise ValueError(f"this is {size:,} bytes of JSON; at most {most:,} are taken")
+        text = N_("This is %(count)s bytes of JSON; at most %(most)s are taken.")
+        raise UnfitJsonError(text, count=size, most=most)
     return value
 
 
@@ -219,6 +236,18 @@ class NewDecision(Strict):
     callback_url: CallbackUrl | None = None
     enforce: StrictBool = False
     metadata: Metadata = {}
+    remind_after_minutes: Annotated[
+        Minutes | None,
+        Field(description="From the moment of asking; by default what suits the urgency."),
+    ] = None
+    remind_every_minutes: Annotated[
+        Annotated[float, Field(ge=1, le=525_600, allow_inf_nan=False)] | None,
+        Field(description="Between one reminder and the next."),
+    ] = None
+    max_reminders: Annotated[
+        Annotated[int, Field(strict=True, ge=0, le=MAX_REMINDERS)] | None,
+        Field(description="To each who is asked; 0 for none."),
+    ] = None
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

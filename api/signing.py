@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from workflows import proof
 from workflows.messages import (
     Addition,
+    CodeRequest,
     DecisionInput,
     Extension,
     Response,
     Signature,
     SignedAddition,
+    SignedCodeRequest,
     SignedExtension,
     SignedResponse,
     SignedWithdrawal,
@@ -79,6 +81,10 @@ class Signer:
     def sign_addition(self, addition: Addition) -> SignedAddition:
         signature = self._sign(proof.addition_statement(addition))
         return SignedAddition(**addition.model_dump(), signature=signature)
+
+    def sign_code_request(self, request: CodeRequest) -> SignedCodeRequest:
+        signature = self._sign(proof.code_statement(request))
+        return SignedCodeRequest(**request.model_dump(), signature=signature)
 
     def _sign(self, statement: bytes) -> Signature:
         value = base64.b64encode(self._keys[self._key_id].sign(statement)).decode()

@@ -26,6 +26,7 @@ from api.filetypes import judge
 from handover.models import Attachment
 from store.attachments import StoredFile
 from store.files import FilesError
+from workflows.sentences import N_, Sentence
 
 MAX_FILE = 10 * 1024 * 1024
 """Bytes of one file."""
@@ -40,6 +41,8 @@ AROUND = 64 * 1024
 
 MAX_FILES = 10
 """Files that one answer brings at most."""
+
+EMPTY = N_("%(file)s is empty.")
 
 FIELD = "file"
 """Name of the part that holds the file."""
@@ -181,15 +184,17 @@ def _examine(file: BinaryIO, name: str) -> tuple[_Examined, bytes]:
     """Raises `Invalid`."""
     content = file.read(MAX_FILE)
     if not content:
-        raise invalid(FIELD, f"{name} is empty.", code="file_empty")
+        raise invalid(FIELD, Sentence(EMPTY, {"file": name}), code="file_empty")
     try:
         type = judge(content, name)
     except RefusedFileError as error:
-        raise invalid(FIELD, f"{name}: {error}", code="file_type_refused") from error
+        why = Sentence("%(file)s: %(why)s", {"file": name, "why": error.sentence})
+        raise invalid(FIELD, why, code="file_type_refused") from error
     return _Examined(type, len(content), hashlib.sha256(content).hexdigest()), content
 
 
 def _too_large(name: str) -> TooLarge:
-    message = f"{name} is larger than {MAX_FILE // 1024**2} MB."
-    named = [{"field": FIELD, "message": message}]
-    return TooLarge(f"{FIELD}: {message}", code="file_too_large", errors=named)
+    values = {"file": name, "most": MAX_FILE // 1024**2}
+    said = Sentence(N_("%(file)s is larger than %(most)s MB."), values, FIELD)
+    named = [{"field": FIELD, "message": said.clause}]
+    return TooLarge(str(said), code="file_too_large", sentence=said, errors=named)

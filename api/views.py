@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,8 +13,11 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 
 from api.decisions import decision_of
-from api.errors import ApiError, NeedsOperator
+from api.errors import ApiError
 from api.forms import FILES
+from api.static import loaders
+from api.step_up import CodeNeeded
+from api.telling import failure_told, told
 from handover.models import DecisionRequest, ResponseType
 from links import Link
 from templates import Reader, render_page
@@ -23,8 +25,7 @@ from templates.text import visible_line
 from templates.words import words
 from workflows.answers import most_files
 from workflows.reading import Fold
-
-FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*): ")
+from workflows.sentences import Sentence
 
 GUARDS = {
     "Cache-Control": "no-store",
@@ -49,6 +50,11 @@ class Opened:
         """Where its files are, seen from its page."""
         return f"./{self.token}/files"
 
+    @property
+    def images(self) -> str:
+        """Where the images are that the agent names."""
+        return f"./{self.token}/images"
+
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
@@ -69,11 +75,12 @@ def page(
     """A page that loads nothing from elsewhere and that nobody can frame."""
     nonce = secrets.token_urlsafe(16)
     policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action 'self';"
-        f" frame-src {frames}; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}';"
+        f" img-src 'self'; connect-src 'self'; form-action 'self'; frame-src {frames};"
+        " frame-ancestors 'none'; base-uri 'none'"
     )
     return HTMLResponse(
-        render_page(name, {**context, "nonce": nonce}, reader),
+        render_page(name, {**context, **loaders(nonce)}, reader),
         status_code=status,
         headers={**GUARDS, "Content-Security-Policy": policy, **(headers or {})},
     )
@@ -84,16 +91,19 @@ def ask(
     *,
     highlighted: str | None = None,
     typed: Mapping[str, str] | None = None,
-    refused: str | None = None,
+    refused: Sentence | None = None,
+    code: CodeNeeded | None = None,
+    given: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The question; where it is shown again, with what was typed and why that was refused."""
+    """The question; where it is shown again, with what was typed and why that was refused. `given`
+    is a changed payload, of which the changes are shown."""
     input, state = opened.fold.input, opened.fold.state
     assert input  # noqa: S101 - the route answered 404 where there was none
     assert state  # noqa: S101
     request, link = opened.fold.request, opened.link
     level = next((a.level for a in state.asked if a.approver == link.approver), 0)
-    wrong = _wrong(refused, request.response_type) if refused else None
+    wrong = _wrong(refused, request.response_type, opened.reader) if refused else None
     context = {
         "request": request,
         "agent": input.agent,
@@ -104,11 +114,15 @@ def ask(
         "asked_before": [a.approver for a in state.asked if a.level < level],
         "attachments": state.attachments,
         "files": opened.files,
+        "images": opened.images,
         "most_files": most_files(request.response_type),
         "typed": defaultdict(str, _as_asked(request) if typed is None else typed),
-        "notice": wrong and f"Nothing is decided yet. {_placed(wrong, request.response_type)}",
+        "notice": wrong and _notice(wrong, request.response_type, opened.reader),
         "wrong": wrong,
         "highlighted": highlighted,
+        "needs_code": state.rules.step_up,
+        "code": code,
+        "given": given,
     }
     return page("ask", context, opened.reader, status)
 
@@ -128,6 +142,7 @@ def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTM
     context = {
         "decision": decision,
         "agent": input.agent,
+        "link": opened.link,
         "files": opened.files,
         "headline": headline,
         "notice": notice,
@@ -141,12 +156,7 @@ def message(headline: str, explanation: str, reader: Reader, status: int = 200) 
 
 def failure(error: ApiError, reader: Reader) -> HTMLResponse:
     """What went wrong, for people."""
-    headline = {404: "No such link", 410: "This link has expired"}.get(
-        error.status, "That did not work"
-    )
-    explanation = error.error
-    if error.status == 503 and not isinstance(error, NeedsOperator):
-        explanation = "Nothing was recorded as far as we know. Please try again in a moment."
+    headline, explanation = failure_told(error, reader)
     context = {"headline": headline, "explanation": explanation}
     return page("message", context, reader, error.status, error.headers)
 
@@ -157,17 +167,17 @@ def _as_asked(request: DecisionRequest) -> dict[str, str]:
     return {"action": request.action, "payload": payload if request.payload is not None else ""}
 
 
-def _wrong(message: str, type: ResponseType) -> Wrong:
-    """A message begins with the field's name where one is at fault."""
-    named = FIELD.match(message)
-    name, text = (named[1], message[named.end() :]) if named else ("", message)
+def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:
+    name = refused.field or ""
     if type.type == "file_upload" and name.startswith(("file", FILES)):
         name = FILES  # there is one field for all of them
-    return Wrong(name, text[:1].upper() + text[1:])
+    return Wrong(name, told(refused, reader, type))
 
 
-def _placed(wrong: Wrong, type: ResponseType) -> str:
+def _notice(wrong: Wrong, type: ResponseType, reader: Reader) -> str:
     """The sentence, with the label of its field where there are several."""
     labels = {field.name: field.label or field.name for field in type.fields or ()}
-    label = labels.get(wrong.name)
-    return f"{visible_line(label)}: {wrong.text}" if label else wrong.text
+    say, text = words(reader).gettext, wrong.text
+    if label := labels.get(wrong.name):
+        text = say("%(field)s: %(fault)s") % {"field": visible_line(label), "fault": text}
+    return say("Nothing is decided yet.") + " " + text

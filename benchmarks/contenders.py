@@ -15,8 +15,14 @@ from temporalio.client import Client
 from benchmarks.arrivals import Arrivals
 from benchmarks.bare import TASK_QUEUE, BareApproval
 from handover import AsyncHandoverClient
+from handover.resources import DecisionFields
 
 DIGEST = re.compile(r'name="digest" value="([0-9a-f]+)"')
+
+QUESTION = DecisionFields(
+    action="Refund order 1142: 86.40 EUR to the card that paid",
+    context="The parcel came back damaged; the customer sent two photographs.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,13 @@ class Product:
     browser: httpx2.AsyncClient
     arrivals: Arrivals
     think: float
+    url: str
+    api_key: str
+
+    async def read(self, decision_id: str) -> httpx2.Response:
+        """The decision as JSON, without the SDK."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return await self.browser.get(f"{self.url}/decisions/{decision_id}", headers=headers)
 
     async def decide(self, approver: str) -> Settled:
         asked = self.arrivals.expect(approver)
@@ -91,11 +104,7 @@ class Product:
         return Settled(workflow_id, returned - click.result())
 
     async def _ask(self, approver: str) -> tuple[str, float]:
-        decision = await self.agent.decisions.create(
-            action="Refund order 1142: 86.40 EUR to the card that paid",
-            context="The parcel came back damaged; the customer sent two photographs.",
-            approver=approver,
-        )
+        decision = await self.agent.decisions.create(**QUESTION, approver=approver)
         returned = perf_counter()
         assert decision.approved, decision
         return decision.id, returned

@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks.load import Round
 from benchmarks.measures import Cost
+from benchmarks.pages import Opened
 
 PROCESSES = ("server", "worker", "api", "load")
 
@@ -34,12 +35,26 @@ class Results:
         return median(played.cpu_each(process) for played in self.crowd)
 
 
-def json_line(bare: Results, plain: Results, default: Results, encrypted: Results) -> str:
+def json_line(
+    bare: Results, plain: Results, default: Results, encrypted: Results, opened: Opened
+) -> str:
     further = {
         "with_receipts": _headline(default, bare),
         "with_encryption": _headline(encrypted, bare) | _of_plain(encrypted, plain),
+        "page": {
+            "page_ms_p50": round(opened.page(50), 2),
+            "read_ms_p50": round(opened.read(50), 2),
+            "page_of_read_p50": round(opened.page(50) / opened.read(50), 3),
+        },
     }
     return json.dumps(_headline(plain, bare) | further)
+
+
+def page_lines(opened: Opened) -> str:
+    return (
+        f"ms to open a decision's page: p50 {opened.page(50):.1f}, p95 {opened.page(95):.1f};"
+        f" to read it as JSON: p50 {opened.read(50):.1f}, p95 {opened.read(95):.1f}"
+    )
 
 
 def _headline(product: Results, bare: Results) -> dict[str, float]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from benchmarks.contenders import Contender
 from benchmarks.load import play
 from benchmarks.measures import Server
-from benchmarks.report import Results, json_line, table
+from benchmarks.pages import open_pages
+from benchmarks.report import Results, json_line, page_lines, table
 from benchmarks.stage import Stage, set_up
 from embedded.errors import RunError
 from embedded.programs import get_dev_server
@@ -26,6 +27,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--crowd", type=int, default=160, help="decisions in a round, many at once")
     parser.add_argument("--at-once", type=int, default=50, help="how many are many")
     parser.add_argument("--think", type=float, default=0.05, help="an approver's seconds")
+    parser.add_argument("--pages", type=int, default=200, help="times a page is opened, and read")
     return parser.parse_args(arguments)
 
 
@@ -35,7 +37,10 @@ async def bench(chosen: argparse.Namespace) -> str:
         program = await get_dev_server()
         async with set_up(program, Path(folder), chosen.think) as stage:
             columns = await measure(stage, chosen)
-    return f"{table(columns, chosen.at_once)}\n{json_line(*columns)}"
+            say("Opening pages ...")
+            opened = await open_pages(stage.plain, chosen.pages)
+    told = [table(columns, chosen.at_once), page_lines(opened), json_line(*columns, opened)]
+    return "\n".join(told)
 
 
 async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:

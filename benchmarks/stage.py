@@ -42,6 +42,11 @@ class Stage:
     server: Server
     contenders: list[Contender]
 
+    @property
+    def plain(self) -> Product:
+        [plain] = [one for one in self.contenders if isinstance(one, Product) and one.name == PLAIN]
+        return plain
+
 
 @asynccontextmanager
 async def set_up(program: Path, folder: Path, think: float) -> AsyncGenerator[Stage]:
@@ -108,15 +113,16 @@ class Builder:
         worker = await self.processes.start(f"{data.name}-worker", plan.worker_command(), env)
         api = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
         await _eventually(lambda: _ready(plan.api_url))
+        key = (data / "api-key").read_text()
         return Product(
             name,
             {**pids, "worker": worker, "api": api},
-            AsyncHandoverClient(
-                (data / "api-key").read_text(), plan.api_url, http_client=await self.http()
-            ),
+            AsyncHandoverClient(key, plan.api_url, http_client=await self.http()),
             await self.http(),
             self.watched(Arrivals(data / "outbox", read_mail)),
             self.think,
+            plan.api_url,
+            key,
         )
 
     async def http(self) -> httpx2.AsyncClient:

@@ -17,6 +17,7 @@ SEARCH_ATTRIBUTES = {
     "HandoverUrgency": "Keyword",
     "HandoverAgent": "Keyword",
     "HandoverApprover": "KeywordList",
+    "HandoverExpiresAt": "Datetime",
 }
 RETENTION_DAYS = 3650
 """A history that expires is an audit trail that is lost."""

@@ -4,7 +4,7 @@ Whoever may name a URL could otherwise make this service knock on doors that onl
 own network, its cloud's metadata, itself.
 """
 
-from outgoing.errors import OutgoingError, RefusedUrlError, UnreachableError
+from outgoing.errors import OutgoingError, RefusedUrlError, TooMuchError, UnreachableError
 from outgoing.exceptions import Exceptions
 from outgoing.guarded import Answer, GuardedClient
 
@@ -14,5 +14,6 @@ __all__ = [
     "GuardedClient",
     "OutgoingError",
     "RefusedUrlError",
+    "TooMuchError",
     "UnreachableError",
 ]

@@ -10,9 +10,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -21,7 +29,7 @@ import httpcore2
 import httpx2
 
 from outgoing.addresses import Address, is_public, read_address
-from outgoing.errors import RefusedUrlError, UnreachableError
+from outgoing.errors import RefusedUrlError, TooMuchError, UnreachableError
 from outgoing.exceptions import Exceptions
 from outgoing.urls import Target, read_url
 
@@ -52,8 +60,15 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`body` is empty where it was not asked for."""
+
     status_code: int
     headers: httpx2.Headers
+    body: bytes = b""
+
+
+Take = Callable[[httpcore2.Response], Awaitable[bytes]]
+"""What is done with the body of an answer; what of it is kept."""
 
 
 class GuardedClient:
@@ -82,25 +97,53 @@ class GuardedClient:
     ) -> Answer:
         """Send, and tell how it was answered, whatever the status. `limit_seconds` are for all of
         it. Raises `RefusedUrlError`, with nothing sent, and `UnreachableError`."""
+        return await self._send(url, "POST", headers, body, _drop, limit_seconds)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, limit_seconds: float, most_bytes: int
+    ) -> Answer:
+        """Fetch, with the body as it was sent. Raises as `post` does, and `TooMuchError`."""
+
+        async def take(answer: httpcore2.Response) -> bytes:
+            return await _taken(answer, most_bytes)
+
+        return await self._send(url, "GET", headers, None, take, limit_seconds)
+
+    async def _send(
+        self,
+        url: str,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        take: Take,
+        limit_seconds: float,
+    ) -> Answer:
         target = read_url(url)
         with _mapped_errors(limit_seconds):
             async with asyncio.timeout(limit_seconds):
                 dialer = _Dialer(target, await self._allowed(target))
-                return await self._exchange(target, dialer, body, headers)
+                async with self._exchange(target, dialer, method, headers, body) as answer:
+                    taken = await take(answer)
+                    return Answer(answer.status, httpx2.Headers(answer.headers), taken)
 
+    @asynccontextmanager
     async def _exchange(
-        self, target: Target, dialer: _Dialer, body: bytes, headers: Mapping[str, str]
-    ) -> Answer:
+        self,
+        target: Target,
+        dialer: _Dialer,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> AsyncGenerator[httpcore2.Response]:
         url = httpcore2.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
         )
         lines = [("Host", target.authority), *headers.items()]
         async with (
             httpcore2.AsyncConnectionPool(self._tls, network_backend=dialer) as connections,
-            connections.stream("POST", url, headers=lines, content=body) as answer,
+            connections.stream(method, url, headers=lines, content=body) as answer,
         ):
-            await _drop(answer)
-            return Answer(answer.status, httpx2.Headers(answer.headers))
+            yield answer
 
     async def _allowed(self, target: Target) -> list[Address]:
         """The addresses to connect to: all that the host has. Raises `RefusedUrlError`."""
@@ -167,7 +210,18 @@ class _Dialer(httpcore2.AsyncNetworkBackend):
         return await self._network.connect_tcp(last, port)
 
 
-async def _drop(answer: httpcore2.Response) -> None:
+async def _taken(answer: httpcore2.Response, most_bytes: int) -> bytes:
+    """All of the body. Raises `TooMuchError` as soon as it is too large."""
+    body = bytearray()
+    async with aclosing(answer.aiter_stream()) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > most_bytes:
+                raise TooMuchError(f"its answer is larger than {most_bytes} bytes")
+    return bytes(body)
+
+
+async def _drop(answer: httpcore2.Response) -> bytes:
     """Take what comes at once of a body. The status counts, whatever becomes of it."""
     taken = 0
     with suppress(TimeoutError, *FAILURES):
@@ -178,7 +232,8 @@ async def _drop(answer: httpcore2.Response) -> None:
             async for part in parts:
                 taken += len(part)
                 if taken > DROPPED_BYTES:
-                    return
+                    break
+    return b""
 
 
 @contextmanager

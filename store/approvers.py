@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.tables import approvers
@@ -40,9 +42,24 @@ class Approvers:
             "time_zone": preferences.time_zone,
             "changed_at": datetime.now(UTC),
         }
+        if await self._change(row):
+            return
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(approvers).values(row))
+        except IntegrityError:  # somebody else was first
+            await self._change(row)
+
+    async def forget(self, address: str) -> None:
+        """Take back what was set."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(approvers).where(approvers.c.address == row["address"]))
-            await connection.execute(insert(approvers).values(row))
+            await connection.execute(delete(approvers).where(approvers.c.address == _name(address)))
+
+    async def _change(self, row: dict[str, Any]) -> bool:
+        """Whether there was something to change."""
+        change = update(approvers).where(approvers.c.address == row["address"]).values(row)
+        async with self._engine.begin() as connection:
+            return (await connection.execute(change)).rowcount > 0
 
 
 def _name(address: str) -> str:

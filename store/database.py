@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from store.approvers import Approvers
 from store.attachments import Attachments
 from store.callbacks import CallbackSecrets
+from store.codes import SentCodes
 from store.contents import Contents
 from store.deliveries import Deliveries
 from store.idempotency import IdempotencyKeys
+from store.images import Images
 from store.keys import ApiKeys
 from store.refused import RefusedResponses
 from store.sealing import Seals
@@ -41,7 +43,9 @@ class Store:
         self.refused_responses = RefusedResponses(engine)
         self.contents = Contents(engine)
         self.attachments = Attachments(engine)
+        self.images = Images(engine)
         self.approvers = Approvers(engine)
+        self.codes = SentCodes(engine)
 
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
         """What callbacks are signed with, sealed in the store under these keys."""

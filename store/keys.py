@@ -49,7 +49,8 @@ class ApiKey:
     be replaced while its decisions are pending.
 
     `approvers`: addresses and `@domain`s, None for everybody. `rate`: requests a minute, None for
-    the setting's. `quota`: decisions a month, None for any number.
+    the setting's. `quota`: decisions a month, None for any number. `step_up`: answers to what it
+    asks count only with a code that was mailed, as for critical decisions of every key.
     """
 
     id: str
@@ -59,6 +60,7 @@ class ApiKey:
     approvers: tuple[str, ...] | None = None
     rate: int | None = None
     quota: int | None = None
+    step_up: bool = False
 
     @property
     def sees_all(self) -> bool:
@@ -136,6 +138,7 @@ class ApiKeys:
         approvers: Collection[str] | None = None,
         rate: int | None = None,
         quota: int | None = None,
+        step_up: bool = False,
     ) -> ApiKey:
         """Make this key known, unless it is. What is known already stays as it is."""
         digest = _hash(key)
@@ -147,6 +150,7 @@ class ApiKeys:
             approvers=None if approvers is None else tuple(approvers),
             rate=rate,
             quota=quota,
+            step_up=step_up,
         )
         values: dict[str, Any] = {
             "id": made.id,
@@ -159,6 +163,7 @@ class ApiKeys:
             "approvers": None if approvers is None else list(approvers),
             "rate": rate,
             "quota": quota,
+            "step_up": step_up,
         }
         try:
             async with self._engine.begin() as connection:
@@ -217,6 +222,7 @@ def _key(row: Row[Any]) -> ApiKey:
         approvers=None if row.approvers is None else tuple(row.approvers),
         rate=row.rate,
         quota=row.quota,
+        step_up=row.step_up,
     )
 
 

@@ -148,7 +148,6 @@ codes = Table(
     Column("decision_id", String(40), primary_key=True),
     Column("approver", String(320), primary_key=True),
     Column("id", String(40), nullable=False),
-    Column("hash", String(64)),
     Column("tries", Integer, nullable=False),
     Column("sent", Integer, nullable=False),
     Column("expires_at", Instant, nullable=False),

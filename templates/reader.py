@@ -12,10 +12,12 @@ LANGUAGES = ("en", "de", "fr")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`language` is one of `LANGUAGES`, `time_zone` a name of IANA's (`Europe/Berlin`)."""
+    """`language` is one of `LANGUAGES`, `time_zone` a name of IANA's (`Europe/Berlin`), and
+    `has_zone` says that it is one they have chosen."""
 
     language: str = "en"
     time_zone: str = "UTC"
+    has_zone: bool = False
 
     @property
     def zone(self) -> ZoneInfo:
@@ -23,10 +25,12 @@ class Reader:
 
     def preferring(self, language: str | None, time_zone: str | None = None) -> Reader:
         """Another one, with those of these that can be had."""
+        known = time_zone if time_zone and is_time_zone(time_zone) else None
         return replace(
             self,
             language=language if language in LANGUAGES else self.language,
-            time_zone=time_zone if time_zone and is_time_zone(time_zone) else self.time_zone,
+            time_zone=known or self.time_zone,
+            has_zone=self.has_zone or known is not None,
         )
 
 

@@ -4,23 +4,42 @@ is said in the words of the reader."""
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from css_inline import CSSInliner
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    FunctionLoader,
+    StrictUndefined,
+    pass_context,
+    select_autoescape,
+)
 from jinja2.runtime import Context
 
-from templates import text
+from templates import payload, text
 from templates.reader import Reader
 from templates.words import Words, words
+
+FOLDER = Path(__file__).parent
 
 MAX_SUBJECT = 150
 """Characters; mail clients show fewer."""
 
+MAX_ROWS, MAX_TABLE = 16, 1_500
+"""Rows of a table in a mail, and the characters in it; the page has room for more."""
+
 WORDS = ("moment", "clock", "distance", "listed", "size", "answered", "asked", "button", "verdict")
 """Filters that depend on who reads."""
+
+
+_inliner = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+"""Mail programs believe a style attribute, and not all of them a stylesheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ def render_email(message: str, context: Mapping[str, Any], reader: Reader) -> Re
     return RenderedEmail(
         subject=text.visible_line(part("subject.txt"), MAX_SUBJECT),
         text=re.sub(r"\n{3,}", "\n\n", part("body.txt")).strip() + "\n",
-        html=part("body.html"),
+        html=_inliner.inline(part("body.html")),
     )
 
 
@@ -52,6 +71,30 @@ def render_page(name: str, context: Mapping[str, Any], reader: Reader) -> str:
 
 def _render(template: str, context: Mapping[str, Any], reader: Reader) -> str:
     return environment.get_template(template).render({**context, "reader": reader})
+
+
+def _spaced(line: str) -> str:
+    """The line with the spaces that HTML would fold into one, for programs that know no `pre`."""
+    return re.sub(r"^ | (?= )", "\xa0", line.expandtabs(4))
+
+
+def _fits(told: payload.Rows | payload.Changes) -> bool:
+    """Whether a mail has room for this as a table, each value on a line of its own."""
+    texts = [row.name for row in told.rows]
+    for row in told.rows:
+        values = [row.value] if isinstance(row, payload.Row) else [row.was, row.now]
+        texts += [value.text for value in values if value]
+        if any(value.more for value in values if value):
+            return False
+    has_lines = "\n" in text.visible("".join(texts))
+    is_long = len(told.rows) > MAX_ROWS or sum(map(len, texts)) > MAX_TABLE
+    return not (has_lines or is_long or told.more)
+
+
+def _hanging(line: str) -> str:
+    """The line wrapped so that what follows its first part passes for no row of its own."""
+    width = text.QUOTE_WIDTH - 2
+    return "\n".join(textwrap.wrap(line, width, subsequent_indent=" " * 4, break_on_hyphens=False))
 
 
 def _words(context: Context) -> Words:
@@ -76,9 +119,14 @@ def _ngettext(context: Context, one: str, many: str, count: int) -> str:
     return _words(context).ngettext(one, many, count)
 
 
+def _as_html(name: str) -> str | None:
+    """`email/shared.txt` under a name that makes it escape."""
+    return (FOLDER / "email/shared.txt").read_text() if name == "email/shared.html" else None
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=ChoiceLoader([FunctionLoader(_as_html), FileSystemLoader(FOLDER)]),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -95,9 +143,18 @@ def _environment() -> Environment:
         quoted=text.quoted,
         as_json=text.as_json,
         number=text.number,
+        folded=text.folded,
+        mixed_scripts=text.mixed_scripts,
+        rows=payload.rows,
+        texts=payload.texts,
+        changes=payload.changes,
+        fingerprint=payload.fingerprint,
+        grouped=payload.grouped,
+        spaced=_spaced,
+        hanging=_hanging,
         **{name: _filter(name) for name in WORDS},
     )
-    environment.tests.update(web_link=text.is_web_link)
+    environment.tests.update(web_link=text.is_web_link, fit_for_a_mail=_fits)
     return environment
 
 

@@ -10,6 +10,7 @@ import json
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -21,8 +22,21 @@ BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 JOINERS = frozenset("\u200c\u200d")
 """Needed inside emoji and in the scripts of Persia and India."""
 
+MAX_MARKS = 4
+"""Marks above and below one letter. No language needs more, and more cover what stands around."""
+
 QUOTE_WIDTH = 76
 """Columns. A longer line is wrapped here, as a mail client would wrap it without its mark."""
+
+
+SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
+"""Those whose letters pass for each other's, as the names of characters begin."""
+
+SYMBOLS = frozenset("μΩΔπΣλ")
+"""Greek letters that stand beside Latin ones in units and formulas, and resemble none of them."""
+
+MAX_WORDS = 5
+"""Of several scripts: who needs more of a hint is past helping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,14 @@ class Excerpt:
 
     text: str
     cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text in two parts: one that is shown, and one that is shown when somebody asks for it."""
+
+    beginning: str
+    rest: str
 
 
 def visible(text: str) -> str:
@@ -53,6 +75,24 @@ def excerpt(text: str, characters: int, lines: int) -> Excerpt:
     text = text.strip("\n")
     beginning = "\n".join(text[:characters].split("\n")[:lines])
     return Excerpt(beginning.rstrip() or beginning, cut=len(beginning) < len(text))
+
+
+def folded(text: str, characters: int, lines: int) -> Folded:
+    """The text in two parts, of which the first is about so long; nothing is lost between them.
+
+    A text that is little longer stays whole.
+    """
+    beginning = excerpt(text, characters, lines).text
+    start = text.find(beginning) + len(beginning)
+    is_little = len(text) - start < characters / 2 and text.count("\n", start) < lines / 2
+    return Folded(text, "") if is_little else Folded(text[:start], text[start:])
+
+
+def mixed_scripts(text: str) -> list[str]:
+    """Words with letters of several scripts that look alike, and which of them are not Latin:
+    `paypal (a = U+0430)`, where the `a` is Cyrillic."""
+    found = dict.fromkeys(word for word in re.findall(r"[^\W\d_]+", text) if _is_mixed(word))
+    return [f"{visible(word[:40])} ({_strange(word[:40])})" for word in list(found)[:MAX_WORDS]]
 
 
 def quoted(text: str) -> str:
@@ -87,4 +127,27 @@ def _is_plain(text: str, index: int) -> bool:
     if character in JOINERS:
         around = (text[index - 1 : index], text[index + 1 : index + 2])
         return all(not neighbour.isascii() for neighbour in around)
-    return character not in BLANK and unicodedata.category(character) not in HIDDEN
+    if character in BLANK or unicodedata.category(character) in HIDDEN:
+        return False
+    stack = text[max(0, index - MAX_MARKS) : index + 1]
+    return len(stack) <= MAX_MARKS or not all(map(_is_mark, stack))
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Me")
+
+
+def _is_mixed(word: str) -> bool:
+    return not word.isascii() and len({script for _, script in _scripts(word)}) > 1
+
+
+def _strange(word: str) -> str:
+    strange = dict.fromkeys(letter for letter, script in _scripts(word) if script != "LATIN")
+    return ", ".join(f"{letter} = U+{ord(letter):04X}" for letter in strange)
+
+
+def _scripts(word: str) -> Iterator[tuple[str, str]]:
+    for letter in word:
+        script = unicodedata.name(letter, "").partition(" ")[0]
+        if script in SCRIPTS and letter not in SYMBOLS:
+            yield letter, script

@@ -80,8 +80,9 @@ class Words:
         if count < 1000:
             return self.ngettext("%(n)s byte", "%(n)s bytes", count) % {"n": count}
         if count < 999_500:
-            return f"{count / 1000:.0f} KB"
-        return f"{format_decimal(round(count / 1_000_000, 1), '0.0', self._locale)} MB"
+            return self.gettext("%(n)s KB") % {"n": f"{count / 1000:.0f}"}
+        millions = format_decimal(round(count / 1_000_000, 1), "0.0", self._locale)
+        return self.gettext("%(n)s MB") % {"n": millions}
 
     def answered(self, data: Mapping[str, Any], type: ResponseType) -> list[Answered]:
         """What was answered to this type of question; JSON where it is none we know."""
@@ -99,7 +100,7 @@ class Words:
                 told = (self._file(Attachment.model_validate(file)) for file in files)
                 return [Answered(self.gettext("File"), file) for file in told]
             case _:
-                return [Answered(self.gettext("Answer"), as_json(data))]
+                return [Answered(self.gettext("What was answered"), as_json(data))]
 
     def asked(self, type: ResponseType) -> str:
         """What is asked for beyond yes or no, in a sentence; empty where that is nothing."""

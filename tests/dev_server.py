@@ -17,6 +17,7 @@ SEARCH_ATTRIBUTES = {
     "HandoverUrgency": "Keyword",
     "HandoverAgent": "Keyword",
     "HandoverApprover": "KeywordList",
+    "HandoverExpiresAt": "Datetime",
 }
 ARGUMENTS = (
     *("--ip", "127.0.0.1", "--headless", "--log-level", "error"),

@@ -139,6 +139,12 @@ async def drip_body(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
+async def break_off(writer: asyncio.StreamWriter) -> None:
+    """Close the connection in the middle of a body."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe beginning")
+    await writer.drain()
+
+
 def pour(sent: list[int]) -> Behaviour:
     """A gigabyte, as fast as it is taken; `sent` gets the size of each part that was."""
 

@@ -1,13 +1,12 @@
 """What counts as an answer to each type of question: pure, and total whatever an answer holds.
 
-A complaint is a sentence that begins with the field's name and says what to do. What `normal` makes
-of an answer has a complaint exactly where the answer itself had one.
+A complaint names the field at fault and says what to do. What `normal` makes of an answer has a
+complaint exactly where the answer itself had one.
 """
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -15,6 +14,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from handover.models import Attachment, ResponseType, TextField
+from workflows.sentences import N_, Sentence
 
 MAX_TEXT = 10_000
 """Characters in one text field."""
@@ -35,15 +35,20 @@ RFC_3339 = re.compile(
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 )
 
+NOT_ASKED_FOR = N_("This is not asked for; leave it out.")
+A_DATE_AND_TIME = N_("Give a date and time with its offset, such as 2026-03-12T14:30:00Z.")
+A_FILE = N_("Send id, name, url, type, size and sha256, as the upload answered them.")
+
 Data = dict[str, Any] | None
-Check = Callable[[ResponseType, dict[str, Any], datetime], str | None]
+Check = Callable[[ResponseType, dict[str, Any], datetime], Sentence | None]
 
 
-def complaint(type: ResponseType, data: Data, received_at: datetime) -> str | None:
+def complaint(type: ResponseType, data: Data, received_at: datetime) -> Sentence | None:
     """Why these data are no answer to this type, or None. For the choice `approve`."""
     known = CHECKS.get(type.type)
     if known is None:
-        return "response_type: this version does not know it and takes no answer to it; deny it."
+        text = N_("This version does not know it and takes no answer to it; deny it.")
+        return Sentence(text, field="response_type")
     names, check = known
     data = data or {}
     expected = [field.name for field in type.fields or ()] if names is None else names
@@ -91,98 +96,103 @@ def _matches(entry: str, type: str, name: str) -> bool:
     return entry in ("*/*", type) or (entry.endswith("/*") and type.startswith(entry[:-1]))
 
 
-def _unexpected(data: dict[str, Any], expected: Iterable[str]) -> str | None:
+def _unexpected(data: dict[str, Any], expected: Iterable[str]) -> Sentence | None:
     unknown = next((name for name in data if name not in expected), None)
     if unknown is None:
         return None
     shown = unknown.encode(errors="backslashreplace").decode()[:64]
-    return f"{shown}: this is not asked for; leave it out."
+    return Sentence(NOT_ASKED_FOR, field=shown)
 
 
-def _nothing(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _nothing(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     return None
 
 
-def _chosen(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _chosen(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     choices = type.choices or []
     if data.get("chosen") in choices:
         return None
-    return f"chosen: choose one of: {_listed(choices)}."
+    return Sentence(N_("Choose one of: %(choices)s."), {"choices": choices}, "chosen")
 
 
-def _texts(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _texts(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     complaints = (_text(field, data.get(field.name, "")) for field in type.fields or ())
     return next((each for each in complaints if each), None)
 
 
-def _text(field: TextField, value: object) -> str | None:
+def _text(field: TextField, value: object) -> Sentence | None:
     if not isinstance(value, str):
-        return f"{field.name}: send a string."
+        return Sentence(N_("Send a string."), field=field.name)
     if len(value) > MAX_TEXT:
-        return f"{field.name}: write at most {MAX_TEXT:,} characters; this has {len(value):,}."
+        text = N_("Write at most %(most)s characters; this has %(count)s.")
+        return Sentence(text, {"most": MAX_TEXT, "count": len(value)}, field.name)
     if not _is_whole(value):
-        return f"{field.name}: send whole characters; this has half of one (a lone surrogate)."
+        text = N_("Send whole characters; this has half of one (a lone surrogate).")
+        return Sentence(text, field=field.name)
     if field.required and _is_blank(value):
-        return f"{field.name}: fill this in; it is required."
+        return Sentence(N_("Fill this in; it is required."), field=field.name)
     return None
 
 
-def _number(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _number(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     value = data.get("value")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"value: give a number{_range(type)}."
+        return Sentence(*_range(type.min, type.max), field="value")
     if not abs(value) <= MAX_NUMBER:  # also true of NaN
-        return f"value: give a number of at most {MAX_NUMBER:,}, positive or negative."
+        text = N_("Give a number of at most %(most)s, positive or negative.")
+        return Sentence(text, {"most": MAX_NUMBER}, "value")
     too_small = type.min is not None and value < type.min
     if too_small or (type.max is not None and value > type.max):
-        return f"value: give a number{_range(type)}."
+        return Sentence(*_range(type.min, type.max), field="value")
     return None
 
 
-def _range(type: ResponseType) -> str:
-    least, most = (_plain(bound) for bound in (type.min, type.max))
-    if least and most:
-        return f" from {least} to {most}"
-    if least:
-        return f" of at least {least}"
-    return f" of at most {most}" if most else ""
+def _range(least: float | None, most: float | None) -> tuple[str, dict[str, Any]]:
+    bounds = {"least": least, "most": most}
+    if least is None and most is None:
+        return N_("Give a number."), {}
+    if least is None:
+        return N_("Give a number of at most %(most)s."), bounds
+    if most is None:
+        return N_("Give a number of at least %(least)s."), bounds
+    return N_("Give a number from %(least)s to %(most)s."), bounds
 
 
-def _plain(number: float | None) -> str:
-    return "" if number is None else repr(number).removesuffix(".0")
-
-
-def _schedule(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _schedule(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     given = data.get("execute_at")
     if given in (None, NOW):
         is_offered = type.allow_immediate is not False
-        return None if is_offered else "execute_at: give a date and time; now is not offered."
+        if is_offered:
+            return None
+        return Sentence(N_("Give a date and time; now is not offered."), field="execute_at")
     moment = _moment(given)
     if moment is None:
-        return "execute_at: give a date and time with its offset, such as 2026-03-12T14:30:00Z."
+        return Sentence(A_DATE_AND_TIME, field="execute_at")
     if moment <= received_at:
-        return "execute_at: this time has passed; give a later one."
+        return Sentence(N_("This time has passed; give a later one."), field="execute_at")
     if moment - received_at > MAX_DELAY:
-        return "execute_at: give a time within the next ten years."
+        return Sentence(N_("Give a time within the next ten years."), field="execute_at")
     return None
 
 
-def _files(type: ResponseType, data: dict[str, Any], received_at: datetime) -> str | None:
+def _files(type: ResponseType, data: dict[str, Any], received_at: datetime) -> Sentence | None:
     entries: object = data.get("uploaded_files")
     most = most_files(type)
     if not isinstance(entries, list) or not 1 <= len(cast(list[Any], entries)) <= most:
-        return f"uploaded_files: send {f'1 to {most} files' if most > 1 else 'one file'}."
+        text = N_("Send 1 to %(most)s files.") if most > 1 else N_("Send one file.")
+        return Sentence(text, {"most": most}, "uploaded_files")
     numbered = enumerate(cast(list[Any], entries))
     complaints = (_file(type, f"uploaded_files.{index}", entry) for index, entry in numbered)
     return next((each for each in complaints if each), None)
 
 
-def _file(type: ResponseType, name: str, entry: object) -> str | None:
+def _file(type: ResponseType, name: str, entry: object) -> Sentence | None:
     file = _attachment(entry)
     if file is None:
-        return f"{name}: send id, name, url, type, size and sha256, as the upload answered them."
+        return Sentence(A_FILE, field=name)
     if not accepts(type.accept, file.type, file.name):
-        return f"{name}: this file is of another type; taken are: {_listed(type.accept or ())}."
+        text = N_("This file is of another type; taken are: %(types)s.")
+        return Sentence(text, {"types": type.accept or []}, name)
     return None
 
 
@@ -234,11 +244,6 @@ def _is_whole(text: str) -> bool:
 
 def _is_blank(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MAX_TEXT and not value.strip()
-
-
-def _listed(words: Iterable[str]) -> str:
-    """Short enough for the record, however many there are."""
-    return textwrap.shorten(", ".join(words), 300, placeholder=" …")
 
 
 CHECKS: dict[str, tuple[tuple[str, ...] | None, Check]] = {

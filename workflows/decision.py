@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -49,6 +50,8 @@ class DecisionWorkflow:
         self._asking: dict[str, list[asyncio.Task[None]]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
         self._reached: set[str] = set()
+        self._errands: list[asyncio.Task[None]] = []
+        self._looked_at = 0
         self._orders: list[str] = []
 
     @workflow.run
@@ -96,6 +99,7 @@ class DecisionWorkflow:
                 alarm.stop()
                 return self._state.outcome
             self._ask_who_was_not_asked_yet()
+            self._run_errands()
             workflow.set_current_details(options.current_details(self._state))
             alarm.set(self._state)
             # Signals and failed notifications change the state while this waits.
@@ -114,10 +118,19 @@ class DecisionWorkflow:
                     for channel in self._input.request.channels
                 ]
 
+    def _run_errands(self) -> None:
+        """Send what follows from the record since it was last looked at."""
+        since, self._looked_at = self._looked_at, len(self._state.log)
+        for errand in options.errands(self._state, since, self._input):
+            until = self._state.rules.expires_at + lifecycle.GRACE - workflow.now()
+            handle = self._start_sending(errand, until)
+            self._handles.append(handle)
+            self._errands.append(asyncio.create_task(_ended(handle)))
+
     async def _ask(self, approver: str, channel: str, message: str) -> None:
         """Ask one approver. A message that fails is a fact to record, and fails nothing else."""
         until = self._state.rules.expires_at + lifecycle.GRACE - workflow.now()
-        handle = self._start_sending(approver, channel, message, until)
+        handle = self._start_sending(self._message(message, approver, channel), until)
         self._handles.append(handle)
         try:
             await handle
@@ -132,7 +145,9 @@ class DecisionWorkflow:
         for handle in self._handles:
             # Ends the retries; an attempt under way is waited for: it is to be known who was asked.
             handle.cancel()
-        await asyncio.gather(*(task for tasks in self._asking.values() for task in tasks))
+        await asyncio.gather(
+            *(task for tasks in self._asking.values() for task in tasks), *self._errands
+        )
         await asyncio.gather(
             self._call_back(),
             *(self._tell(message, approver, outcome) for message, approver in self._news(outcome)),
@@ -186,34 +201,37 @@ class DecisionWorkflow:
 
     async def _tell(self, message: str, approver: str, outcome: Outcome) -> None:
         told = [
-            self._start_sending(approver, channel, message, options.CLOSING_TIMEOUT, outcome)
+            self._start_sending(
+                self._message(message, approver, channel, outcome), options.CLOSING_TIMEOUT
+            )
             for channel in self._input.request.channels
         ]
         await asyncio.gather(*told, return_exceptions=True)
 
+    def _message(
+        self, message: str, approver: str, channel: str, outcome: Outcome | None = None
+    ) -> SendNotificationInput:
+        return SendNotificationInput(
+            decision_id=self._input.id,
+            message=message,
+            approver=approver,
+            channel=channel,
+            outcome=outcome,
+        )
+
     def _start_sending(
-        self,
-        approver: str,
-        channel: str,
-        message: str,
-        until: timedelta,
-        outcome: Outcome | None = None,
+        self, sending: SendNotificationInput, until: timedelta
     ) -> workflow.ActivityHandle[NotificationSent]:
+        about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
             SEND_NOTIFICATION,
-            SendNotificationInput(
-                decision_id=self._input.id,
-                message=message,
-                approver=approver,
-                channel=channel,
-                outcome=outcome,
-            ),
+            sending,
             result_type=NotificationSent,
             schedule_to_close_timeout=until,
             start_to_close_timeout=options.ATTEMPT_TIMEOUT,
             retry_policy=options.RETRIES,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=options.summary(f"{message} to {approver} by {channel}"),
+            summary=options.summary(about),
         )
 
 
@@ -242,6 +260,12 @@ class Alarm:
     def stop(self) -> None:
         if self._timer:
             self._timer.cancel()
+
+
+async def _ended(handle: workflow.ActivityHandle[NotificationSent]) -> None:
+    """Wait for a message whose failure is a fact to record, and changes nothing."""
+    with suppress(ActivityError):
+        await handle
 
 
 def _reason(error: ActivityError) -> str:

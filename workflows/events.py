@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from handover.models import Origin, Status
-from workflows.messages import SignedAddition, SignedExtension, SignedResponse
+from workflows.messages import SignedAddition, SignedCodeRequest, SignedExtension, SignedResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,14 @@ class Attached:
 
     at: datetime
     addition: SignedAddition
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequested:
+    """An approver is to get a code; the signature was found good."""
+
+    at: datetime
+    request: SignedCodeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ Event = (
     | DeliveryFailed
     | Extended
     | Attached
+    | CodeRequested
     | Withdrawn
     | OperatorDecided
     | CallbackNews

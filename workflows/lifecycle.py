@@ -16,6 +16,7 @@ from workflows import answers
 from workflows.events import (
     Attached,
     CallbackNews,
+    CodeRequested,
     DeliveryFailed,
     Event,
     Extended,
@@ -31,6 +32,7 @@ from workflows.objections import (
     Objection,
     objection,
     objection_to_addition,
+    objection_to_code,
     objection_to_extension,
     settled,
 )
@@ -64,10 +66,8 @@ def apply(state: State, event: Event) -> State:
             details = {"approver": event.approver, "channel": event.channel, "reason": event.reason}
             state = _log(state, "delivery.failed", event.at, details)
             return _replace_approver(state, event.approver, event.at, "undeliverable")
-        case Extended():
-            return _extend(state, event)
-        case Attached():
-            return _attach(state, event)
+        case Extended() | Attached() | CodeRequested():
+            return _change(state, event)
         case Withdrawn():
             return _withdraw(state, event)
         case OperatorDecided():
@@ -82,9 +82,9 @@ def next_deadline(state: State) -> datetime | None:
     """When time alone changes this decision next; None once it is final."""
     if state.outcome:
         return None
-    expiry = state.rules.expires_at + GRACE
-    step = _next_step(state)
-    return min(step.at, expiry) if step else expiry
+    step, reminder = _next_step(state), _next_reminder(state)
+    due = [state.rules.expires_at + GRACE, step.at if step else None, reminder]
+    return min(moment for moment in due if moment)
 
 
 def _advance(state: State, now: datetime) -> State:
@@ -94,7 +94,38 @@ def _advance(state: State, now: datetime) -> State:
         return _settle(state, Outcome(status=Status.EXPIRED, origin=Origin.TIMEOUT, at=now))
     while (step := _next_step(state)) and now >= step.at:
         state = _escalate(state, now, "no_answer")
+    return _remind(state, now)
+
+
+def _remind(state: State, now: datetime) -> State:
+    """Once, however many reminders an outage has swallowed."""
+    due = _next_reminder(state)
+    if due is None or now < due:
+        return state
+    while due and now >= due:
+        state = replace(state, reminded=state.reminded + 1)
+        due = _next_reminder(state)
+    for asked in _asked_last(state):
+        details = {"approver": asked.approver, "number": state.reminded}
+        state = _log(state, "approver.reminded", now, details)
     return state
+
+
+def _next_reminder(state: State) -> datetime | None:
+    """None where nobody is to be reminded any more."""
+    rules = state.rules.reminders
+    if rules is None or state.level_at is None or state.reminded >= rules.most:
+        return None
+    if not _asked_last(state):
+        return None
+    minutes = rules.after_minutes + state.reminded * rules.every_minutes
+    due = state.level_at + timedelta(minutes=minutes)
+    return due if due < state.rules.expires_at else None
+
+
+def _asked_last(state: State) -> list[Asked]:
+    """Who is asked at this level and may answer: those before had their reminders."""
+    return [a for a in state.asked if a.level == state.level and state.may_answer(a.approver)]
 
 
 def _respond(state: State, event: Responded) -> State:
@@ -139,6 +170,17 @@ def _status(rules: Rules, response: Response) -> Status:
             return Status.SCHEDULED if execute_at(rules, response) else Status.APPROVED
 
 
+def _change(state: State, event: Extended | Attached | CodeRequested) -> State:
+    """What the service says about the question, and not in answer to it."""
+    match event:
+        case Extended():
+            return _extend(state, event)
+        case Attached():
+            return _attach(state, event)
+        case CodeRequested():
+            return _send_code(state, event)
+
+
 def _extend(state: State, event: Extended) -> State:
     extension = event.extension
     if why := objection_to_extension(state, extension):
@@ -159,6 +201,16 @@ def _attach(state: State, event: Attached) -> State:
         return _object(state, event.at, why, details)
     state = replace(state, attachments=(*state.attachments, attachment))
     return _log(state, "attachment.added", event.at, details)
+
+
+def _send_code(state: State, event: CodeRequested) -> State:
+    request = event.request
+    details = {"approver": request.approver, "code_id": request.code_id}
+    if why := objection_to_code(state, request):
+        return _object(state, event.at, why, details)
+    state = replace(state, codes=(*state.codes, (request.approver, request.code_id)))
+    number = sum(approver == request.approver for approver, _ in state.codes)
+    return _log(state, "code.requested", event.at, details | {"number": number})
 
 
 def _withdraw(state: State, event: Withdrawn) -> State:
@@ -211,7 +263,8 @@ def _ask_next(state: State, at: datetime) -> State:
     level = state.level + 1
     known = {asked.approver for asked in state.asked}
     new = [a for a in dict.fromkeys(state.rules.steps[level].approvers) if a not in known]
-    state = replace(state, level=level, asked=(*state.asked, *(Asked(a, level) for a in new)))
+    asked = (*state.asked, *(Asked(a, level) for a in new))
+    state = replace(state, level=level, level_at=at, reminded=0, asked=asked)
     for approver in new:
         state = _log(state, "approver.asked", at, {"approver": approver, "level": level})
     return state
@@ -228,6 +281,8 @@ def _settle(state: State, outcome: Outcome) -> State:
         details |= {"choice": outcome.response.choice, "data": outcome.response.data}
         if outcome.response.stored:
             details["stored"] = outcome.response.stored
+        if outcome.response.step_up:
+            details["step_up"] = outcome.response.step_up
     state = replace(state, outcome=outcome)
     return _log(state, f"decision.{outcome.status}", outcome.at, details)
 

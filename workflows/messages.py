@@ -17,6 +17,7 @@ RESPOND = "respond"
 CANCEL = "cancel"
 EXTEND = "extend"
 ATTACH = "attach"
+STEP_UP = "step_up"
 OPERATOR_DECIDE = "operator_decide"
 CALLBACK_FAILED = "callback_failed"
 RETRY_CALLBACK = "retry_callback"
@@ -24,16 +25,31 @@ GIVE_UP_CALLBACK = "give_up_callback"
 SEND_NOTIFICATION = "send_notification"
 DELIVER_CALLBACK = "deliver_callback"
 
+REMINDER = "reminder"
+CODE = "code"
+DELIVERY_FAILURE = "delivery-failure"
+
 STATUS_ATTRIBUTE = "HandoverStatus"
 URGENCY_ATTRIBUTE = "HandoverUrgency"
 AGENT_ATTRIBUTE = "HandoverAgent"
 APPROVER_ATTRIBUTE = "HandoverApprover"
+EXPIRES_AT_ATTRIBUTE = "HandoverExpiresAt"
+"""As it was at the start; an extension does not move it. By this and nothing else an inbox is put
+in order before its histories are read."""
 
 UNDELIVERABLE = "Undeliverable"
 """Error type of a notification that no retry can deliver: the address is bad."""
 
 GAVE_UP = "CallbackGone"
 """Error type of a callback that no retry can deliver, or that was retried for long enough."""
+
+
+class Reminders(Wire):
+    """When those are reminded who were asked last and have not answered: in minutes from then."""
+
+    after_minutes: float
+    every_minutes: float
+    most: int
 
 
 class DecisionInput(Wire):
@@ -60,6 +76,11 @@ class DecisionInput(Wire):
     keyring: dict[str, str]
     """Who may sign responses: key id to Ed25519 public key (base64)."""
     receipts: bool = True
+    step_up: bool = False
+    """An approver's answer counts only with a code that was mailed to them."""
+    reminders: Reminders | None = None
+    operator: str | None = None
+    """Who is told by e-mail when an approver cannot be reached."""
     indexed: bool = True
     """Whether the server knows our search attributes; an unknown one would fail the workflow."""
     seal: Signature | None = None
@@ -91,6 +112,8 @@ class Response(Statement):
     stored: dict[str, str] = Field(default_factory=dict[str, str])
     """`notes` or `data` where they are too large for a history (see `stored.py`)."""
     origin: Origin = Origin.HUMAN
+    step_up: str | None = None
+    """Names the code that came with it."""
 
 
 class SignedResponse(Response):
@@ -130,6 +153,18 @@ class SignedAddition(Addition):
     signature: Signature
 
 
+class CodeRequest(Statement):
+    """An approver needs a code before their answer counts. `code_id` names it; what it is stands
+    nowhere: it follows from its name and a key that Temporal does not have (`links.codes`)."""
+
+    approver: str
+    code_id: str
+
+
+class SignedCodeRequest(CodeRequest):
+    signature: Signature
+
+
 class Outcome(Wire):
     """What a decision ended with; the workflow's result. A person's response carries its proof."""
 
@@ -146,10 +181,14 @@ class SendNotificationInput(Wire):
 
     decision_id: str
     message: str
-    """Its template: `decision-request`, `escalation`, `settled` or `receipt`."""
+    """Its template: `decision-request`, `reminder`, `escalation`, `settled`, `receipt` or `code`;
+    `delivery-failure` goes to the operator, who is the `approver` then."""
     approver: str
     channel: str
     outcome: Outcome | None = None
+    number: int = 0
+    """Tells several of one kind to one person apart."""
+    code_id: str | None = None
 
 
 class NotificationSent(Wire):

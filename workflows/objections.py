@@ -8,7 +8,8 @@ from typing import Any
 
 from handover.models import Choice, Origin
 from workflows import answers
-from workflows.messages import Extension, Response
+from workflows.messages import CodeRequest, Extension, Response
+from workflows.sentences import N_, Sentence
 from workflows.state import Rules, State
 
 MAX_ACTION = 2000
@@ -20,7 +21,16 @@ MAX_ATTACHMENTS = 5
 MAX_TIMEOUT = timedelta(minutes=525_600)
 """How long a decision may take from its creation, extensions included."""
 
+MAX_CODES = 10
+"""Sent to one approver of one decision. With five tries each, one guess in 20,000 gets through."""
+
 NOT_ME = "not_me"
+
+NOT_ASKED = Sentence(N_("This person is not being asked."))
+LATE = Sentence(N_("The time to answer is over."))
+CHANGED = Sentence(N_("What is asked has changed since it was shown."))
+AN_OBJECT = Sentence(N_("Send the changed payload (an object)."), field="payload")
+NEEDS_CODE = Sentence(N_("This answer counts only with the code that was mailed."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,12 @@ class Objection:
     """Why something does not count: a stable word, and a sentence for people."""
 
     reason: str
-    message: str
+    sentence: Sentence
+
+    @property
+    def message(self) -> str:
+        """In English, as it stands in the record."""
+        return str(self.sentence)
 
 
 def objection(state: State, response: Response) -> Objection | None:
@@ -36,17 +51,17 @@ def objection(state: State, response: Response) -> Objection | None:
     if state.outcome:
         return settled(state)
     if response.origin == Origin.HUMAN and not state.may_answer(response.approver):
-        return Objection("not_asked", "This person is not being asked.")
+        return Objection("not_asked", NOT_ASKED)
     if response.received_at > state.rules.expires_at:
-        return Objection("late", "The time to answer is over.")
+        return Objection("late", LATE)
     if response.choice == NOT_ME and response.origin == Origin.HUMAN:
-        return None
+        return _objection_to_step(state, response)
     if response.choice not in state.rules.options:
-        offered = ", ".join(state.rules.options)
-        return Objection("not_offered", f"This answer was not offered; offered are: {offered}.")
+        text = N_("This answer was not offered; offered are: %(offered)s.")
+        return Objection("not_offered", Sentence(text, {"offered": state.rules.options}))
     if response.request_digest != state.shown:
-        return Objection("changed", "What is asked has changed since it was shown.")
-    return _objection_to_data(state.rules, response)
+        return Objection("changed", CHANGED)
+    return _objection_to_data(state.rules, response) or _objection_to_step(state, response)
 
 
 def objection_to_extension(state: State, extension: Extension) -> Objection | None:
@@ -54,14 +69,14 @@ def objection_to_extension(state: State, extension: Extension) -> Objection | No
     if state.outcome:
         return settled(state)
     if extension.received_at > state.rules.expires_at:
-        return Objection("late", "The time to answer is over.")
+        return Objection("late", LATE)
     if extension.expires_at <= state.rules.expires_at:
         until = f"{state.rules.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-        return Objection("not_longer", f"It can only become longer; it already runs until {until}.")
+        text = "It can only become longer; it already runs until %(until)s."
+        return Objection("not_longer", Sentence(text, {"until": until}))
     if extension.expires_at > state.rules.created_at + MAX_TIMEOUT:
-        return Objection(
-            "too_long", "A decision takes at most 525,600 minutes (a year) from its creation."
-        )
+        text = "A decision takes at most 525,600 minutes (a year) from its creation."
+        return Objection("too_long", Sentence(text))
     return None
 
 
@@ -70,14 +85,34 @@ def objection_to_addition(state: State) -> Objection | None:
     if state.outcome:
         return settled(state)
     if len(state.attachments) >= MAX_ATTACHMENTS:
-        return Objection(
-            "too_many_attachments", f"A decision has at most {MAX_ATTACHMENTS} attachments."
-        )
+        text = "A decision has at most %(most)s attachments."
+        return Objection("too_many_attachments", Sentence(text, {"most": MAX_ATTACHMENTS}))
+    return None
+
+
+def objection_to_code(state: State, request: CodeRequest) -> Objection | None:
+    """Why no code would be sent, or None."""
+    if state.outcome:
+        return settled(state)
+    if not state.may_answer(request.approver):
+        return Objection("not_asked", NOT_ASKED)
+    if len([who for who, _ in state.codes if who == request.approver]) >= MAX_CODES:
+        text = N_("At most %(most)s codes are sent to one person.")
+        return Objection("too_many_codes", Sentence(text, {"most": MAX_CODES}))
     return None
 
 
 def settled(state: State) -> Objection:
-    return Objection("already_settled", f"The decision is already {state.status}.")
+    text = N_("The decision is already %(status)s.")
+    return Objection("already_settled", Sentence(text, {"status": state.status}))
+
+
+def _objection_to_step(state: State, response: Response) -> Objection | None:
+    if not state.rules.step_up or response.origin != Origin.HUMAN:
+        return None
+    if (response.approver, response.step_up) in state.codes:
+        return None
+    return Objection("needs_code", NEEDS_CODE)
 
 
 def _objection_to_data(rules: Rules, response: Response) -> Objection | None:
@@ -95,17 +130,18 @@ def _objection_to_data(rules: Rules, response: Response) -> Objection | None:
     return Objection("invalid_answer", why) if why else None
 
 
-def _complaint_about_modification(rules: Rules, data: dict[str, Any]) -> str | None:
+def _complaint_about_modification(rules: Rules, data: dict[str, Any]) -> Sentence | None:
     if rules.has_payload and not isinstance(data.get("payload"), dict):
-        return "payload: send the changed payload (an object)."
+        return AN_OBJECT
     if not rules.has_payload and not _is_action(data.get("action")):
-        return f"action: write what to do instead, in 1 to {MAX_ACTION:,} characters."
+        text = N_("Write what to do instead, in 1 to %(most)s characters.")
+        return Sentence(text, {"most": MAX_ACTION}, "action")
     return _complaint_about_more(data, "payload" if rules.has_payload else "action")
 
 
-def _complaint_about_more(data: dict[str, Any], *expected: str) -> str | None:
+def _complaint_about_more(data: dict[str, Any], *expected: str) -> Sentence | None:
     more = next((name for name in data if name not in expected), None)
-    return None if more is None else f"{more[:100]}: this is not asked for; leave it out."
+    return None if more is None else Sentence(answers.NOT_ASKED_FOR, field=more[:100])
 
 
 def _is_action(value: object) -> bool:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
-from handover.models import DecisionRequest
+from handover.models import Channel, DecisionRequest
 from workflows import lifecycle
 from workflows.messages import (
     AGENT_ATTRIBUTE,
     APPROVER_ATTRIBUTE,
+    CODE,
+    DELIVERY_FAILURE,
+    EXPIRES_AT_ATTRIBUTE,
+    REMINDER,
     STATUS_ATTRIBUTE,
     URGENCY_ATTRIBUTE,
     DecisionInput,
     Outcome,
+    SendNotificationInput,
 )
 from workflows.state import State
 
@@ -25,7 +30,8 @@ STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 URGENCY_KEY = SearchAttributeKey.for_keyword(URGENCY_ATTRIBUTE)
 AGENT_KEY = SearchAttributeKey.for_keyword(AGENT_ATTRIBUTE)
 APPROVER_KEY = SearchAttributeKey.for_keyword_list(APPROVER_ATTRIBUTE)
-SEARCH_ATTRIBUTES = (STATUS_KEY, URGENCY_KEY, AGENT_KEY, APPROVER_KEY)
+EXPIRES_AT_KEY = SearchAttributeKey.for_datetime(EXPIRES_AT_ATTRIBUTE)
+SEARCH_ATTRIBUTES = (STATUS_KEY, URGENCY_KEY, AGENT_KEY, APPROVER_KEY, EXPIRES_AT_KEY)
 
 ATTEMPT_TIMEOUT = timedelta(seconds=30)
 """For one attempt at one message, and how soon a killed worker's is taken up again. Each transport
@@ -76,11 +82,44 @@ def summary(text: str) -> str:
     return line.encode()[: SUMMARY_BYTES - 3].decode(errors="ignore") + "…"
 
 
+def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNotificationInput]:
+    """The messages that follow from what the record has since, besides asking and telling."""
+    failures = sum(entry.type == "delivery.failed" for entry in state.log[:since])
+    for entry in state.log[since:]:
+        details = entry.details
+        match entry.type:
+            case "approver.reminded":
+                for channel in input.request.channels:
+                    sending = _sending(input, REMINDER, details["approver"], channel)
+                    yield sending.model_copy(update={"number": details["number"]})
+            case "code.requested":
+                # By e-mail always: it shows that whoever answers reads what is sent there.
+                sending = _sending(input, CODE, details["approver"])
+                code = {"code_id": details["code_id"], "number": details["number"]}
+                yield sending.model_copy(update=code)
+            case "delivery.failed" if input.operator:
+                failures += 1
+                sending = _sending(input, DELIVERY_FAILURE, input.operator)
+                yield sending.model_copy(update={"number": failures})
+            case _:
+                pass
+
+
+def _sending(
+    input: DecisionInput, message: str, approver: str, channel: str = Channel.EMAIL
+) -> SendNotificationInput:
+    return SendNotificationInput(
+        decision_id=input.id, message=message, approver=approver, channel=channel
+    )
+
+
 def timer_summary(state: State, deadline: datetime) -> str:
     """What happens when this deadline passes."""
-    following = state.level + 1
-    if deadline < state.rules.expires_at and following < len(state.rules.steps):
-        return summary("asks " + ", ".join(state.rules.steps[following].approvers))
+    following = state.rules.steps[state.level + 1 : state.level + 2]
+    if any(deadline == step.at for step in following):
+        return summary("asks " + ", ".join(following[0].approvers))
+    if deadline < state.rules.expires_at:
+        return "reminds those who are asked"
     return "expires: denied, because nobody answered"
 
 

@@ -20,6 +20,7 @@ from handover.models import Proof, Signature
 from handover.proof import Keyring, request_digest, statement
 from workflows.messages import (
     Addition,
+    CodeRequest,
     DecisionInput,
     Extension,
     Response,
@@ -34,6 +35,7 @@ __all__ = [
     "addition_statement",
     "believed",
     "claimed_input",
+    "code_statement",
     "extension_statement",
     "holds",
     "key_id",
@@ -108,6 +110,13 @@ def addition_statement(addition: Addition) -> bytes:
             "agent": addition.agent,
             "attachment": addition.attachment.model_dump(mode="json"),
         },
+    )
+
+
+def code_statement(request: CodeRequest) -> bytes:
+    return statement(
+        "code",
+        {**_about(request), "approver": request.approver, "code_id": request.code_id},
     )
 
 

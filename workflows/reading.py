@@ -20,6 +20,7 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
+import handover.proof as said
 from handover.models import (
     Decision,
     DecisionRequest,
@@ -31,6 +32,7 @@ from handover.models import (
 from workflows import lifecycle, proof, signals
 from workflows.events import (
     Attached,
+    CodeRequested,
     DeliveryFailed,
     Event,
     Extended,
@@ -184,6 +186,17 @@ class Fold:
         """Whether something came that the workflow has not answered yet."""
         return bool(self._unheard)
 
+    def asked_now(self) -> list[str]:
+        """Who may answer now."""
+        asked = self.state.asked if self.state else ()
+        return [a.approver for a in asked if self.state and self.state.may_answer(a.approver)]
+
+    def escalated_because(self) -> str | None:
+        """Why the last escalation came: `no_answer`, `not_me` or `undeliverable`."""
+        log = self.state.log if self.state else ()
+        reasons = [e.details["reason"] for e in log if e.type == "decision.escalated"]
+        return reasons[-1] if reasons else None
+
     def has_declined(self, approver: str) -> bool:
         """Whether this approver said that they are the wrong person."""
         return self.state is not None and approver in self.state.declined
@@ -323,6 +336,8 @@ class Fold:
                 signature = event.extension.signature
             case Attached():
                 signature = event.addition.signature
+            case CodeRequested():
+                signature = event.request.signature
             case _:
                 return
         refusals = [entry for entry in added if entry.type == "response.refused"]
@@ -440,6 +455,8 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
     elif state and (outcome := fold.outcome()):
         _add_outcome(decision, state.rules, outcome)
         decision.proof = proof.proof_of(fold.response) if fold.response else None
+    if fold.state:  # what nobody sealed need not have a canonical form
+        decision.payload_digest = said.payload_digest(decision)
     if decision.enforce:
         decision.action_permitted = is_permitted(
             status,

@@ -19,6 +19,7 @@ from workflows import proof
 from workflows.events import (
     Attached,
     CallbackNews,
+    CodeRequested,
     Event,
     Extended,
     OperatorDecided,
@@ -35,11 +36,13 @@ from workflows.messages import (
     OPERATOR_DECIDE,
     RESPOND,
     RETRY_CALLBACK,
+    STEP_UP,
     CallbackFailed,
     DecisionInput,
     OperatorDecision,
     Signature,
     SignedAddition,
+    SignedCodeRequest,
     SignedExtension,
     SignedResponse,
     SignedWithdrawal,
@@ -101,6 +104,14 @@ def _addition(content: Any, listener: Listener, at: datetime) -> Event:
     return _refusal(addition, statement, addition.signature, listener, at) or Attached(at, addition)
 
 
+def _code_request(content: Any, listener: Listener, at: datetime) -> Event:
+    request = SignedCodeRequest.model_validate(content)
+    statement = proof.code_statement(request)
+    return _refusal(request, statement, request.signature, listener, at) or CodeRequested(
+        at, request
+    )
+
+
 def _operators(content: Any, listener: Listener, at: datetime) -> Event:
     said = OperatorDecision.model_validate(content)
     status = {"deny": Status.DENIED, "cancel": Status.CANCELLED}.get(said.decision)
@@ -121,6 +132,7 @@ READERS = {
     CANCEL: _withdrawal,
     EXTEND: _extension,
     ATTACH: _addition,
+    STEP_UP: _code_request,
     OPERATOR_DECIDE: _operators,
     CALLBACK_FAILED: _callback_failed,
 }

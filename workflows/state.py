@@ -8,7 +8,7 @@ from typing import Any
 
 from handover.models import Attachment, ResponseType, Status
 from handover.proof import shown_digest
-from workflows.messages import DecisionInput, Outcome
+from workflows.messages import DecisionInput, Outcome, Reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Rules:
     has_payload: bool
     response_type: ResponseType
     request_digest: str
+    reminders: Reminders | None = None
+    step_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class State:
     asked: tuple[Asked, ...] = ()
     declined: tuple[str, ...] = ()
     level: int = -1
+    level_at: datetime | None = None
+    """Since when those of this level are asked."""
+    reminded: int = 0
+    """How often it was time to remind them."""
+    codes: tuple[tuple[str, str], ...] = ()
+    """Who was sent which code."""
     outcome: Outcome | None = None
     refusals: int = 0
     log: tuple[Entry, ...] = ()
@@ -91,4 +99,6 @@ def rules_of(input: DecisionInput) -> Rules:
         has_payload=request.payload is not None or "payload" in input.stored,
         response_type=request.response_type,
         request_digest=input.request_digest,
+        reminders=input.reminders,
+        step_up=input.step_up,
     )

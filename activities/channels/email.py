@@ -13,6 +13,9 @@ from activities.channels.errors import UndeliverableError
 from activities.channels.notice import Notice
 from templates import render_email
 
+ALONE = ("code", "delivery-failure")
+"""Messages outside a thread: a code is to be seen at once, and operators have been told nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Email:
@@ -76,7 +79,6 @@ def compose(notice: Notice, sender: Address) -> Email:
     except ValueError as error:
         raise UndeliverableError(f"{notice.approver!r} is not an e-mail address.") from error
     rendered = render_email(notice.message, template_context(notice), notice.reader)
-    first = "escalation" if notice.asked_before else "decision-request"
     return Email(
         sender=sender,
         to=to,
@@ -84,7 +86,7 @@ def compose(notice: Notice, sender: Address) -> Email:
         text=rendered.text,
         html=rendered.html,
         message_id=_message_id(notice, notice.message, sender.domain),
-        root=_message_id(notice, first, sender.domain),
+        root=_message_id(notice, _root(notice), sender.domain),
         decision_id=notice.decision.id,
         message=notice.message,
     )
@@ -100,8 +102,15 @@ def template_context(notice: Notice) -> dict[str, Any]:
         "request": notice.decision.request,
         "expires_at": notice.decision.expires_at,
         "approver": notice.approver,
+        "attachments": notice.decision.attachments,
         "asked_before": notice.asked_before,
         "link": notice.link,
+        "inbox": notice.inbox,
+        "escalated_because": notice.escalated_because,
+        "asked_now": notice.asked_now,
+        "unreached": notice.unreached,
+        "code": notice.code,
+        "step_up": notice.decision.step_up,
         "now": notice.now,
         "outcome": outcome
         and {
@@ -114,6 +123,13 @@ def template_context(notice: Notice) -> dict[str, Any]:
             "data": response.data if response else None,
         },
     }
+
+
+def _root(notice: Notice) -> str:
+    """The message that began the thread of this one."""
+    if notice.message in ALONE:
+        return notice.message
+    return "escalation" if notice.asked_before else "decision-request"
 
 
 def parse_address(text: str) -> Address:
@@ -135,5 +151,7 @@ def parse_sender(text: str) -> Address:
 
 def _message_id(notice: Notice, message: str, domain: str) -> str:
     """The same for every attempt, so that a mail client folds a repeated mail into one."""
-    content = "\n".join((notice.decision.id, notice.approver, message))
+    number = notice.number if message == notice.message else 0
+    told_apart = [str(number)] if number else []
+    content = "\n".join((notice.decision.id, notice.approver, message, *told_apart))
     return f"<{hashlib.sha256(content.encode()).hexdigest()[:24]}@{domain}>"

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
+from typing import Any
 
 from activities.channels.email import Email
 
+
+class _Subject:
+    """A subject that is taken literally.
+
+    The standard library's own decodes what looks encoded in it, line breaks as well, and then
+    writes them as they are: whoever chooses the subject could go on with headers of theirs. It also
+    loses spaces between words that it encodes.
+    """
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: MutableMapping[str, Any]) -> None:
+        kwds["parse_tree"], kwds["decoded"] = None, value
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        text = str(self)
+        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+        encoded = Header(text, charset, header_name="Subject").encode(linesep=policy.linesep)
+        return f"Subject: {encoded}{policy.linesep}"
+
+
 _headers = HeaderRegistry()
+_headers.map_to_type("subject", _Subject)  # pyright: ignore[reportArgumentType] - as below
 # To the standard library these are free text, and it would encode a long id until no client
 # recognizes it.
 for _name in ("in-reply-to", "references"):

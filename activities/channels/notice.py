@@ -24,7 +24,9 @@ class Unreached:
 class Notice:
     """One message to one person, who is an approver or the operator.
 
-    `link` and `inbox` are theirs alone: whoever has one can answer. `code` is that of a step up.
+    `link` and `inbox` are theirs alone: whoever has one can answer; the operator gets none. `code`
+    is that of a step up. `number` tells several of one kind apart. `escalated_because` is
+    `no_answer`, `not_me` or `undeliverable`; `unreached` has the last failure first.
     """
 
     decision: DecisionInput
@@ -35,6 +37,9 @@ class Notice:
     outcome: Outcome | None = None
     reader: Reader = field(default_factory=Reader)
     inbox: str = ""
+    number: int = 0
+    escalated_because: str | None = None
+    asked_now: list[str] = field(default_factory=list[str])
     code: str | None = None
     unreached: list[Unreached] = field(default_factory=list[Unreached])
 

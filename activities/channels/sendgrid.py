@@ -78,7 +78,8 @@ def to_mail(email: Email) -> Mail:
     mail = Mail(
         from_email=From(email.sender.addr_spec, email.sender.display_name or None),
         to_emails=To(email.to.addr_spec),
-        subject=email.subject,
+        # What looks encoded would be decoded, by them or by a mail program, to anything.
+        subject=email.subject.replace("=?", "= ?"),
         plain_text_content=email.text,
         html_content=email.html,
     )

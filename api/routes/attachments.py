@@ -143,8 +143,8 @@ async def download_by_link(
 ) -> Response:
     """A file that the link's decision shows, or that its answer brought."""
     try:
-        link, fold = await _open(service, token)
-        shown = [*_attached(fold), *_answered(fold)] if _may_read(link, fold) else []
+        link, fold = await open_link(service, token, "files")
+        shown = [*_attached(fold), *_answered(fold)] if may_read(link, fold) else []
         found = next((file for file in shown if file.id == attachment_id), None)
         if found is None:
             raise NotFound(NO_FILE)
@@ -172,17 +172,18 @@ async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attac
     return fold
 
 
-async def _open(service: Service, token: str) -> tuple[Link, Fold]:
+async def open_link(service: Service, token: str, use: str) -> tuple[Link, Fold]:
+    """The link and its decision, after counting this use. Raises `NotFound` and `TooMany`."""
     try:
         link = service.links.read(token)
     except BadTokenError as error:
         raise NotFound(NO_FILE) from error
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-    await service.limits.count_link(link, "files")
+    await service.limits.count_link(link, use)
     return link, await service.decisions.glance(link.decision_id)
 
 
-def _may_read(link: Link, fold: Fold) -> bool:
+def may_read(link: Link, fold: Fold) -> bool:
     """Whoever may answer, and after the end for as long as the page shows the outcome."""
     if fold.state is None:
         return False

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
 from api.auth import Administrator, KeyedRoute
 from api.deps import The
@@ -59,6 +59,11 @@ class NewKey(Strict):
     )
     rate: Number | None = Field(default=None, description="Requests a minute.")
     quota: Number | None = Field(default=None, description="Decisions in a calendar month (UTC).")
+    step_up: StrictBool = Field(
+        default=False,
+        description="An answer by link counts only with a code that was mailed; for critical"
+        " decisions it is always so.",
+    )
 
 
 class Key(BaseModel):
@@ -72,6 +77,7 @@ class Key(BaseModel):
     approvers: list[str] | None
     rate: int | None
     quota: int | None
+    step_up: bool
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -105,6 +111,7 @@ async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
         approvers=body.approvers,
         rate=body.rate,
         quota=body.quota,
+        step_up=body.step_up,
     )
     record = await service.store.keys.get(made.id)
     assert record  # noqa: S101 - it was made above
@@ -141,6 +148,7 @@ def _shown(record: KeyRecord) -> Key:
         approvers=None if key.approvers is None else list(key.approvers),
         rate=key.rate,
         quota=key.quota,
+        step_up=key.step_up,
         created_at=record.created_at.astimezone(UTC),
         expires_at=key.expires_at,
         revoked_at=record.revoked_at,

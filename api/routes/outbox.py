@@ -40,7 +40,8 @@ async def outbox(service: The, token: str) -> Response:
     except NotFound as error:
         return failure(error, ENGLISH)
     newest = sorted(folder.glob("*.eml"), reverse=True)[:SHOWN]
-    return page("outbox", {"mails": [_line(token, path) for path in newest]}, ENGLISH)
+    mails = [_line(token, path) for path in newest]
+    return page("outbox", {"mails": mails, "previews": f"/outbox/{token}/previews"}, ENGLISH)
 
 
 @router.get("/outbox/{token}/{name}")
@@ -70,16 +71,11 @@ async def html(service: The, token: str, name: str) -> Response:
         message = _read(_folder(service, token), name)
     except NotFound as error:
         return failure(error, ENGLISH)
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
-        " frame-ancestors 'none'; sandbox allow-top-navigation allow-popups"
-    )
-    return HTMLResponse(
-        _part(message, "html"), headers={**GUARDS, "Content-Security-Policy": policy}
-    )
+    return mail_html(_part(message, "html"))
 
 
-def _folder(service: Service, token: str) -> Path:
+def admit(service: Service, token: str) -> None:
+    """Raises `NotFound` unless there is an outbox, and this is its token."""
     known = service.secrets.outbox_token
     if (
         service.settings.email != "outbox"
@@ -87,6 +83,24 @@ def _folder(service: Service, token: str) -> Path:
         or not secrets.compare_digest(token.encode(), known.encode())
     ):
         raise NotFound("There is no such page.")
+
+
+def mail_html(content: str, *, framed_by_us: bool = False) -> HTMLResponse:
+    """A mail's HTML, which can do nothing here."""
+    ancestors = "'self'" if framed_by_us else "'none'"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+        f" frame-ancestors {ancestors};"
+        " sandbox allow-top-navigation allow-popups"
+    )
+    headers = {**GUARDS, "Content-Security-Policy": policy}
+    if framed_by_us:
+        headers["X-Frame-Options"] = "SAMEORIGIN"
+    return HTMLResponse(content, headers=headers)
+
+
+def _folder(service: Service, token: str) -> Path:
+    admit(service, token)
     return service.settings.data_dir / "outbox"
 
 

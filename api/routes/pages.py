@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import structlog
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -24,50 +25,89 @@ from api import answering, forms
 from api.answering import AnswerRefused
 from api.decisions import decision_of
 from api.deps import Service, The, the_service
-from api.errors import OF_FRAMEWORK, ApiError, Gone, Invalid, NotFound, TooLarge, Unavailable
+from api.errors import (
+    OF_FRAMEWORK,
+    ApiError,
+    Conflict,
+    Gone,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from api.forms import Filled
+from api.limiting import ANSWER
+from api.origins import is_from_us
+from api.packing import pack
 from api.readers import of_browser, reader_of
+from api.step_up import CodeNeeded, pass_step
+from api.telling import told
 from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from links import BadTokenError, Link
+from templates.catalogs import N_
+from templates.words import words
 from workflows import answers, objections
 from workflows.messages import Response as Answer
 from workflows.objections import Objection
 from workflows.reading import Fold
+from workflows.sentences import Sentence
 from workflows.state import State
 from workflows.stored import whole_response
 
 READ_FOR = timedelta(days=90)
 """How long after the end a link still shows the outcome."""
 
-TOO_LATE = ("Too late", "The time to answer is over; it counts as no.")
-NOT_ASKED = ("You are not being asked", "You said that you are not the one to ask.")
+FROM_ELSEWHERE = (
+    N_("This came from another page"),
+    N_(
+        "Nothing was recorded: another site tried to answer in your name, or your browser says so."
+        " Open the link in your message again, and answer there."
+    ),
+)
+TOO_LATE = (N_("Too late"), N_("The time to answer is over; it counts as no."))
+NOT_ASKED = (N_("You are not being asked"), N_("You said that you are not the one to ask."))
+RECEIVED = (
+    N_("Your answer is received"),
+    N_(
+        "It is safely kept, with this moment as its time; the system has not worked on it yet."
+        " Open this page again in a moment to see the outcome."
+    ),
+)
 
 log = logging.getLogger(__name__)
 
 
 class PageRoute(APIRoute):
-    """Answers with a page, where other routes answer with a problem document."""
+    """Answers with a page, where other routes answer with a problem document; and takes forms from
+    no pages but ours."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
+        async def show(request: Request) -> Response:
+            page = await show_errors(request)
+            return pack(request, page) if isinstance(page, HTMLResponse) else page
+
         async def show_errors(request: Request) -> Response:
             reader = of_browser(the_service(request), request)
             try:
+                if not is_from_us(request):
+                    headline, explanation = map(words(reader).gettext, FROM_ELSEWHERE)
+                    return message(headline, explanation, reader, 403)
                 return await handle(request)
             except ApiError as error:
                 return failure(error, reader)
             except HTTPException as error:
-                told = ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
-                return failure(told, reader)
+                shown = ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
+                return failure(shown, reader)
             except (PoolTimeoutError, OperationalError, InterfaceError) as error:
                 log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
-                told = Unavailable("The store cannot be reached right now; try again.")
-                return failure(told, reader)
+                shown = Unavailable("The store cannot be reached right now; try again.")
+                return failure(shown, reader)
 
-        return show_errors
+        return show
 
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -84,23 +124,28 @@ async def show(
     if opened.fold.settled:
         return outcome(opened)
     if datetime.now(UTC) > state.rules.expires_at:
-        return message(*TOO_LATE, opened.reader)
+        return _message(opened, TOO_LATE)
     if state.may_answer(opened.link.approver):
         return ask(opened, highlighted=choose)
-    return message(*NOT_ASKED, opened.reader)
+    return _message(opened, NOT_ASKED)
 
 
 @router.post("/d/{token}")
 async def answer(service: The, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
-    # Nobody's bytes are taken without a link, nor more often than it may be answered.
-    await service.limits.count_link(_read(service, token), "answer")
+    # Nobody's bytes are taken without a link, nor without end. It is an answer once a button was
+    # pressed: what scanners send keeps nobody from that.
+    link = _read(service, token)
+    await service.limits.count_link(link, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
         received_at = datetime.now(UTC)
         opened = await _open(service, token, request)
+        if form.wants_preview and _may_modify(opened):
+            return _preview(opened, form)
         if not form.choice:
             return _no_answer(opened, form)
+        await service.limits.count_link(link, ANSWER)
         return await _answer(service, opened, form, received_at)
 
 
@@ -123,11 +168,26 @@ async def _open(service: Service, token: str, request: Request) -> Opened:
     return Opened(token, link, fold, await reader_of(service, request, link.approver))
 
 
+def _preview(opened: Opened, form: Filled) -> Response:
+    """The question with what a changed payload changes; nothing is decided."""
+    data, wrong = form.payload()
+    given = data["payload"]
+    if wrong or not isinstance(given, dict):
+        return _ask_again(opened, form, wrong or objections.AN_OBJECT, 422, Choice.MODIFY)
+    return ask(
+        opened,
+        highlighted=Choice.MODIFY,
+        typed=form.fields,
+        given=cast(dict[str, Any], given),
+    )
+
+
 def _no_answer(opened: Opened, form: Filled) -> Response:
     if opened.fold.settled:
         return outcome(opened, status=422)
-    offered = ", ".join(_state(opened.fold).rules.options)
-    return _ask_again(opened, form, f"Press one of the buttons; offered are: {offered}.", 422)
+    text = N_("Press one of the buttons; offered are: %(offered)s.")
+    why = Sentence(text, {"offered": _state(opened.fold).rules.options})
+    return _ask_again(opened, form, why, 422)
 
 
 async def _answer(
@@ -148,20 +208,55 @@ async def _answer(
     try:
         if unreadable and _is_welcome(fold, response):
             await _refuse(service, fold, response, Objection("invalid_answer", unreadable))
+        if _lacks_a_code(fold, form, response):
+            step = await _step_up(service, fold, form, response)
+            if isinstance(step, CodeNeeded):
+                status = 422 if step.wrong or step.gone else 200
+                return ask(
+                    opened, highlighted=form.choice, typed=form.fields, code=step, status=status
+                )
+            response = step
         fold = await _take(service, fold, form, response)
     except AnswerRefused as refused:
         return _refused(replace(opened, fold=refused.fold), form, response, refused.objection)
-    return _heard(replace(opened, fold=fold), response)
+    return _heard(replace(opened, fold=fold), form, response)
 
 
 async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
     """The decision once it has heard of this answer. Raises `AnswerRefused`."""
-    type = _state(fold).rules.response_type
-    brings_files = response.choice == Choice.APPROVE and type.type == "file_upload"
-    are_as_many = 1 <= len(form.uploads) <= answers.most_files(type)
-    if brings_files and are_as_many and _is_welcome(fold, response):
+    if _brings_files(fold, form, response) and _is_welcome(fold, response):
         return await _take_files(service, fold, form, response)
     return await answering.take(service, fold, response)
+
+
+def _brings_files(fold: Fold, form: Filled, response: Answer) -> bool:
+    """Whether it has as many files as it may have, where it is to have any."""
+    type = _state(fold).rules.response_type
+    if response.choice != Choice.APPROVE or type.type != "file_upload":
+        return False
+    return 1 <= len(form.uploads) <= answers.most_files(type)
+
+
+def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
+    """Whether this would count but for the code. Files are looked at after it: they are kept."""
+    if fold.settled or not _state(fold).rules.step_up:
+        return False
+    why = objections.objection(_state(fold), answering.normal(fold, response))
+    return why is not None and (
+        why.reason == "needs_code"
+        or (why.reason == "invalid_answer" and _brings_files(fold, form, response))
+    )
+
+
+async def _step_up(
+    service: Service, fold: Fold, form: Filled, response: Answer
+) -> Answer | CodeNeeded:
+    typed = "" if form.wants_code else form.code
+    try:
+        return await pass_step(service, fold, response, typed, again=form.wants_code)
+    except (Conflict, Invalid) as error:
+        fold = await service.decisions.read(fold.decision_id)
+        raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
 
 
 def _is_welcome(fold: Fold, response: Answer) -> bool:
@@ -175,7 +270,7 @@ async def _take_files(service: Service, fold: Fold, form: Filled, response: Answ
     try:
         kept = await _receive(service, fold, form, response)
     except (Invalid, TooLarge) as error:
-        await _refuse(service, fold, response, Objection(error.problem.code, error.error))
+        await _refuse(service, fold, response, Objection(error.problem.code, error.sentence))
     try:
         data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
         return await answering.take(service, fold, response.model_copy(update={"data": data}))
@@ -216,30 +311,39 @@ async def _refuse(service: Service, fold: Fold, response: Answer, why: Objection
     raise AnswerRefused(why, fold)
 
 
-def _heard(opened: Opened, response: Answer) -> Response:
+def _heard(opened: Opened, form: Filled, response: Answer) -> Response:
     """Say what became of an answer that is in the history: recorded, received, or too late."""
-    fold, state = opened.fold, _state(opened.fold)
+    fold, say = opened.fold, words(opened.reader).gettext
     if fold.is_settled_by(response):
-        return outcome(opened, "Your answer is recorded.")
+        remark = form.remark(_state(fold).rules.response_type)
+        recorded = say("Your answer is recorded.")
+        return outcome(opened, f"{recorded} {told(remark, opened.reader)}" if remark else recorded)
     if fold.settled:
         return _over(opened, response)
     if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
-        others = [a.approver for a in state.asked if state.may_answer(a.approver)]
-        asked = f"Asked now: {', '.join(others)}." if others else "Nobody else can be asked."
-        return message("Recorded: you are not the one to ask", f"Thank you. {asked}", opened.reader)
-    return message(
-        "Your answer is received",
-        "It is safely kept, with this moment as its time; the system has not worked on it yet."
-        " Open this page again in a moment to see the outcome.",
-        opened.reader,
-        202,
-    )
+        return _message(opened, (N_("Recorded: you are not the one to ask"), _thanks(opened)))
+    return _message(opened, RECEIVED, 202)
+
+
+def _thanks(opened: Opened) -> str:
+    state, say = _state(opened.fold), words(opened.reader).gettext
+    others = [asked.approver for asked in state.asked if state.may_answer(asked.approver)]
+    if others:
+        return say("Thank you. Asked now: %(who)s.") % {"who": ", ".join(others)}
+    return say("Thank you. Nobody else can be asked.")
+
+
+def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Response:
+    """A headline and an explanation, in the reader's language."""
+    headline, explanation = map(words(opened.reader).gettext, texts)
+    return message(headline, explanation, opened.reader, status)
 
 
 def _over(opened: Opened, response: Answer) -> Response:
+    say = words(opened.reader).gettext
     if _is_outcome(opened.fold, response):
-        return outcome(opened, "This was already recorded.", 409)
-    return outcome(opened, "Your answer came too late: the decision had been made.", 409)
+        return outcome(opened, say("This was already recorded."), 409)
+    return outcome(opened, say("Your answer came too late: the decision had been made."), 409)
 
 
 def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> Response:
@@ -248,17 +352,28 @@ def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> 
         case "already_settled":
             return _over(opened, response)
         case "late":
-            return message(*TOO_LATE, opened.reader, 409)
+            return _message(opened, TOO_LATE, 409)
         case "not_asked":
-            return message(*NOT_ASKED, opened.reader, 409)
+            return _message(opened, NOT_ASKED, 409)
         case "changed":
-            return _ask_again(opened, form, why.message, 409)
+            return _ask_again(opened, form, why.sentence, 409)
         case _:
-            return _ask_again(opened, form, why.message, 422)
+            return _ask_again(opened, form, why.sentence, 422)
 
 
-def _ask_again(opened: Opened, form: Filled, why: str, status: int) -> Response:
-    return ask(opened, highlighted=form.choice, typed=form.fields, refused=why, status=status)
+def _ask_again(
+    opened: Opened, form: Filled, why: Sentence, status: int, highlighted: str | None = None
+) -> Response:
+    marked = highlighted or form.choice
+    return ask(opened, highlighted=marked, typed=form.fields, refused=why, status=status)
+
+
+def _may_modify(opened: Opened) -> bool:
+    """Whether this one may still approve with a changed payload."""
+    rules, state = _state(opened.fold).rules, _state(opened.fold)
+    is_open = not opened.fold.settled and datetime.now(UTC) <= rules.expires_at
+    is_asked = state.may_answer(opened.link.approver)
+    return is_open and is_asked and rules.has_payload and Choice.MODIFY in rules.options
 
 
 def _is_outcome(fold: Fold, response: Answer) -> bool:

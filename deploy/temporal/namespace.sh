@@ -13,7 +13,8 @@ usable() {
       --name HandoverStatus --type Keyword \
       --name HandoverUrgency --type Keyword \
       --name HandoverAgent --type Keyword \
-      --name HandoverApprover --type KeywordList &&
+      --name HandoverApprover --type KeywordList \
+      --name HandoverExpiresAt --type Datetime &&
     on_namespace workflow count --query "HandoverStatus = 'pending'"
 }
 

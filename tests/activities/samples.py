@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.channels.email import Email, compose, parse_sender
-from activities.channels.notice import Notice
+from activities.channels.notice import Notice, Unreached
 from api.signing import Signer
 from handover.models import DecisionRequest, EscalationStep, Origin, Status
 from workflows import lifecycle, proof
@@ -18,13 +18,16 @@ OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
 NOW = datetime.now(UTC).replace(microsecond=0)
 SENDER = parse_sender("Handover <handover@mail.example.com>")
 ANN, BOB, CARL = "ann@example.com", "bob@example.com", "carl@example.com"
+OPERATOR = "operator@example.com"
 LINK = "https://handover.example.com/d/key.token.signature"
+INBOX = "https://handover.example.com/i/key.token.signature"
 
 
 def make_decision(
     decision_id: str = "dec_1",
     signer: Signer = SIGNER,
     stored: dict[str, str] | None = None,
+    operator: str | None = None,
     **changes: Any,
 ) -> DecisionInput:
     """A decision that asks Ann, and Bob and Carl in ten minutes; `changes` are of its request."""
@@ -47,6 +50,7 @@ def make_decision(
             expires_at=NOW + timedelta(minutes=request.timeout_minutes),
             rules_version=lifecycle.RULES_VERSION,
             keyring=signer.keyring,
+            operator=operator,
             indexed=False,
         )
     )
@@ -92,11 +96,17 @@ def make_notice(
     outcome: Outcome | None = None,
     **changes: Any,
 ) -> Notice:
-    """`changes` are of the decision's request."""
+    """`changes` are of the decision's request. A delivery failure goes to the operator."""
     decision = make_decision(**changes)
     if outcome is None and message in ("settled", "receipt"):
         outcome = make_outcome(decision, notes="Checked with the warehouse.")
-    return Notice(decision, message, approver, LINK, NOW + timedelta(minutes=5), outcome)
+    now = NOW + timedelta(minutes=5)
+    if message == "code":
+        return Notice(decision, message, approver, "", now, code="482913")
+    if message == "delivery-failure":
+        unreached = [Unreached(ANN, "email", "550 no such user")]
+        return Notice(decision, message, OPERATOR, "", now, unreached=unreached, asked_now=[BOB])
+    return Notice(decision, message, approver, LINK, now, outcome, inbox=INBOX)
 
 
 def make_email(message: str = "decision-request", approver: str = ANN, **changes: Any) -> Email:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
@@ -16,10 +17,15 @@ from hypothesis import strategies as st
 from activities.channels.email import compose, parse_sender
 from activities.channels.errors import UndeliverableError
 from activities.channels.mime import to_bytes
+from activities.channels.notice import Unreached
+from handover.models import EscalationStep
 from tests.activities.samples import (
     ANN,
     BOB,
+    CARL,
+    INBOX,
     LINK,
+    OPERATOR,
     SENDER,
     make_decision,
     make_email,
@@ -28,7 +34,16 @@ from tests.activities.samples import (
 )
 from workflows.messages import Outcome
 
-MESSAGES = [("decision-request", ANN), ("escalation", BOB), ("settled", ANN), ("receipt", BOB)]
+MESSAGES = [
+    ("decision-request", ANN),
+    ("reminder", ANN),
+    ("escalation", BOB),
+    ("settled", ANN),
+    ("receipt", BOB),
+    ("code", ANN),
+    ("delivery-failure", OPERATOR),
+]
+WITHOUT_LINKS = ("code", "delivery-failure")
 
 
 class Reader(HTMLParser):
@@ -67,6 +82,14 @@ def parse(content: bytes) -> EmailMessage:
     return message
 
 
+def steps(*approvers: list[str]) -> list[EscalationStep]:
+    """One after the other, five minutes each."""
+    return [
+        EscalationStep(after_minutes=5 * number, approvers=step)
+        for number, step in enumerate(approvers, 1)
+    ]
+
+
 def squeeze(text: str) -> str:
     return " ".join(text.split())
 
@@ -77,10 +100,29 @@ def test_a_request_offers_its_options_as_links_that_only_choose():
     links = Reader(mail.html).links
     assert links["Approve"] == f"{LINK}?choose=approve"
     assert links["Deny"] == f"{LINK}?choose=deny"
-    assert links[LINK] == LINK
+    assert links["Read it first: open the page"] == LINK
+    assert links["All that waits for you"] == INBOX
     assert "Modify" not in links
     assert f"Approve: {LINK}?choose=approve\nDeny:    {LINK}?choose=deny\n" in mail.text
     assert "choose=modify" not in mail.text + mail.html
+
+
+FACTS = {
+    "decision-request": ["refund-bot asks you"],
+    "reminder": ["refund-bot still waits for your answer. It expires in 25 minutes."],
+    "escalation": [f"You are asked because {ANN} has not answered."],
+    "settled": [f"Approved by {BOB}"],
+    "receipt": ["in your name: Approved", "If it was not you", "Was that you?"],
+    "code": ["It is good for ten minutes", "If you did not just press a button in Handover"],
+    "delivery-failure": [
+        f"{ANN} could not be reached",
+        f"{BOB} is asked now",
+        "(email)",
+        "550 no such user",
+        "in 25 minutes",
+        "it is denied",
+    ],
+}
 
 
 @pytest.mark.parametrize(("message", "approver"), MESSAGES)
@@ -89,21 +131,98 @@ def test_plain_text_says_all_that_html_says(message: str, approver: str):
     mail = make_email(
         message, approver, context="It came back unopened.", payload={"order": 1142}, urgency="high"
     )
-    facts = ["refund-bot ask", "Refund order 1142", LINK, approver, "dec_1"]
+    facts = ["refund-bot ask", "s own words", "Refund order 1142", approver, "dec_1"]
     if message in ("settled", "receipt"):
         facts += ["Checked with the warehouse.", "nothing for you to do"]
-    else:
-        facts += ["It came back unopened.", '"order": 1142', "in 25 minutes", "UTC", "Urgent"]
-        facts += ["denied", "nothing is decided until you confirm there"]
-    facts += {
-        "decision-request": [],
-        "escalation": ["nobody has answered yet", f"Asked before you: {ANN}"],
-        "settled": [f"Approved by {BOB}"],
-        "receipt": ["in your name: approve", "If it was not you"],
-    }[message]
+    elif message not in WITHOUT_LINKS:
+        facts += ["It came back unopened.", "1142", "in 25 minutes", "UTC", "Urgent"]
+        facts += ["it is denied", "nothing is decided until you confirm there"]
+    facts += FACTS[message]
     for part in (mail.text, Reader(mail.html).words):
         said = squeeze(part).lower()
         assert [fact for fact in facts if fact.lower() not in said] == []
+
+
+@pytest.mark.parametrize(("message", "approver"), MESSAGES)
+def test_a_link_is_in_both_parts_or_in_none(message: str, approver: str):
+    """Whoever reads a code or a failure can do nothing with that mail but read it."""
+    mail = make_email(message, approver)
+    found = set(Reader(mail.html).links.values())
+    assert found == set(re.findall(r"https?://\S+", mail.text))
+    assert found >= {LINK, INBOX} if message not in WITHOUT_LINKS else not found
+    assert "http" not in re.sub(r'href="[^"]+"', "", mail.html)
+
+
+def test_a_code_can_be_read_and_copied():
+    """It is in the subject, in the text alone on its line, and in the HTML with nothing but a gap
+    between its halves."""
+    mail = make_email("code")
+    assert mail.subject == "482913 is your code for Handover"
+    assert "\n    482913\n" in mail.text
+    halves = re.findall(r"<td class=\"code\"[^>]*>(\d+)<span[^>]*>(\d+)</span></td>", mail.html)
+    assert halves == [("482", "913")]
+
+
+@pytest.mark.parametrize(
+    ("because", "before", "told"),
+    [
+        ("no_answer", [], f"You are asked because {ANN} has not answered."),
+        ("no_answer", [[BOB]], f"You are asked because {ANN} and {BOB} have not answered."),
+        ("not_me", [], f"You are asked because {ANN} said that this is not for them."),
+        (
+            "not_me",
+            [[BOB]],
+            "one of those asked before you said that this is not",
+        ),
+        ("undeliverable", [], f"You are asked because {ANN} could not be reached."),
+        (None, [], f"You are asked because {ANN} has not answered."),
+    ],
+)
+def test_an_escalation_says_why(because: str | None, before: list[list[str]], told: str):
+    """Whom it concerns is named, in both parts."""
+    notice = make_notice("escalation", CARL, escalation=steps(*before, [CARL]))
+    mail = compose(replace(notice, escalated_because=because), SENDER)
+    assert told in mail.text
+    assert told in squeeze(Reader(mail.html).words)
+
+
+def test_who_could_not_be_reached_is_named_also_among_several():
+    """By the failures that are known, and not by everybody who was asked."""
+    notice = make_notice("escalation", CARL, escalation=steps([BOB], [CARL]))
+    failed = [Unreached(BOB, "email", "gone"), Unreached(BOB, "slack", "gone")]
+    mail = compose(replace(notice, escalated_because="undeliverable", unreached=failed), SENDER)
+    assert f"You are asked because {BOB} could not be reached." in mail.text
+
+
+def test_of_many_approvers_a_few_are_named():
+    """The others are counted."""
+    many = [f"p{n}@example.com" for n in range(8)]
+    mail = make_email("escalation", CARL, escalation=steps(many, [CARL]))
+    told = f"{ANN}, p0@example.com, p1@example.com, p2@example.com, and 5 others have not answered"
+    assert told in mail.text
+
+
+def test_an_operator_is_told_when_nobody_is_left():
+    """In the subject already."""
+    mail = compose(replace(make_notice("delivery-failure"), asked_now=[]), SENDER)
+    assert mail.subject.startswith("Not delivered, and nobody is left to ask: Refund order 1142")
+    for part in (mail.text, mail.html):
+        assert "Nobody is left who could answer." in part
+
+
+def test_a_step_up_is_announced():
+    """Before the code comes; elsewhere nothing is said of codes."""
+    notice = make_notice()
+    stricter = replace(notice, decision=notice.decision.model_copy(update={"step_up": True}))
+    for part in ("text", "html"):
+        assert "six-digit code" in getattr(compose(stricter, SENDER), part)
+        assert "six-digit code" not in getattr(compose(notice, SENDER), part)
+
+
+def test_without_an_inbox_none_is_linked():
+    """In neither part."""
+    mail = compose(replace(make_notice(), inbox=""), SENDER)
+    assert "All that waits for you" not in mail.text + mail.html
 
 
 def test_a_receipt_shows_what_was_changed():
@@ -111,8 +230,8 @@ def test_a_receipt_shows_what_was_changed():
     decision = make_decision(payload={"amount": 1249})
     outcome = make_outcome(decision, BOB, "modify", data={"payload": {"amount": 1200}})
     mail = compose(make_notice("receipt", BOB, outcome, payload={"amount": 1249}), SENDER)
-    assert '> {\n>   "amount": 1200\n> }' in mail.text
-    assert '"amount": 1200' in Reader(mail.html).words
+    assert "> amount: 1200\n>   asked: 1249\n" in mail.text
+    assert "amount 1200 asked: 1249" in squeeze(Reader(mail.html).words)
 
     decision = make_decision()
     outcome = make_outcome(decision, BOB, "modify", data={"action": "Refund half of it"})
@@ -160,41 +279,49 @@ def test_an_agents_text_stays_text(field: str):
 )
 @settings(max_examples=60, deadline=None)
 def test_no_text_adds_an_element_or_a_link(texts: dict[str, Any]):
-    """Whatever an agent writes, the mail has the elements and links of a harmless one."""
+    """Whatever an agent writes, the mail has the elements and links of a harmless one, but for ends
+    of lines."""
     if "payload" in texts:
         texts["payload"] = {"text": texts["payload"]}
-    harmless = make_email(action="x", context="x", payload={"text": "x"})
+    as_table, as_json = (
+        Reader(make_email(action="x", context="x", payload={"text": text}).html)
+        for text in ("x", "x\ny")
+    )
     fields = {"action": "x", "context": "x", "payload": {"text": "x"}} | texts
     fields["context"] = fields["context"] or "x"
     mail = make_email(**fields)
-    expected, found = Reader(harmless.html), Reader(mail.html)
-    assert found.elements == expected.elements
-    assert found.links == expected.links
+    found = Reader(mail.html)
+    assert found.elements - {"br"} in (as_table.elements - {"br"}, as_json.elements - {"br"})
+    assert found.links == as_table.links == as_json.links
 
 
-def test_image_addresses_are_links_that_say_where_they_lead():
-    """An address that is none of the web is shown and leads nowhere."""
-    images = ["https://files.example.com/box.jpg", "javascript:alert(1)"]
-    mail = make_email(context_images=images)
-    links = Reader(mail.html).links
-    assert links[images[0]] == images[0]
-    assert images[1] not in links
-    assert images[1] in Reader(mail.html).words
-    assert "> https://files.example.com/box.jpg" in mail.text
+def test_images_are_counted_and_not_linked():
+    """They are on the page, which has them from us: no mail leads to an address of the agent's."""
+    mail = make_email(context_images=["https://files.example.com/box.jpg", "javascript:alert(1)"])
+    for part in (mail.text, mail.html):
+        assert "2 images belong to the question; they are on the page." in part
+        assert "files.example.com" not in part
+        assert "javascript:" not in part
     assert "<img" not in mail.html
+    assert "image" not in squeeze(Reader(make_email().html).words)
 
 
-def test_a_huge_request_makes_a_mail_of_bearable_size():
-    """Mail clients cut at about 100 KB, which would be before our links."""
+@pytest.mark.parametrize("character", ["c", "&", "\u202e", "𝄞", '"'])
+def test_a_huge_request_makes_a_mail_of_bearable_size(character: str):
+    """Gmail cuts at 102 kB; our links come long before that."""
     mail = make_email(
-        action="a " * 1000,
-        context="c\n" * 50_000,
-        payload={"rows": ["v" * 50] * 4000},
+        "escalation",
+        CARL,
+        action=character * 2_000,
+        context=f"{character}\n" * 20_000,
+        payload={f"{character * 50}{n}": {character: [character * 500]} for n in range(400)},
+        escalation=steps([f"{'a' * 60}{n}@{'b' * 60}.example.com" for n in range(20)], [CARL]),
+        context_images=["https://files.example.com/" + "a" * 1_900] * 5,
     )
-    assert len(mail.html) < 40_000
-    assert len(mail.text) < 15_000
-    assert mail.text.count("all of it is on the page") == 3
-    assert mail.html.count("all of it is on the page") == 3
+    assert len(mail.html.encode()) < 90_000
+    assert len(mail.text.encode()) < 40_000
+    assert mail.text.count("continued on the page") == 3
+    assert mail.html.count("continued on the page") == 3
 
 
 @pytest.mark.parametrize(
@@ -237,15 +364,30 @@ def test_a_mail_travels_in_ascii_and_arrives_as_it_was():
 
 
 def test_later_mails_answer_the_first_one_of_their_recipient():
-    """Settled and receipt are replies to that person's request, or to their escalation."""
+    """Reminder, settled and receipt answer that person's request, or their escalation."""
     request, escalation = make_email(), make_email("escalation", BOB)
     assert "In-Reply-To" not in request.headers
     assert "In-Reply-To" not in escalation.headers
     assert request.message_id != escalation.message_id
-    for message, approver, first in [("settled", ANN, request), ("receipt", BOB, escalation)]:
+    later = [("reminder", ANN, request), ("settled", ANN, request), ("receipt", BOB, escalation)]
+    for message, approver, first in [*later, ("reminder", BOB, escalation)]:
         headers = make_email(message, approver).headers
         assert headers["In-Reply-To"] == headers["References"] == first.message_id
         assert headers["Message-ID"] != first.message_id
+
+
+@pytest.mark.parametrize("message", WITHOUT_LINKS)
+def test_a_code_and_a_failure_stand_alone(message: str):
+    """In a thread they would be overlooked."""
+    assert "In-Reply-To" not in make_email(message).headers
+
+
+@pytest.mark.parametrize("message", ["reminder", "code"])
+def test_a_second_one_is_another_mail(message: str):
+    """With the first one's id, mail servers would drop it as a copy."""
+    first, second = (replace(make_notice(message), number=number) for number in (1, 2))
+    assert compose(first, SENDER).message_id != compose(second, SENDER).message_id
+    assert compose(first, SENDER).message_id == compose(first, SENDER).message_id
 
 
 def test_a_repeated_mail_has_the_same_message_id():

@@ -27,7 +27,7 @@ from activities.channels.errors import (
 )
 from activities.channels.notice import Notice
 from activities.notifications import Notifications, delivery_key
-from links import LinkKeys
+from links import Codes, LinkKeys
 from store.approvers import Preferences
 from templates import Reader
 from tests.activities.samples import (
@@ -134,6 +134,7 @@ class Scene:
             client=client,
             keyring=SIGNER.keyring,
             links=LINK_KEYS,
+            codes=Codes(["k" * 32]),
             public_url="https://handover.example.com/",
             channels={"email": self.channel},
             deliveries=self.deliveries,

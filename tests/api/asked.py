@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -60,6 +61,13 @@ class Asked:
         types = {entry["type"] for entry in await self.agent.audit(self.decision)}
         assert types <= {"decision.created", "approver.asked", "notification.sent"}
 
+    async def untouched_but_for_codes(self) -> None:
+        """Nothing but the wish for a code has reached the decision."""
+        assert (await self.read())["status"] == "pending"
+        types = {entry["type"] for entry in await self.agent.audit(self.decision)}
+        asked = {"decision.created", "approver.asked", "notification.sent"}
+        assert types <= asked | {"code.requested", "signal.received"}
+
     async def refused(self, reason: str) -> dict[str, Any]:
         """What the record has of the only attempt, which left the decision pending."""
         assert (await self.read())["status"] == "pending"
@@ -86,5 +94,6 @@ def check_guards(page: httpx2.Response) -> None:
     policy = {name: rest for name, _, rest in (part.strip().partition(" ") for part in parts)}
     assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
     assert (policy["base-uri"], policy["form-action"]) == ("'none'", "'self'")
-    assert "script-src" not in policy
-    assert "unsafe" not in policy["style-src"]
+    assert policy["script-src"] == policy["style-src"]
+    assert re.fullmatch(r"'nonce-[\w-]{22,}'", policy["script-src"])
+    assert not re.search(r"<script(?![^>]* nonce=)|<style| style=| on\w+=", page.text)

@@ -22,6 +22,7 @@ from api.problems import PROBLEMS
 from api.requests import Requests
 from tests.api.agent import PROBLEM
 from workflows.objections import Objection
+from workflows.sentences import Sentence
 
 SECRET = "the words of an exception"
 ROOT = Path(__file__).parent.parent.parent
@@ -145,7 +146,7 @@ def test_every_objection_of_the_rules_has_a_code() -> None:
     found = {*reasons(), "too_many"}
     assert {"not_asked", "not_longer", "late"} <= found
     for reason in found:
-        assert refusal(Objection(reason, "So it is."), "field").status in (409, 422)
+        assert refusal(Objection(reason, Sentence("So it is.")), "field").status in (409, 422)
 
 
 def sources(*folders: str) -> Iterator[ast.Module]:

@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.limiting import month_of
+from api.limiting import READS, month_of
 from tests.api.agent import Agent, link_to, question, someone
 from tests.api.asked import check_guards
+from tests.approver import Form
 from tests.dev_server import DevServer
 from tests.redis import RedisServer, redis
 from tests.service import RunningService
@@ -138,21 +139,26 @@ async def test_what_needs_no_key_is_not_counted(limited: RunningService) -> None
 
 
 async def test_a_link_may_be_opened_so_often_a_minute(limited: RunningService) -> None:
-    """Then a page says so; the answer is counted for itself, and other links are not touched."""
+    """Ten times as often as it may answer, then a page says so; what is sent without a choice and
+    the answer are counted for themselves, and other links are not touched."""
     approver, other = someone(), someone()
     async with await Agent.with_new_key(limited) as agent:
         decision = (await agent.ask(approver=[approver, other]))["id"]
         link, others = await link_to(limited, approver), await link_to(limited, other)
         form = await agent.http.get(link)
         assert form.status_code == 200
-        opened = [(await agent.http.get(link)).status_code for _ in range(LINK_RATE)]
-        assert opened == [200] * (LINK_RATE - 1) + [429]
+        opened = [(await agent.http.get(link)).status_code for _ in range(LINK_RATE * READS)]
+        assert opened == [200] * (LINK_RATE * READS - 1) + [429]
         refused = await agent.http.get(link)
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         check_guards(refused)
         assert (await agent.http.get(others)).status_code == 200
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form.text))
+        fields = Form.of(form.text).fields
+        sent = [
+            (await agent.http.post(link, data=fields)).status_code for _ in range(LINK_RATE * 2)
+        ]
+        assert set(sent) == {422}
         answered = await agent.http.post(link, data={**fields, "choice": "approve"})
         assert answered.status_code in (200, 202)
         again = [

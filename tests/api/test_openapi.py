@@ -14,7 +14,7 @@ from api.main import app
 from api.openapi import operations
 from api.problems import MEDIA_TYPE, PROBLEMS
 from store.keys import SCOPES
-from tests.api.agent import Agent, question
+from tests.api.agent import Agent, question, someone
 from tests.service import RunningService
 
 DOCUMENT = app.openapi()
@@ -140,7 +140,7 @@ async def test_every_example_of_a_request_is_accepted(
     by_an_agent = path.startswith(("/decisions", "/attachments")) and "/resolve" not in path
     sender = agent if by_an_agent else resolver
     answer = await sender.http.request(
-        method, path.format(decision_id=decision), **as_sent(media, body)
+        method, path.format(decision_id=decision, address=someone()), **as_sent(media, body)
     )
     assert answer.is_success, answer.text
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -27,6 +29,7 @@ from api.routes import pages
 from handover.models import Origin
 from links import Link, LinkKeys
 from store.approvers import Preferences
+from templates.payload import fingerprint, grouped
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
 from tests.approver import Form, mails, press
@@ -84,7 +87,7 @@ async def test_a_marked_button_is_only_marked(agent: Agent) -> None:
         assert re.findall(r'<button[^>]*class="(\w+) chosen"', page) == [choice]
     page = (await agent.http.get(asked.link, params={"choose": '"><script>'})).text
     assert 'chosen"' not in page
-    assert "<script" not in page
+    assert "<script>" not in page
     await asked.untouched()
 
 
@@ -105,7 +108,7 @@ async def test_a_choice_that_was_not_offered_is_refused(agent: Agent, choice: st
     asked = await Asked.by(agent, options=["approve", "deny"])
     page = await asked.send(choice=choice, action="x")
     assert page.status_code == 422
-    assert "approve, deny" in page.text
+    assert "Approve, Deny" in page.text
     attempt = await asked.refused("not_offered")
     assert attempt["choice"] == choice.replace("\x00", "\ufffd")[:20]
 
@@ -183,6 +186,153 @@ async def test_a_changed_payload_reaches_the_agent(agent: Agent) -> None:
     decision = await asked.read()
     assert decision["response_data"] == {"payload": {"amount": 50}}
     assert decision["payload"] == {"amount": 100, "to": "Zoë"}
+
+
+async def test_a_changed_payload_can_be_looked_at_before_it_is_approved(agent: Agent) -> None:
+    """ "Show what changes" marks what was asked and what it becomes, and decides nothing."""
+    asked = await Asked.by(agent, payload={"amount": 100, "to": {"name": "Zoë"}, "gone": True})
+    payload = '{"amount": 50, "to": {"name": "Zoë", "iban": "DE02"}}'
+    page = await asked.send(preview="yes", payload=payload, notes="Half of it")
+    assert page.status_code == 200
+    rows = re.findall(r"<tr>(.*?)</tr>", page.text.partition("What is changed")[2], re.DOTALL)
+    told = [re.sub(r"<[^>]*>|\s+", " ", row).split() for row in rows]
+    assert told == [
+        ["Name", "Asked", "was", "It", "becomes"],
+        ["amount", "100", "50"],
+        ["gone", "true", "removed"],
+        ["to", "→", "iban", "not", "there", "DE02"],
+    ]
+    assert "1 value stays as it was asked." in page.text
+    shown = Form.of(page.text).fields
+    assert (shown["payload"], shown["notes"]) == (payload, "Half of it")
+    assert f"<code>{fingerprint(json.loads(payload))}</code>" in page.text
+    await asked.untouched()
+    done = await asked.send(**shown, choice="modify")
+    assert (done.status_code, "It becomes" in done.text) == (200, True)
+    decision = await asked.read()
+    assert decision["response_data"] == {"payload": json.loads(payload)}
+    assert grouped(decision["payload_digest"]) in done.text
+
+
+@pytest.mark.parametrize("payload", ["{", "[1]", '{"a": NaN}'])
+async def test_a_preview_of_what_cannot_be_run_says_why(agent: Agent, payload: str) -> None:
+    """422 with the reason and what was typed; the record has no attempt, as there was none."""
+    asked = await Asked.by(agent, payload={"a": 1})
+    page = await asked.send(preview="yes", payload=payload)
+    assert (page.status_code, Form.of(page.text).fields["payload"]) == (422, payload)
+    assert 'aria-invalid="true"' in page.text
+    await asked.untouched()
+
+
+async def test_a_page_says_what_would_be_run(agent: Agent) -> None:
+    """Values in rows, in their JSON's kinds, and the digest's beginning that the agent gets too."""
+    payload = {"order": 7, "ref": "7", "to": [{"name": "Zoë"}], "note": None, "empty": ""}
+    asked = await Asked.by(agent, payload=payload)
+    rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', asked.page, re.DOTALL)
+    told = {name: html.unescape(re.sub(r"<[^>]*>", "", value)).strip() for name, value in rows}
+    assert told == {
+        "order": "7",
+        "ref": '"7"',
+        "to → #1 → name": "Zoë",
+        "note": "null",
+        "empty": '""',
+    }
+    digest = (await asked.read())["payload_digest"]
+    assert f"<code>{grouped(digest)}</code>" in asked.page
+
+
+async def test_a_long_text_folds_away_and_nothing_of_it_is_lost(agent: Agent) -> None:
+    """The page says how much is folded, and both parts together are what the agent wrote."""
+    context = "".join(f"{number} parcels arrived, and were broken.\n" for number in range(2_000))
+    asked = await Asked.by(agent, context=context)
+    shown = [
+        html.unescape(part)
+        for part in re.findall(r'<div class="words">(.*?)</div>', asked.page, re.DOTALL)
+    ]
+    assert shown[0].removesuffix('<span class="cut">…</span>') + shown[1] == context
+    assert len(shown[0]) < 1_000
+    assert re.search(r"<details class=\"rest\">\s*<summary>The rest of it: \d\d KB", asked.page)
+
+
+async def test_a_forwarded_link_says_whose_it_is(agent: Agent) -> None:
+    """Before everything else on the page, also when it is over."""
+    asked = await Asked.by(agent)
+    done = await asked.send(choice="approve")
+    for page in (asked.page, done.text):
+        assert page.index(f"This link is for {asked.approver}") < page.index("<main>")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"},
+    ],
+)
+async def test_another_site_answers_in_nobodys_name(agent: Agent, headers: dict[str, str]) -> None:
+    """403 with a page that says what to do, and nothing is recorded."""
+    asked = await Asked.by(agent)
+    page = await agent.http.post(
+        asked.link, data={**asked.form, "choice": "approve"}, headers=headers
+    )
+    assert page.status_code == 403
+    check_guards(page)
+    assert "Open the link in your message again" in page.text
+    await asked.untouched()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "{own}"},
+        {"Origin": "{own}"},
+        {"Origin": "null"},
+    ],
+)
+async def test_our_own_form_is_taken(agent: Agent, headers: dict[str, str]) -> None:
+    """As browsers send it from a page without a referrer, and by its scripts."""
+    asked = await Asked.by(agent)
+    own = agent.service.base_url
+    sent = {name: value.format(own=own) for name, value in headers.items()}
+    page = await agent.http.post(asked.link, data={**asked.form, "choice": "deny"}, headers=sent)
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [("gzip, br", True), ("br;q=1.0, gzip;q=0.8", True), ("gzip;q=0", False), ("br", False)],
+)
+async def test_pages_are_packed_for_browsers_that_take_it(
+    agent: Agent, accepted: str, packed: bool
+) -> None:
+    """The same page, and caches between are told that it depends."""
+    asked = await Asked.by(agent)
+    page = await agent.http.get(asked.link, headers={"Accept-Encoding": accepted})
+    assert page.headers.get("Content-Encoding") == ("gzip" if packed else None)
+    assert page.headers["Vary"] == "Accept-Encoding"
+    assert f"This link is for {asked.approver}" in page.text
+
+
+async def test_what_a_page_loads_may_be_kept_for_ever(agent: Agent) -> None:
+    """Its address names its content; an address of another version brings this one, not kept."""
+    asked = await Asked.by(agent)
+    addresses = re.findall(r'(?:src|href)="(\.\./assets/[^"]+)"', asked.page)
+    assert {address.rpartition(".")[2] for address in addresses} == {"css", "js", "svg"}
+    for relative in addresses:
+        address = urljoin(asked.link, relative)
+        file = await agent.http.get(address)
+        assert file.status_code == 200, (address, file.text)
+        assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert hashlib.sha256(file.content).hexdigest()[:16] == address.split(".")[-2]
+        stem, _, ending = address.rpartition(".")
+        other = await agent.http.get(f"{stem[:-16]}{'0' * 16}.{ending}")
+        assert (other.content, other.headers["Cache-Control"]) == (file.content, "no-store")
+    for name in ("page.0.html", "../main.0.py", "secrets.0.json"):
+        assert (await agent.http.get(f"/assets/{name}")).status_code == 404
 
 
 async def test_the_wrong_person_is_believed_and_asked_no_more(agent: Agent) -> None:
@@ -263,6 +413,13 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
 
+OURS = re.compile(
+    r'<script src="\.\./assets/page\.\w+\.js" nonce="[\w-]+" defer></script>'
+    r'|<img src="\./[\w.-]+/images/1" '
+)
+"""What no agent has written."""
+
+
 async def test_an_agents_text_is_text(another_agent: Agent) -> None:
     """HTML is shown and not obeyed, and what would hide or reorder is written out; title too."""
     hostile = '</title></div></pre></textarea><script>x</script><img src=x onerror=y>"\u202e\x07'
@@ -283,7 +440,7 @@ async def test_an_agents_text_is_text(another_agent: Agent) -> None:
     done = await asked.send(choice="modify", notes=hostile, payload=json.dumps({hostile: hostile}))
     assert (wrong.status_code, done.status_code) == (422, 200)
     for page in (asked.page, wrong.text, done.text):
-        tags = Tags(page)
+        tags = Tags(OURS.sub("", page))
         assert not tags.found & {"script", "img", "iframe", "object", "base"}
         assert not {name for name in tags.attributes if name.startswith("on")}
         outside = re.sub(r"<textarea.*?</textarea>", "", page, flags=re.DOTALL)

@@ -21,10 +21,11 @@ NOT_IN_JSON_SCHEMA = (
     *("POST /decisions/{decision_id}/extend", "POST /decisions/{decision_id}/resolve"),
     *("POST /attachments", "POST /decisions/{decision_id}/attachments"),
     *("POST /auth/api-keys",),
+    *("GET /approvers/{address}", "PUT /approvers/{address}", "DELETE /approvers/{address}"),
 )
 """Operations with rules that JSON Schema cannot express: what is a mail address, what is earlier
-than what, what an answer has to fit, what a file contains, whose cursor it is, what is a name. They
-may answer 422 to what their schema allows; no other operation may."""
+than what, what an answer has to fit, what a file contains, whose cursor it is, what is a name, also
+that of a time zone. They may answer 422 to what their schema allows; no other operation may."""
 
 SETTINGS = """
 # A random `wait` would be kept, for up to a minute.

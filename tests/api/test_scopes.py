@@ -36,6 +36,9 @@ MAY = {
     "POST /auth/api-keys": {ADMIN},
     "GET /auth/api-keys": {ADMIN},
     "DELETE /auth/api-keys/{key_id}": {ADMIN},
+    "GET /approvers/{address}": {ADMIN},
+    "PUT /approvers/{address}": {ADMIN},
+    "DELETE /approvers/{address}": {ADMIN},
     "POST /codec/decode": {AUDIT},
     "POST /auth/callback-secret": {CREATE},
     "GET /auth/callback-secret": {CREATE},
@@ -47,6 +50,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /decisions/{decision_id}/extend": {"timeout_minutes": 600},
     "POST /decisions/{decision_id}/resolve": {"action": "deny"},
     "POST /auth/api-keys": {"name": "made-in-test-scopes"},
+    "PUT /approvers/{address}": {"language": "de"},
     "POST /codec/decode": {"payloads": []},
 }
 
@@ -65,7 +69,8 @@ async def keys(service: RunningService) -> AsyncIterator[dict[str, Agent]]:
 
 async def send(agent: Agent, operation: str, **ids: str) -> httpx2.Response:
     method, path = operation.split()
-    path = path.format(**{"key_id": "key_never", "attachment_id": "att_never", **ids})
+    known = {"key_id": "key_never", "attachment_id": "att_never", "address": "ann@example.com"}
+    path = path.format(**known | ids)
     if path.endswith("attachments") and method == "POST":
         return await agent.http.post(path, files=NOTE)
     return await agent.http.request(method, path, json=BODIES.get(operation))

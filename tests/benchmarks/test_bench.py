@@ -28,7 +28,7 @@ FIGURES = {
     "history_bytes_per_decision",
 }
 OF_PLAIN = {"throughput_of_plain", "latency_p50_of_plain"}
-FEW = ["--rounds", "1", "--alone", "3", "--crowd", "6", "--at-once", "3"]
+FEW = ["--pages", "5", "--rounds", "1", "--alone", "3", "--crowd", "6", "--at-once", "3"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,9 @@ def test_the_last_line_holds_every_figure_of_all_configurations(report: list[str
     """Programs read the last line: the plain approval's figures, those with a receipt, and those
     with encryption, which are also told as a part of the plain ones."""
     line: dict[str, Any] = json.loads(report[-1])
-    assert set(line) == FIGURES | {"with_receipts", "with_encryption"}
+    assert set(line) == FIGURES | {"with_receipts", "with_encryption", "page"}
+    assert set(line["page"]) == {"page_ms_p50", "read_ms_p50", "page_of_read_p50"}
+    assert all(figure > 0 for figure in line["page"].values())
     assert set(line["with_receipts"]) == FIGURES
     assert set(line["with_encryption"]) == FIGURES | OF_PLAIN
     for figures in (line, line["with_receipts"], line["with_encryption"]):

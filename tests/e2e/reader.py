@@ -23,7 +23,7 @@ from tests.support import eventually
 CURL = "curl() { command curl -sS --max-time 90 -w '\\n%{http_code}' \"$@\"; }\n"
 """Every request also prints its status."""
 
-SET_BY_THE_DOCUMENT = ("BASE", "KEY", "OPERATOR_KEY")
+SET_BY_THE_DOCUMENT = ("BASE", "KEY", "OPERATOR_KEY", "ADMIN_KEY")
 
 
 class Reader:

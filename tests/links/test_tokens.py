@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
-from links import BadTokenError, Link, LinkKeys
-from links.tokens import ANSWER
+from links import BadTokenError, Link, LinkKeys, PersonalLink
+from links.tokens import ANSWER, PERSONAL
 from tests.proven import mutated_text
 
 OLD, NEW, STRANGERS = "old" * 12, "new" * 12, "stranger" * 5
@@ -22,11 +24,26 @@ LINKS = [
     Link("dec_" + "a" * 26, "a" * 64 + "@" + "a" * 180 + ".example.com"),  # long enough to compress
 ]
 TOKENS = [keys.mint(link) for keys in (KEYS, LinkKeys([OLD])) for link in LINKS]
+MINTED_AT = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
+PERSONAL_LINKS = [
+    PersonalLink("ann@example.com", MINTED_AT),
+    PersonalLink("josé@example.com", MINTED_AT - timedelta(days=40)),
+    PersonalLink("a" * 64 + "@" + "a" * 180 + ".example.com", MINTED_AT),
+]
+PERSONAL_TOKENS = [
+    keys.mint_personal(link) for keys in (KEYS, LinkKeys([OLD])) for link in PERSONAL_LINKS
+]
+GOOD = [*TOKENS, *PERSONAL_TOKENS]
 
 
 def is_read(token: str) -> bool:
+    """Whether it is a token for anything."""
+    return any(_passes(read, token) for read in (KEYS.read, KEYS.read_personal))
+
+
+def _passes(read: Callable[[str], object], token: str) -> bool:
     try:
-        KEYS.read(token)
+        read(token)
     except BadTokenError:
         return False
     return True
@@ -38,6 +55,28 @@ def test_a_token_says_what_was_put_into_it(link: Link) -> None:
     assert KEYS.read(KEYS.mint(link)) == link
 
 
+@pytest.mark.parametrize("link", PERSONAL_LINKS)
+def test_a_personal_token_says_what_was_put_into_it(link: PersonalLink) -> None:
+    """Whose it is and when it was made, however long ago, to the second."""
+    later = PersonalLink(link.approver, link.minted_at + timedelta(milliseconds=999))
+    assert KEYS.read_personal(KEYS.mint_personal(link)) == link
+    assert KEYS.mint_personal(later) == KEYS.mint_personal(link)
+
+
+def test_a_token_is_good_for_one_purpose() -> None:
+    """An answer's link opens no inbox, a personal one no decision; also with the same content."""
+    assert not any(_passes(KEYS.read_personal, token) for token in TOKENS)
+    assert not any(_passes(KEYS.read, token) for token in PERSONAL_TOKENS)
+    content = ["ann@example.com", 1_773_325_800]
+    for purpose, read in ((ANSWER, KEYS.read_personal), (PERSONAL, KEYS.read)):
+        signed = URLSafeSerializer(
+            NEW, salt=purpose, signer_kwargs={"digest_method": hashlib.sha256}
+        ).dumps(content)
+        token = f"{KEYS.mint(LINKS[0]).partition('.')[0]}.{signed}"
+        assert is_read(token)
+        assert not _passes(read, token)
+
+
 def test_rotation() -> None:
     """The newest key mints; an old one is read while it is listed, and no longer."""
     token = LinkKeys([OLD]).mint(LINKS[0])
@@ -45,6 +84,10 @@ def test_rotation() -> None:
     assert KEYS.mint(LINKS[0]).partition(".")[0] == LinkKeys([NEW]).mint(LINKS[0]).partition(".")[0]
     with pytest.raises(BadTokenError):
         LinkKeys([NEW]).read(token)
+    personal = LinkKeys([OLD]).mint_personal(PERSONAL_LINKS[0])
+    assert KEYS.read_personal(personal) == PERSONAL_LINKS[0]
+    with pytest.raises(BadTokenError):
+        LinkKeys([NEW]).read_personal(personal)
 
 
 def split(token: str) -> tuple[str, str, str]:
@@ -58,9 +101,9 @@ def forgeries() -> Iterator[str]:
     """What somebody can make who has tokens and the source, but no key."""
     strangers = LinkKeys([STRANGERS])
     other_purposes = [URLSafeSerializer(NEW), URLSafeSerializer(NEW, salt=ANSWER + ".more")]
-    for one in TOKENS:
+    for one in GOOD:
         key_id, content, signature = split(one)
-        for another_id, another_content, another_signature in map(split, TOKENS):
+        for another_id, another_content, another_signature in map(split, GOOD):
             yield f"{another_id}.{content}.{signature}"
             yield f"{key_id}.{another_content}.{signature}"
             yield f"{key_id}.{content}.{another_signature}"
@@ -71,13 +114,13 @@ def forgeries() -> Iterator[str]:
         yield from (f"{one}\n", f" {one}", f"{one}=", f"{one}é", one.upper(), one * 2)
 
 
-@pytest.mark.parametrize("forged", sorted(set(forgeries()) - set(TOKENS)))
+@pytest.mark.parametrize("forged", sorted(set(forgeries()) - set(GOOD)))
 def test_forged(forged: str) -> None:
     """Parts of good tokens, other keys, other purposes, other spellings: none is a token."""
     assert not is_read(forged)
 
 
-@given(token=st.sampled_from(TOKENS), chance=st.randoms(use_true_random=False))
+@given(token=st.sampled_from(GOOD), chance=st.randoms(use_true_random=False))
 @settings(max_examples=5_000, deadline=None)
 def test_mutated(token: str, chance: random.Random) -> None:
     """One signature has one spelling; whatever differs in a character is no token."""
@@ -95,6 +138,6 @@ def test_a_hundred_thousand_mutations() -> None:
     """None is accepted."""
     chance = random.Random(5)
     accepted = [
-        made for _ in range(100_000) if is_read(made := mutated_text(chance.choice(TOKENS), chance))
+        made for _ in range(100_000) if is_read(made := mutated_text(chance.choice(GOOD), chance))
     ]
     assert accepted == []

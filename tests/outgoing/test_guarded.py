@@ -10,11 +10,20 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from outgoing import Exceptions, GuardedClient, RefusedUrlError, UnreachableError
+from outgoing import (
+    Answer,
+    Exceptions,
+    GuardedClient,
+    RefusedUrlError,
+    TooMuchError,
+    UnreachableError,
+)
 from tests.receiver import (
     GIGABYTE,
     Authority,
+    Behaviour,
     Receiver,
+    break_off,
     drip_body,
     drip_head,
     hang,
@@ -26,6 +35,7 @@ from tests.support import eventually, free_port
 
 LOCAL = Exceptions.parse(["127.0.0.0/8"])
 LIMIT = 15.0
+MOST = 100_000
 PUBLIC, PRIVATE, HERE = "93.184.216.34", "10.0.0.1", "127.0.0.1"
 
 
@@ -226,6 +236,57 @@ async def test_a_gigabyte_is_not_taken(receiver: Receiver) -> None:
     assert answer.status_code == 200
     await eventually(lambda: receiver.idle)
     assert sum(sent) < GIGABYTE // 16
+
+
+async def fetched(client: GuardedClient, url: str, limit: float = LIMIT) -> Answer:
+    return await client.get(url, {"Accept": "image/png"}, limit_seconds=limit, most_bytes=MOST)
+
+
+async def test_what_is_fetched_comes_back_whole(receiver: Receiver) -> None:
+    """As it was sent, up to the last byte that is allowed."""
+    for body in (b"", b"\x00\xff" * 10, b"x" * MOST):
+        receiver.behaviours.append(say(200, body, Content_Type="image/png"))
+        answer = await fetched(GuardedClient(LOCAL), f"{receiver.url}?a=b")
+        assert (answer.status_code, answer.body) == (200, body)
+        assert answer.headers["content-type"] == "image/png"
+    assert (receiver.requests[0].path, receiver.requests[0].body) == ("/hook?a=b", b"")
+    assert receiver.requests[0].headers["accept"] == "image/png"
+
+
+async def test_more_than_was_asked_for_is_not_taken(receiver: Receiver) -> None:
+    """One byte too many, and a gigabyte, most of which is never even sent."""
+    sent: list[int] = []
+    receiver.behaviours += [say(200, b"x" * (MOST + 1)), pour(sent)]
+    for _ in range(2):
+        with pytest.raises(TooMuchError):
+            await fetched(GuardedClient(LOCAL), receiver.url)
+    await eventually(lambda: receiver.idle)
+    assert sum(sent) < GIGABYTE // 16
+
+
+@pytest.mark.parametrize("behaviour", [hang, drip_head, drip_body])
+async def test_what_trickles_is_left(receiver: Receiver, behaviour: Behaviour) -> None:
+    """Here the body counts as well: it arrives within the limit, or not at all."""
+    receiver.behaviours.append(behaviour)
+    with pytest.raises(UnreachableError, match=r"within 0\.5 seconds"):
+        await fetched(GuardedClient(LOCAL), receiver.url, limit=0.5)
+
+
+async def test_fetching_is_guarded_as_posting_is(receiver: Receiver) -> None:
+    """Inside addresses are refused, redirects are not followed, a broken body is no body."""
+    for url in ("https://localhost/", f"http://127.0.0.1:{receiver.port}/", "file:///etc/passwd"):
+        with pytest.raises(RefusedUrlError):
+            await fetched(GuardedClient(), url)
+    with pytest.raises(RefusedUrlError):
+        await fetched(GuardedClient(resolve=Names([PUBLIC, PRIVATE])), "https://example.com/")
+    assert receiver.connections == 0
+    async with Receiver() as inside:
+        receiver.behaviours.append(say(302, Location=inside.url))
+        assert (await fetched(GuardedClient(LOCAL), receiver.url)).status_code == 302
+        assert inside.connections == 0
+    receiver.behaviours.append(break_off)
+    with pytest.raises(UnreachableError):
+        await fetched(GuardedClient(LOCAL), receiver.url)
 
 
 async def test_what_is_not_there_may_come_back(receiver: Receiver) -> None:

@@ -14,6 +14,7 @@ from templates.reader import Reader
 from templates.words import Words
 
 READABLE = "👩\u200d💻 می\u200cخواهم Überweisung 送金"  # noqa: RUF001 - Persian, with its joiner
+MARKED = "Việt Nam שָׁלוֹם हिन्दी क्ष्म བརྒྱུད 2️⃣"
 ENGLISH = Words(Reader())
 NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
 
@@ -28,7 +29,9 @@ NOW = datetime(2026, 3, 12, 14, 5, tzinfo=UTC)
         ("in\u200bvisible\ufeff\U000e0041", "in⟨U+200B⟩visible⟨U+FEFF⟩⟨U+E0041⟩"),
         ("bo\u200db\u3164", "bo⟨U+200D⟩b⟨U+3164⟩"),
         ("one\r\ntwo\rthree\n\tfour", "one\ntwo\nthree\n\tfour"),
+        ("Z" + "\u0310" * 6 + "a", "Z" + "\u0310" * 4 + "⟨U+0310⟩⟨U+0310⟩a"),
         (READABLE, READABLE),
+        (MARKED, MARKED),
     ],
 )
 def test_hidden_characters_are_written_out_and_readable_ones_kept(written: str, shown: str):
@@ -151,8 +154,8 @@ TEXT = ResponseType(
             {"uploaded_files": [FILE | {"size": 812}, FILE | {"size": 3_440_000}]},
             ["File: a.pdf (application/pdf, 812 bytes)", "File: a.pdf (application/pdf, 3.4 MB)"],
         ),
-        (ResponseType(type="seance"), {"spirit": 1}, ['Answer: {\n  "spirit": 1\n}']),
-        (ResponseType(type="choose"), {"other": 1}, ['Answer: {\n  "other": 1\n}']),
+        (ResponseType(type="seance"), {"spirit": 1}, ['What was answered: {\n  "spirit": 1\n}']),
+        (ResponseType(type="choose"), {"other": 1}, ['What was answered: {\n  "other": 1\n}']),
     ],
 )
 def test_every_answer_has_words(type: ResponseType, data: dict[str, Any], lines: list[str]):
@@ -199,3 +202,42 @@ def test_only_plain_web_addresses_become_links(address: str):
     """Other schemes, spaces and lookalike letters stay text."""
     assert not text.is_web_link(address)
     assert text.is_web_link("https://files.example.com/box.jpg?x=1")
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("Pay p\u0430yp\u0430l.com", ["p\u0430yp\u0430l (\u0430 = U+0430)"]),
+        (
+            "\u0410B \u039f\u039dE",
+            ["\u0410B (\u0410 = U+0410)", "\u039f\u039dE (\u039f = U+039F, \u039d = U+039D)"],
+        ),
+        ("x\u0430 x\u0430", ["x\u0430 (\u0430 = U+0430)"]),
+        (
+            "\u041f\u0440\u0438\u0432\u0435\u0442 world, \u03ba\u03b1\u03bb\u03b7",
+            [],
+        ),
+        ("5 μm, 10 kΩ, ΔT, \u043e\u0442\u0447\u0451\u0442_v2", []),
+        ("Zoë Müller, naïve, \u65e5\u672c\u8a9eTokyo", []),
+        ("", []),
+    ],
+)
+def test_words_of_several_scripts_are_pointed_out(written: str, hint: list[str]) -> None:
+    """Letters that pass for others; not words of one script, nor units."""
+    assert text.mixed_scripts(written) == hint
+
+
+def test_a_flood_of_mixed_words_is_bounded() -> None:
+    """Five are enough, and each has a bounded length."""
+    found = text.mixed_scripts(" ".join(f"{'x' * n}\u0430" for n in range(1, 2_000)))
+    assert len(found) == 5
+    assert all(len(each) < 100 for each in found)
+
+
+@given(st.text(), st.integers(1, 50), st.integers(1, 5))
+def test_nothing_is_lost_in_a_fold(written: str, characters: int, lines: int) -> None:
+    """Both parts together are the text, and the first is not much longer than asked."""
+    folded_text = text.folded(written, characters, lines)
+    assert folded_text.beginning + folded_text.rest == written
+    shown = folded_text.beginning.strip("\n")
+    assert len(shown) <= 1.5 * characters + 1

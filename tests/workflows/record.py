@@ -29,9 +29,12 @@ from workflows.messages import (
     OPERATOR_DECIDE,
     RESPOND,
     RETRY_CALLBACK,
+    STEP_UP,
     UNDELIVERABLE,
     Addition,
+    CodeRequest,
     Extension,
+    Reminders,
 )
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -221,6 +224,24 @@ async def callback_given_up(client: Client) -> Asking:
     return asking
 
 
+async def reminded_and_stepped_up(client: Client) -> Asking:
+    asking = Asking.of(client, escalation=LATER)
+    asking.input.reminders = Reminders(after_minutes=0.02, every_minutes=10, most=2)
+    asking.input.step_up = True
+    asking.input.operator = "ops@example.com"
+    asking.mailroom.fail[ALICE] = ApplicationError("no", type=UNDELIVERABLE, non_retryable=True)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("approver.reminded")
+        code = CodeRequest(**asking.about(), approver=BOB, code_id="code_1")
+        await asking.handle.signal(STEP_UP, signer.sign_code_request(code))
+        # The question, the operator's mail, the reminder and the code.
+        await asking.recorded("notification.sent", times=4)
+        await asking.respond("approve", BOB, step_up="code_1")
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -237,6 +258,7 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     large_parts_in_the_store,
     callback_retried_and_delivered,
     callback_given_up,
+    reminded_and_stepped_up,
 ]
 
 

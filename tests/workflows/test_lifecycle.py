@@ -15,6 +15,7 @@ from workflows import lifecycle, objections
 from workflows.events import (
     Attached,
     CallbackNews,
+    CodeRequested,
     DeliveryFailed,
     Event,
     Extended,
@@ -27,8 +28,10 @@ from workflows.events import (
 from workflows.lifecycle import GRACE, MAX_REFUSALS
 from workflows.messages import (
     DecisionInput,
+    Reminders,
     Signature,
     SignedAddition,
+    SignedCodeRequest,
     SignedExtension,
     SignedResponse,
 )
@@ -90,6 +93,7 @@ def responses(draw: st.DrawFn) -> SignedResponse:
         approver=draw(st.sampled_from(PEOPLE)),
         choice=draw(st.sampled_from(CHOICES)),
         data=draw(st.sampled_from(data)),
+        step_up=draw(st.sampled_from([None, "code_1", "code_2"])),
         received_at=draw(instants),
         signature=Signature(key_id="k", value="v"),
     )
@@ -107,9 +111,24 @@ def additions(draw: st.DrawFn) -> SignedAddition:
     return SignedAddition(**ABOUT, received_at=draw(instants), attachment=file)
 
 
+@st.composite
+def code_requests(draw: st.DrawFn) -> SignedCodeRequest:
+    return SignedCodeRequest(
+        **ABOUT,
+        received_at=draw(instants),
+        approver=draw(st.sampled_from(PEOPLE)),
+        code_id=draw(st.sampled_from(["code_1", "code_2"])),
+    )
+
+
+reminders = st.builds(
+    Reminders, after_minutes=minutes, every_minutes=minutes, most=st.integers(1, 5)
+)
+
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Extended, instants, extensions()),
     st.builds(Attached, instants, additions()),
+    st.builds(CodeRequested, instants, code_requests()),
     st.builds(
         OperatorDecided,
         instants,
@@ -270,6 +289,42 @@ def test_a_failed_message_and_time_commute(
     assert one.outcome == other.outcome
     if one.outcome is None:
         assert (one.level, one.asked) == (other.level, other.asked)
+
+
+@given(requests(), reminders, st.lists(events, max_size=20))
+def test_reminders_are_bounded_and_end(
+    request: DecisionRequest, reminders: Reminders, happening: list[Event]
+) -> None:
+    """At most as many at each level as there are to be, only before the end, only to who may
+    answer; and time alone still ends every decision."""
+    state = begun(request, reminders=reminders)
+    for event in happening:
+        before, state = state, lifecycle.apply(state, event)
+        for entry in state.log[len(before.log) :]:
+            if entry.type == "approver.reminded":
+                assert state.may_answer(entry.details["approver"])
+                assert state.outcome is None
+                assert 1 <= entry.details["number"] <= reminders.most
+    for _ in range((len(state.rules.steps) + 1) * (reminders.most + 1)):
+        if (deadline := lifecycle.next_deadline(state)) is None:
+            break
+        after = lifecycle.apply(state, TimePassed(deadline))
+        assert after != state
+        state = after
+    assert state.outcome is not None
+
+
+@given(requests(), st.lists(events, max_size=30))
+def test_a_step_up_is_never_skipped(request: DecisionRequest, happening: list[Event]) -> None:
+    """Where it is needed, every person's answer names a code that was asked for them before."""
+    state = begun(request, step_up=True)
+    for event in happening:
+        before, state = state, lifecycle.apply(state, event)
+        if state.outcome and not before.outcome and state.outcome.origin == Origin.HUMAN:
+            assert state.outcome.response
+            response = state.outcome.response
+            assert (response.approver, response.step_up) in before.codes
+        assert len(state.declined) == len(before.declined) or before.codes
 
 
 def test_refusals_are_bounded() -> None:

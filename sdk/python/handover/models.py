@@ -148,6 +148,11 @@ class DecisionRequest(Wire):
     callback_url: str | None = None
     enforce: bool = False
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    remind_after_minutes: float | None = None
+    """From the moment of asking; None for what suits the urgency. Later ones come
+    `remind_every_minutes`, at most `max_reminders`."""
+    remind_every_minutes: float | None = None
+    max_reminders: int | None = None
 
     @property
     def approvers(self) -> list[str]:
@@ -205,6 +210,8 @@ class Proof(Wire):
     data_digest: str
     stored: dict[str, str] = Field(default_factory=dict[str, str])
     origin: Open[Origin]
+    step_up: str | None = None
+    """Names the code that the approver typed besides pressing a button."""
     signature: Signature
 
 
@@ -253,7 +260,13 @@ class Decision(Wire):
     escalation_level: int = 0
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
+    payload_digest: str | None = None
+    """SHA-256 (hex) of the canonical JSON (RFC 8785) of the payload; of the changed one where the
+    status is `modified`. Approvers are shown how it begins."""
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    remind_after_minutes: float | None = None
+    remind_every_minutes: float | None = None
+    max_reminders: int | None = None
     notifications: list[Notification] = Field(default_factory=list[Notification])
     proof: Proof | None = None
     """Null unless a person or an operator decided."""

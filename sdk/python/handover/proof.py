@@ -73,6 +73,8 @@ class Said(Protocol):
     def choice(self) -> str: ...
     @property
     def origin(self) -> str: ...
+    @property
+    def step_up(self) -> str | None: ...
 
 
 def dumps(value: Any) -> bytes:
@@ -103,6 +105,14 @@ def shown_digest(request_digest: str, attachments: Iterable[Attachment]) -> str:
     return digest({"request": request_digest, "attachments": files}) if files else request_digest
 
 
+def payload_digest(decision: Decision) -> str | None:
+    """Of what the agent may run, or may come to run: of the changed payload once there is one."""
+    payload: object = decision.payload
+    if decision.status == Status.MODIFIED:
+        payload = (decision.response_data or {}).get("payload")
+    return None if payload is None else digest(_plain_json(payload))
+
+
 def data_digest(notes: str | None, data: Mapping[str, Any] | None, stored: Keyring) -> str:
     """Of what an answer brings; what is `stored` goes in by its own digest, and is None here."""
     given: dict[str, Any] = {"notes": notes, "data": data}
@@ -127,6 +137,7 @@ def response_statement(said: Said, data_digest: str) -> bytes:
             "approver": said.approver,
             "choice": said.choice,
             "data_digest": data_digest,
+            **({} if said.step_up is None else {"step_up": said.step_up}),
         },
     )
 
@@ -219,14 +230,19 @@ def _complaint(
         or _about_the_data(told, proof)
         or _about_the_question(decision, proof, asked)
         or _about_the_status(decision, proof)
+        or _about_the_digest(decision)
         or _about_the_permission(decision, datetime.now(UTC))
         or (_about_your_request(asked, request) if request is not None else None)
     )
 
 
 def _as_json(decision: Decision) -> dict[str, Any]:
+    return _plain_json(decision.model_dump())
+
+
+def _plain_json(value: object) -> Any:
     """With numbers as JSON has them. Raises `ValueError` for what it has not, NaN for example."""
-    text = json.dumps(decision.model_dump(), allow_nan=False, default=to_jsonable_python)
+    text = json.dumps(value, allow_nan=False, default=to_jsonable_python)
     return json.loads(text, parse_int=_number)
 
 
@@ -294,6 +310,13 @@ def _about_the_status(decision: Decision, proof: Proof) -> str | None:
     if decision.execute_at != moment:
         return f"execute_at: the answer says {moment or 'nothing of a time'}."
     return None
+
+
+def _about_the_digest(decision: Decision) -> str | None:
+    """`payload_digest` is told beside the payload, and may be all that an auditor keeps."""
+    if decision.payload_digest == payload_digest(decision):
+        return None
+    return "payload_digest: it is not that of the payload."
 
 
 def _execute_at(decision: Decision) -> datetime | None:

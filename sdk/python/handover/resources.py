@@ -48,6 +48,13 @@ class DecisionFields(TypedDict, total=False):
     """Raise `ActionDenied` unless the action is permitted."""
     metadata: Mapping[str, str] | None
     """Echoed back with the decision, and shown to operators."""
+    remind_after_minutes: float | None
+    """When those are reminded who have not answered, from when they were asked; what suits the
+    urgency where nothing is said."""
+    remind_every_minutes: float | None
+    """From one reminder to the next."""
+    max_reminders: int | None
+    """To each who is asked, up to 10; 0 for none."""
 
 
 class Decisions:

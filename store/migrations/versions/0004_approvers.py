@@ -27,7 +27,6 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.String(40), primary_key=True),
         sa.Column("approver", sa.String(320), primary_key=True),
         sa.Column("id", sa.String(40), nullable=False),
-        sa.Column("hash", sa.String(64)),
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("sent", sa.Integer, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),

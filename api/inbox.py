@@ -1,0 +1,238 @@
+"""What waits for one approver, the most pressing first.
+
+Temporal's index says which decisions there may be, and in which order to look at them. It can be
+written by whoever reaches Temporal, so what a row says, and whether there is one, is read from that
+decision's history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.common import TypedSearchAttributes
+from temporalio.converter import decode_typed_search_attributes
+
+from api.deps import Service
+from api.errors import NotFound
+from api.listing import Filters, find, is_ours
+from handover.models import Choice, ResponseType, Status, Urgency
+from links import Link
+from templates.text import Excerpt, excerpt, visible
+from workflows import options
+from workflows.reading import Fold
+
+LISTED = 1_000
+"""Decisions that are put in order; Temporal's index gives no more in one answer."""
+
+ASKED_OF_INDEX = 5
+"""Answers of the index that are looked through for somebody whose address it cannot compare."""
+
+PAGE = 40
+
+READ = 200
+"""Histories read for one page: in the index, who is asked later stands beside who is asked now."""
+
+AT_ONCE = 8
+"""Histories that one page reads at the same time."""
+
+ACTION = (400, 8)
+"""Characters and lines of an action that a row has room for."""
+BACKGROUND = (200, 3)
+PAYLOAD = 300
+"""Characters of JSON."""
+
+BY_URGENCY = [Urgency.CRITICAL, Urgency.HIGH, Urgency.MEDIUM, Urgency.LOW]
+NO_DATA = ("approve_deny", "confirm")
+"""Types of question to which yes is the whole answer."""
+
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a decision stands in the order, however many before it go."""
+
+    urgency: int
+    expires_at: datetime
+    decision_id: str
+
+    def __str__(self) -> str:
+        return json.dumps([self.urgency, self.expires_at.isoformat(), self.decision_id])
+
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """The place that `str()` made this of."""
+        urgency, expires_at, decision_id = json.loads(text)
+        return cls(urgency, datetime.fromisoformat(expires_at), decision_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One decision that waits. `choices` is empty where it has to be opened to be answered."""
+
+    place: Place
+    urgency: str
+    agent: str
+    action: Excerpt
+    background: Excerpt
+    payload: dict[str, Any] | None
+    payload_line: str | None
+    has_payload: bool
+    files: int
+    expires_at: datetime
+    type: ResponseType
+    digest: str
+    choices: tuple[Choice, ...]
+    needs_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`count` is how many wait, `about` whether only the index says so; `further` is where the next
+    page begins."""
+
+    rows: list[Row]
+    count: int
+    about: bool
+    further: Place | None
+
+
+async def waiting_for(service: Service, approver: str, after: Place | None = None) -> Found:
+    """A page of what this approver may answer now. Raises `Unavailable` and `ListsUnavailable`."""
+    candidates = await _candidates(service, approver)
+    begun = 0 if after is None else len([place for place in candidates if place <= after])
+    rows, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
+    rest = len(candidates) - begun - looked_at
+    further = list(candidates)[begun + looked_at - 1] if rest else None
+    about = after is not None or further is not None
+    # By what is proven; the index has the order of the pages.
+    rows.sort(key=lambda row: row.place)
+    return Found(rows, len(candidates) if about else len(rows), about, further)
+
+
+def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
+    """What may be answered without opening the decision: what the row has room to show in full,
+    and takes no more than yes or no."""
+    assert fold.input  # noqa: S101 - `is_ours` looked
+    assert fold.state  # noqa: S101
+    rules, request = fold.state.rules, fold.input.request
+    fits = not excerpt(request.action, *ACTION).cut and (
+        not rules.has_payload or _payload_line(fold) is not None
+    )
+    if rules.step_up or rules.response_type.type not in NO_DATA or not fits:
+        return ()
+    return tuple(each for each in (Choice.DENY, Choice.APPROVE) if each in rules.options)
+
+
+async def _candidates(service: Service, approver: str) -> dict[Place, str]:
+    """The runs of decisions that may wait for them, in order."""
+    names = set(service.encryption.names(approver))
+    filters = Filters.model_construct(status=Status.PENDING, approver=approver)
+    query = f"{filters.query(service.encryption)} AND ExecutionStatus = 'Running'"
+    found: dict[Place, str] = {}
+    token = b""
+    for _ in range(ASKED_OF_INDEX):
+        page = await find(service.client, query, LISTED, token)
+        for run in page.executions:
+            told = decode_typed_search_attributes(run.search_attributes)
+            if names & set(told.get(options.APPROVER_KEY) or ()):
+                found[_place(run, told)] = run.execution.run_id
+        token = page.next_page_token
+        if not token or len(found) >= LISTED:
+            break
+    return dict(sorted(found.items()))
+
+
+def _place(run: WorkflowExecutionInfo, told: TypedSearchAttributes) -> Place:
+    urgency = _rank(told.get(options.URGENCY_KEY) or "")
+    return Place(urgency, told.get(options.EXPIRES_AT_KEY) or FAR, run.execution.workflow_id)
+
+
+def _rank(urgency: str) -> int:
+    known = [str(each) for each in BY_URGENCY]
+    return known.index(urgency) if urgency in known else len(known)
+
+
+async def _rows(
+    service: Service, approver: str, candidates: Sequence[tuple[Place, str]]
+) -> tuple[list[Row], int]:
+    """As many as a page has, and how many candidates were looked at for them."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def look(decision_id: str, run_id: str) -> Row | None:
+        async with gate:
+            return await _row(service, approver, decision_id, run_id)
+
+    rows: list[Row] = []
+    looked_at = 0
+    while len(rows) < PAGE and looked_at < min(READ, len(candidates)):
+        next_ones = candidates[looked_at : min(READ, looked_at + PAGE - len(rows))]
+        looked_at += len(next_ones)
+        found = await asyncio.gather(*(look(place.decision_id, run) for place, run in next_ones))
+        rows += filter(None, found)
+    return rows, looked_at
+
+
+async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
+    """None where this decision does not wait for them, whatever the index says."""
+    try:
+        known = service.waiting.glance(decision_id)
+        fold = known or await service.waiting.look(decision_id)
+    except NotFound:  # its retention ended in between
+        return None
+    if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+        return None
+    return _row_of(fold)
+
+
+def _waits_for(fold: Fold, approver: str) -> bool:
+    assert fold.state  # noqa: S101 - `is_ours` looked
+    return fold.state.may_answer(approver) and datetime.now(UTC) <= fold.state.rules.expires_at
+
+
+def _row_of(fold: Fold) -> Row:
+    assert fold.input  # noqa: S101 - `is_ours` looked
+    assert fold.state  # noqa: S101
+    rules, request = fold.state.rules, fold.input.request
+    return Row(
+        place=Place(_rank(request.urgency), rules.expires_at, fold.decision_id),
+        urgency=request.urgency,
+        agent=fold.input.agent,
+        action=excerpt(request.action, *ACTION),
+        background=_background(fold),
+        payload=request.payload,
+        payload_line=_payload_line(fold),
+        has_payload=rules.has_payload,
+        files=len(fold.state.attachments) + len(request.context_images),
+        expires_at=rules.expires_at,
+        type=rules.response_type,
+        digest=fold.state.shown,
+        choices=choices_in_a_row(fold),
+        needs_code=rules.step_up,
+    )
+
+
+def _background(fold: Fold) -> Excerpt:
+    assert fold.input  # noqa: S101 - `is_ours` looked
+    if "context" in fold.input.stored:
+        return Excerpt("", cut=True)
+    return excerpt(fold.input.request.context or "", *BACKGROUND)
+
+
+def _payload_line(fold: Fold) -> str | None:
+    """The payload in full; None where there is none, or more of it than a row has room for."""
+    assert fold.input  # noqa: S101 - `is_ours` looked
+    payload = fold.input.request.payload
+    line = visible(json.dumps(payload, ensure_ascii=False))
+    return line if payload is not None and len(line) <= PAYLOAD else None
+
+
+def link_to(service: Service, approver: str, decision_id: str) -> str:
+    """The decision's own page, seen from the inbox."""
+    return f"../d/{service.links.mint(Link(decision_id, approver))}"

@@ -1,0 +1,140 @@
+"""Answers from an inbox: several at once, each taken for itself, as a decision's own page does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api import answering
+from api.answering import AnswerRefused
+from api.decisions import decision_of
+from api.deps import Service
+from api.errors import ApiError, NotFound
+from api.inbox import choices_in_a_row
+from workflows.messages import Response
+from workflows.reading import Fold
+
+AT_ONCE = 8
+"""Answers of one form that are taken at the same time."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One row's answer, to what its digest says."""
+
+    decision_id: str
+    choice: str
+    digest: str
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of it. `became` is `recorded`, `received`, `faster` (another answer was), `over`,
+    `changed`, `late`, `declined`, `to_open`, `unknown` or `failed`; `outcome` is what the decision
+    ended with, where it did."""
+
+    given: Given
+    became: str
+    action: str | None = None
+    outcome: dict[str, Any] | None = None
+
+    @property
+    def counts(self) -> bool:
+        return self.became in ("recorded", "received")
+
+
+async def answer_all(
+    service: Service, approver: str, given: Sequence[Given], received_at: datetime
+) -> list[Result]:
+    """Take each of these answers for itself: what keeps one from counting keeps no other."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(each: Given) -> Result:
+        async with gate:
+            try:
+                return await _answer(service, approver, each, received_at)
+            except NotFound:
+                return Result(each, "unknown")
+            except (ApiError, PoolTimeoutError, OperationalError, InterfaceError) as error:
+                log.error("an answer from the inbox was not taken: %s", error)  # noqa: TRY400 - no fault of ours
+                return Result(each, "failed")
+
+    return list(await asyncio.gather(*map(answer, given)))
+
+
+async def _answer(service: Service, approver: str, given: Given, received_at: datetime) -> Result:
+    fold = await service.decisions.glance(given.decision_id)
+    if fold.state is None or approver not in [each.approver for each in fold.state.asked]:
+        raise NotFound("There is no such decision.")
+    if not fold.settled and given.choice not in choices_in_a_row(fold):
+        return _result(given, fold, "to_open")
+    response = Response(
+        decision_id=fold.decision_id,
+        run_id=fold.run_id,
+        request_digest=given.digest,
+        approver=approver,
+        choice=given.choice,
+        notes=given.notes,
+        received_at=received_at,
+    )
+    try:
+        fold = await answering.take(service, fold, response)
+    except AnswerRefused as refused:
+        return _result(given, refused.fold, _refused(refused, response))
+    return _result(given, fold, _became(fold, response))
+
+
+def _became(fold: Fold, response: Response) -> str:
+    """Of an answer that is in the history."""
+    return _ended(fold, response) if fold.settled else "received"
+
+
+def _refused(refused: AnswerRefused, response: Response) -> str:
+    match refused.objection.reason:
+        case "already_settled":
+            return _ended(refused.fold, response)
+        case "late":
+            return "late"
+        case "not_asked":
+            return "declined"
+        case "changed":
+            return "changed"
+        case _:
+            return "to_open"
+
+
+def _ended(fold: Fold, response: Response) -> str:
+    """An equal answer of the same person is recorded as well: some press twice."""
+    given = fold.response
+    if given is None:
+        return "over"
+    same = (response.approver, response.choice)
+    return "recorded" if (given.approver, given.choice) == same else "faster"
+
+
+def _result(given: Given, fold: Fold, became: str) -> Result:
+    assert fold.input  # noqa: S101 - `_answer` looked
+    return Result(given, became, fold.input.request.action, _outcome(fold))
+
+
+def _outcome(fold: Fold) -> dict[str, Any] | None:
+    """What it ended with, as `Words.verdict` takes it."""
+    if not fold.settled:
+        return None
+    decision = decision_of(fold)
+    return {
+        "status": str(decision.status),
+        "origin": str(decision.origin),
+        "by": decision.resolved_by,
+        "data": decision.response_data,
+    }

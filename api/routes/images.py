@@ -1,0 +1,64 @@
+"""`/d/{token}/images/{number}`: the images that an agent points to, as the page shows them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from api.deps import Service, The
+from api.downloads import stream
+from api.errors import NotFound
+from api.images import PREFIX, begin_digest
+from api.readers import reader_of
+from api.routes.attachments import may_read, open_link
+from api.routes.pages import PageRoute
+from api.uploads import reaching_files
+from api.views import message
+from store.images import Image
+from templates.words import words
+
+NO_IMAGE = "There is no such image."
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.api_route("/d/{token}/images/{number}", methods=["GET", "HEAD"])
+async def show(service: The, token: str, number: str, request: Request) -> Response:
+    """An image of the link's decision, counted from 1.
+
+    The first `GET` has it fetched, while the decision is pending: what nobody has seen before the
+    end is not shown after it. `HEAD` has nothing fetched.
+    """
+    link, fold = await open_link(service, token, "images")
+    urls = fold.request.context_images or [] if may_read(link, fold) else []
+    numbers = {str(index): index for index in range(1, len(urls) + 1)}
+    if not (index := numbers.get(number)):
+        raise NotFound(NO_IMAGE)
+    if fold.settled or request.method == "HEAD":
+        image = await service.images.find(fold.decision_id, index)
+    else:
+        with reaching_files():
+            image = await service.images.get(fold.decision_id, index, urls[index - 1])
+    if image is None:
+        raise NotFound(NO_IMAGE)
+    if image.file is None:
+        say = words(reader := await reader_of(service, request, link.approver)).gettext
+        return message(
+            say("This image cannot be shown"),
+            say("It is not where the agent says, or it is too large or no image."),
+            reader,
+            502,
+        )
+    return await _send(service, image)
+
+
+async def _send(service: Service, image: Image) -> Response:
+    assert image.file  # noqa: S101 - the route told why there is none
+    assert image.type  # noqa: S101
+    ending = image.type.partition("/")[2]
+    headers = {
+        "Content-Type": image.type,
+        "Content-Disposition": f'inline; filename="image-{image.number}.{ending}"',
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    digest = begin_digest(image.decision_id, image.number)
+    return await stream(service, image.file, headers, digest, image.file.removeprefix(PREFIX))

@@ -1,0 +1,236 @@
+"""`/i/{token}`: all that waits for one approver, and their settings.
+
+As with a decision's page, opening it changes nothing: only the rows in whose form a choice was made
+are answered, when the button is pressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+
+from fastapi import APIRouter, Request, Response
+
+from api import forms
+from api.cursors import BadCursorError, Cursors
+from api.deps import Service, The
+from api.errors import ApiError, Gone, Invalid, NotFound
+from api.forms import Filled
+from api.inbox import PAGE, Found, Place, link_to, waiting_for
+from api.inbox_answers import Given, answer_all
+from api.limiting import ANSWER
+from api.listing import ListsUnavailable
+from api.readers import reader_of
+from api.requests import DECISION_ID
+from api.routes.pages import PageRoute
+from api.schemas import MAX_NOTES
+from api.views import page
+from links import BadTokenError, PersonalLink
+from store.approvers import Preferences
+from templates import LANGUAGES, Reader
+from templates.reader import is_time_zone, time_zones
+from workflows.sentences import N_
+
+LIVES = timedelta(days=30)
+"""A mail is kept for years, and this link in it would open whatever is asked by then. Whoever is
+asked again has a newer one."""
+
+CHOICE, NOTES = "answer.", "notes."
+"""Before a decision's id, in the names of a row's fields. The value of an answer is the choice and
+the digest of what the row showed."""
+
+PRESSED = "send"
+"""Name of the button."""
+
+REGIONS = (
+    *("Africa", "America", "Antarctica", "Arctic", "Asia"),
+    *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
+)
+"""How the names of time zones begin that are offered; others are older spellings of these."""
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose link was opened, and how they read."""
+
+    token: str
+    link: PersonalLink
+    reader: Reader
+
+    @property
+    def approver(self) -> str:
+        return self.link.approver
+
+
+@router.api_route("/i/{token}", methods=["GET", "HEAD"])
+async def show(service: The, token: str, request: Request, after: str | None = None) -> Response:
+    """What waits; `after` is where the page before ended."""
+    visitor = await _let_in(service, token, request, "inbox")
+    return await _inbox(service, visitor, after)
+
+
+@router.post("/i/{token}")
+async def answer(service: The, token: str, request: Request) -> Response:
+    """Take the answers of the rows in which something was chosen."""
+    visitor = await _let_in(service, token, request, "send")
+    async with forms.read(request) as form:
+        # Before anything that may take its time: this instant decides whether they are in time.
+        received_at = datetime.now(UTC)
+        given = list(_given(form))
+    if not given or not _is_pressed(form):
+        return await _inbox(service, visitor, form.fields.get("after"), typed=form.fields)
+    if len(given) > PAGE:
+        raise Invalid(N_("These are more answers than one page of the inbox has."))
+    await service.limits.count_personal_link(visitor.link, ANSWER)
+    results = await answer_all(service, visitor.approver, given, received_at)
+    context = {
+        "approver": visitor.approver,
+        "results": results,
+        "page_of": partial(link_to, service, visitor.approver),
+        "inbox": f"./{visitor.token}",
+    }
+    status = 200 if any(result.counts for result in results) else 409
+    return page("inbox_answers", context, visitor.reader, status)
+
+
+@router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])
+async def settings(service: The, token: str, request: Request) -> Response:
+    """How this approver reads."""
+    visitor = await _let_in(service, token, request, "settings")
+    preferences = await service.store.approvers.find(visitor.approver)
+    return _settings(service, visitor, preferences)
+
+
+@router.post("/i/{token}/settings")
+async def save(service: The, token: str, request: Request) -> Response:
+    """Keep what was chosen; it holds from the next message and page on."""
+    visitor = await _let_in(service, token, request, "settings")
+    async with forms.read(request) as form:
+        chosen = Preferences(
+            language=form.fields.get("language", "").strip() or None,
+            time_zone=form.fields.get("time_zone", "").strip() or None,
+        )
+    wrong = set(_wrong(chosen))
+    if wrong or not _is_pressed(form):
+        return _settings(service, visitor, chosen, wrong=wrong)
+    await service.limits.count_personal_link(visitor.link, ANSWER)
+    await service.store.approvers.set(visitor.approver, chosen)
+    reader = await reader_of(service, request, visitor.approver)
+    return _settings(service, Visitor(token, visitor.link, reader), chosen, saved=True)
+
+
+async def _let_in(service: Service, token: str, request: Request, use: str) -> Visitor:
+    """Raises `NotFound`, `Gone` and `TooMany`."""
+    try:
+        link = service.links.read_personal(token)
+    except BadTokenError as error:
+        raise NotFound(N_("This link is not complete, or it is not ours.")) from error
+    await service.limits.count_personal_link(link, use)
+    if datetime.now(UTC) - link.minted_at > LIVES:
+        raise Gone(N_("A link to an inbox works for 30 days. Every newer mail has a new one."))
+    return Visitor(token, link, await reader_of(service, request, link.approver))
+
+
+async def _inbox(
+    service: Service, visitor: Visitor, after: str | None, typed: Mapping[str, str] | None = None
+) -> Response:
+    """`typed` is a form with which nothing was sent."""
+    cursors = Cursors(service.secrets.link_keys)
+    list_of = f"inbox\n{visitor.approver}"
+    found = await _found(service, visitor, _place(cursors, after, list_of))
+    context = {
+        "approver": visitor.approver,
+        "found": found,
+        "page_of": partial(link_to, service, visitor.approver),
+        "now": datetime.now(UTC),
+        "inbox": f"./{visitor.token}",
+        "after": after if after else "",
+        "further": cursors.mint(str(found.further).encode(), list_of) if found.further else None,
+        "typed": typed or {},
+        "not_sent": typed is not None,
+    }
+    return page("inbox", context, visitor.reader, 200 if typed is None else 422)
+
+
+async def _found(service: Service, visitor: Visitor, after: Place | None) -> Found:
+    try:
+        return await waiting_for(service, visitor.approver, after)
+    except ListsUnavailable as error:
+        raise ApiError(
+            N_(
+                "This service keeps no index of what waits, so there is no inbox. The link in each"
+                " mail opens the decision that it is about."
+            ),
+            code=error.problem.code,
+        ) from error
+
+
+def _place(cursors: Cursors, after: str | None, list_of: str) -> Place | None:
+    """None for the first page, which is also shown for a place that is not ours."""
+    try:
+        return Place.of(cursors.read(after, list_of).decode()) if after else None
+    except BadCursorError:
+        return None
+
+
+def _is_pressed(form: Filled) -> bool:
+    """Whether somebody pressed the button: scripts of mail scanners send forms without."""
+    return PRESSED in form.fields
+
+
+def _given(form: Filled) -> Iterator[Given]:
+    """What was chosen, and no more than a page can have."""
+    for name, value in form.fields.items():
+        decision_id = name.removeprefix(CHOICE)
+        if name.startswith(CHOICE) and DECISION_ID.fullmatch(decision_id):
+            choice, _, digest = value.partition(" ")
+            notes = form.fields.get(NOTES + decision_id, "").strip()[:MAX_NOTES]
+            yield Given(decision_id, choice, digest, notes or None)
+
+
+def _settings(
+    service: Service,
+    visitor: Visitor,
+    preferences: Preferences,
+    *,
+    wrong: set[str] | None = None,
+    saved: bool = False,
+) -> Response:
+    context = {
+        "approver": visitor.approver,
+        "preferences": preferences,
+        "languages": LANGUAGES,
+        "regions": _zones(),
+        "is_listed": _is_listed(preferences.time_zone),
+        "default_zone": service.settings.time_zone,
+        "wrong": wrong or set(),
+        "saved": saved,
+        "now": datetime.now(UTC),
+        "inbox": f"../{visitor.token}",
+    }
+    return page("settings", context, visitor.reader, 422 if wrong else 200)
+
+
+def _wrong(chosen: Preferences) -> Iterator[str]:
+    """The fields at fault."""
+    if chosen.language and chosen.language not in LANGUAGES:
+        yield "language"
+    if chosen.time_zone and not is_time_zone(chosen.time_zone):
+        yield "time_zone"
+
+
+@lru_cache
+def _zones() -> dict[str, list[str]]:
+    """Those that are offered beside UTC, by region."""
+    return {
+        region: sorted(zone for zone in time_zones() if zone.startswith(f"{region}/"))
+        for region in REGIONS
+    }
+
+
+def _is_listed(zone: str | None) -> bool:
+    return zone in (None, "UTC") or any(zone in zones for zones in _zones().values())

@@ -1,0 +1,70 @@
+"""`/outbox/{token}/previews`: every mail in every language, for whoever works on them.
+
+Where there is an outbox, which is in development alone.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api.deps import Service, The
+from api.errors import NotFound
+from api.previews import READERS, SAMPLES, preview
+from api.routes.outbox import ENGLISH, admit, mail_html
+from api.views import failure, page
+from templates import RenderedEmail
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/outbox/{token}/previews")
+async def previews(service: The, token: str) -> Response:
+    """Which there are."""
+    try:
+        admit(service, token)
+    except NotFound as error:
+        return failure(error, ENGLISH)
+    lines = [
+        (message, preview(message, "en").subject, [(r, _place(token, message, r)) for r in READERS])
+        for message in SAMPLES
+    ]
+    return page("previews", {"lines": lines, "back": f"/outbox/{token}"}, ENGLISH)
+
+
+@router.get("/outbox/{token}/previews/{message}/{language}")
+async def one(service: The, token: str, message: str, language: str) -> Response:
+    """One mail: its subject, its HTML in a frame, its plain text."""
+    try:
+        mail = _preview(service, token, message, language)
+    except NotFound as error:
+        return failure(error, ENGLISH)
+    context = {
+        "back": f"/outbox/{token}/previews",
+        "message": message,
+        "language": language,
+        "subject": mail.subject,
+        "text": mail.text,
+        "html_url": f"{_place(token, message, language)}/html",
+    }
+    return page("preview", context, ENGLISH, frames="'self'")
+
+
+@router.get("/outbox/{token}/previews/{message}/{language}/html")
+async def html(service: The, token: str, message: str, language: str) -> Response:
+    """The HTML part alone, as a mail program shows it."""
+    try:
+        mail = _preview(service, token, message, language)
+    except NotFound as error:
+        return failure(error, ENGLISH)
+    return mail_html(mail.html, framed_by_us=True)
+
+
+def _preview(service: Service, token: str, message: str, language: str) -> RenderedEmail:
+    admit(service, token)
+    if message not in SAMPLES or language not in READERS:
+        raise NotFound("There is no such mail.")
+    return preview(message, language)
+
+
+def _place(token: str, message: str, language: str) -> str:
+    return f"/outbox/{token}/previews/{message}/{language}"

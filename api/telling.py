@@ -1,0 +1,109 @@
+"""What a page says about what went wrong: by its code, in the words of whoever reads the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from math import isfinite
+from typing import Any, cast
+
+from babel.numbers import format_decimal
+
+from api.errors import ApiError, NeedsOperator
+from handover.models import Choice, ResponseType, Status
+from templates import Reader
+from templates.catalogs import N_
+from templates.text import visible_line
+from templates.words import words
+from workflows.sentences import Marked, Sentence
+
+LISTED = 300
+"""Characters of a list inside a sentence."""
+
+STATUSES = {
+    Status.PENDING: N_("pending"),
+    Status.APPROVED: N_("approved"),
+    Status.DENIED: N_("denied"),
+    Status.MODIFIED: N_("approved with changes"),
+    Status.SCHEDULED: N_("approved for later"),
+    Status.EXPIRED: N_("expired"),
+    Status.CANCELLED: N_("cancelled"),
+}
+"""As in “The decision is already …”."""
+
+DID_NOT_WORK = N_("That did not work")
+GENERAL = N_("Something went wrong. Please open the link in your message again.")
+UNREADABLE = N_("What your browser sent cannot be read. Please try again.")
+OPERATOR = N_("It stays so until the people who run Handover see to it. Tell them: %(why)s")
+
+FAILURES = {
+    "not_found": (
+        N_("No such link"),
+        N_("This link is not complete, or what it led to is not here."),
+    ),
+    "gone": (
+        N_("This link has expired"),
+        N_("This decision ended more than 90 days ago; its link no longer shows it."),
+    ),
+    "bad_request": (DID_NOT_WORK, UNREADABLE),
+    "invalid_request": (DID_NOT_WORK, UNREADABLE),
+    "content_too_large": (
+        N_("That was too much"),
+        N_("What was sent is larger than anything that is taken here. Nothing was recorded."),
+    ),
+    "rate_limited": (
+        N_("Too often"),
+        N_("This link was used very often in a short time. Please try again in a minute."),
+    ),
+    "internal": (
+        DID_NOT_WORK,
+        N_("Something went wrong here. It is logged, and was not your fault."),
+    ),
+    "unavailable": (
+        DID_NOT_WORK,
+        N_("Nothing was recorded as far as we know. Please try again in a moment."),
+    ),
+}
+"""A headline and an explanation for each code that a page may end with."""
+
+
+def told(sentence: Sentence, reader: Reader, type: ResponseType | None = None) -> str:
+    """The sentence in the reader's language, without the field that it names.
+
+    `type` is what was asked for: the words on the buttons depend on it.
+    """
+    text = words(reader).gettext(sentence.text)
+    values = {
+        name: _value(value, reader, type or ResponseType())
+        for name, value in sentence.values.items()
+    }
+    return text % values if values else text
+
+
+def failure_told(error: ApiError, reader: Reader) -> tuple[str, str]:
+    """A headline and an explanation."""
+    say = words(reader).gettext
+    headline, explanation = FAILURES.get(error.problem.code, (DID_NOT_WORK, GENERAL))
+    if isinstance(error.sentence.text, Marked):
+        return say(headline), told(error.sentence, reader)
+    if isinstance(error, NeedsOperator):
+        return say(headline), say(OPERATOR) % {"why": visible_line(error.error)}
+    return say(headline), say(explanation)
+
+
+def _value(value: Any, reader: Reader, type: ResponseType) -> str:
+    match value:
+        case Sentence():
+            return told(value, reader, type)
+        case Choice():
+            return words(reader).button(value, type)
+        case Status():
+            return words(reader).gettext(STATUSES[value])
+        case int() | float() if isfinite(value):
+            exact = Decimal(repr(value))
+            return format_decimal(exact, locale=reader.language, decimal_quantization=False)
+        case list() | tuple():
+            each = (_value(part, reader, type) for part in cast(Iterable[Any], value))
+            return visible_line(", ".join(each), LISTED)
+        case _:
+            return visible_line(str(value))

@@ -1,0 +1,115 @@
+"""`/approvers/{address}`: administrators say how an approver reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from store.keys import ADMIN
+from tests.api.agent import Agent, refused_fields, someone
+from tests.api.inboxes import PRESSED, inbox_url
+from tests.service import RunningService
+
+
+@pytest.fixture
+async def admin(service: RunningService) -> AsyncIterator[Agent]:
+    async with await Agent.with_new_key(service, scopes=frozenset({ADMIN})) as admin:
+        yield admin
+
+
+async def put(admin: Agent, address: str, **body: object) -> httpx2.Response:
+    return await admin.http.put(f"/approvers/{address}", json=body)
+
+
+async def got(admin: Agent, address: str) -> dict[str, Any]:
+    answer = await admin.http.get(f"/approvers/{address}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_what_was_set_is_answered_and_holds(admin: Agent) -> None:
+    """For the next page, whatever the browser says."""
+    ann = someone("ann")
+    answer = await put(admin, ann, language="fr", time_zone="Asia/Kolkata")
+    assert answer.status_code == 200
+    told = {"address": ann, "language": "fr", "time_zone": "Asia/Kolkata"}
+    assert answer.json() == await got(admin, ann) == told
+    async with httpx2.AsyncClient() as browser:
+        url = inbox_url(admin.service, ann) + "/settings"
+        page = await browser.get(url, headers={"Accept-Language": "de"})
+    assert '<html lang="fr"' in page.text
+    assert "UTC+5:30" in page.text
+
+
+async def test_what_is_left_out_is_taken_back(admin: Agent) -> None:
+    """What is set later stands in the place of all that was set before."""
+    ann = someone("ann")
+    await put(admin, ann, language="de", time_zone="Europe/Vienna")
+    await put(admin, ann, time_zone="UTC")
+    assert await got(admin, ann) == {"address": ann, "language": None, "time_zone": "UTC"}
+    await put(admin, ann, language="de", time_zone=None)
+    assert await got(admin, ann) == {"address": ann, "language": "de", "time_zone": None}
+
+
+async def test_one_person_however_they_are_spelled(admin: Agent) -> None:
+    """The case of the letters makes no other approver."""
+    ann = someone("Ann")
+    await put(admin, ann, language="de")
+    assert (await got(admin, ann.upper()))["language"] == "de"
+
+
+async def test_what_nobody_set(admin: Agent) -> None:
+    """404, before it was set and after it was taken back."""
+    ann = someone("ann")
+    assert (await admin.http.get(f"/approvers/{ann}")).status_code == 404
+    assert (await admin.http.delete(f"/approvers/{ann}")).status_code == 404
+    await put(admin, ann, language="de")
+    assert (await admin.http.delete(f"/approvers/{ann}")).status_code == 204
+    assert (await admin.http.get(f"/approvers/{ann}")).status_code == 404
+
+
+async def test_what_the_approver_took_back(admin: Agent) -> None:
+    """Their own settings page and this are one and the same."""
+    ann = someone("ann")
+    await put(admin, ann, language="de", time_zone="Europe/Vienna")
+    url = inbox_url(admin.service, ann) + "/settings"
+    async with httpx2.AsyncClient() as browser:
+        await browser.post(url, data={"language": "fr", "time_zone": "Europe/Paris"} | PRESSED)
+        told = {"address": ann, "language": "fr", "time_zone": "Europe/Paris"}
+        assert await got(admin, ann) == told
+        await browser.post(url, data={"language": "", "time_zone": ""} | PRESSED)
+    assert (await admin.http.get(f"/approvers/{ann}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"language": "tlh"}, ["language"]),
+        ({"language": "de-AT"}, ["language"]),
+        ({"time_zone": "Vienna"}, ["time_zone"]),
+        ({"time_zone": "../../etc/passwd"}, ["time_zone"]),
+        ({"time_zone": "x" * 65}, ["time_zone"]),
+        ({"time_zone": 1, "language": 2}, ["language", "time_zone"]),
+        ({"language": "de", "timezone": "UTC"}, ["timezone"]),
+        ({}, ["language"]),
+        ({"language": None, "time_zone": None}, ["language"]),
+    ],
+)
+async def test_what_cannot_be_set(admin: Agent, body: dict[str, object], fields: list[str]) -> None:
+    """Each field at fault is named, and nothing is kept."""
+    ann = someone("ann")
+    assert sorted(refused_fields(await put(admin, ann, **body))) == fields
+    assert (await admin.http.get(f"/approvers/{ann}")).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["ann", "ann@", "@example.com", "a b@example.com", "ann@x_y"])
+async def test_what_is_no_address(admin: Agent, address: str) -> None:
+    """For all three methods."""
+    for method in ("GET", "PUT", "DELETE"):
+        answer = await admin.http.request(
+            method, f"/approvers/{address}", json={"language": "de"} if method == "PUT" else None
+        )
+        assert refused_fields(answer) == ["address"]

@@ -1,0 +1,211 @@
+"""The code before an answer counts: for critical decisions, and for keys that ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from tests.api.agent import Agent, in_store
+from tests.api.asked import Asked
+from tests.approver import mails, newest_mail
+from tests.service import RunningService
+from tests.support import eventually
+
+CRITICAL = {"urgency": "critical"}
+
+
+def codes_mailed(asked: Asked) -> list[str]:
+    found: list[str] = []
+    for mail in mails(asked.agent.service, asked.approver):
+        part = mail.get_body(("plain",))
+        digits = re.search(r"^\s*(\d{3}) ?(\d{3})\s*$", part.get_content(), re.M) if part else None
+        if digits:
+            found.append(digits[1] + digits[2])
+    return found
+
+
+async def the_code(asked: Asked, number: int = 1) -> str:
+    """The newest, once as many were mailed."""
+
+    def there() -> list[str]:
+        found = codes_mailed(asked)
+        return found if len(found) >= number else []
+
+    return (await eventually(there))[-1]
+
+
+def expire(asked: Asked) -> None:
+    """As if ten minutes were over."""
+    in_store(
+        asked.agent.service,
+        "UPDATE codes SET expires_at = '2020-01-01 00:00:00' WHERE decision_id = ?",
+        asked.decision,
+    )
+
+
+@pytest.mark.parametrize("choice", ["approve", "deny", "modify"])
+async def test_an_answer_counts_with_its_code(agent: Agent, choice: str) -> None:
+    """A press alone has a code mailed and decides nothing; what was typed is still there."""
+    asked = await Asked.by(agent, **CRITICAL, payload={"amount": 5})
+    first = await asked.send(choice=choice, notes="after lunch")
+    assert first.status_code == 200
+    assert 'name="code"' in first.text
+    assert asked.approver in first.text
+    assert "after lunch" in first.text
+    await asked.untouched_but_for_codes()
+    code = await the_code(asked)
+    answered = await asked.send(choice=choice, notes="after lunch", code=f"{code[:3]} {code[3:]}")
+    assert answered.status_code == 200, answered.text
+    decision = await asked.read()
+    assert (
+        decision["status"]
+        == {"approve": "approved", "deny": "denied", "modify": "modified"}[choice]
+    )
+    assert decision["proof"]["step_up"]
+    [settled] = [
+        e
+        for e in await agent.audit(asked.decision)
+        if e["type"].startswith("decision.") and e["type"] != "decision.created"
+    ]
+    assert settled["details"]["step_up"] == decision["proof"]["step_up"]
+
+
+async def test_the_mail_has_the_code_and_no_link(agent: Agent) -> None:
+    """Whoever reads it alone, a scanner too, can do nothing with it."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asked.send(choice="approve")
+    code = await the_code(asked)
+    mail = await newest_mail(agent.service, asked.approver, code[:3])
+    whole = mail.as_string() + "".join(
+        str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"
+    )
+    assert "/d/" not in whole
+    assert "/i/" not in whole
+
+
+async def test_the_code_is_nowhere_but_in_the_mail(agent: Agent) -> None:
+    """Neither in the record nor in the store: who reads Temporal or the database learns nothing."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asked.send(choice="approve")
+    code = await the_code(asked)
+    record = str(await agent.audit(asked.decision)) + str(await asked.read())
+    assert code not in re.sub(r"[0-9a-f]{16,}|\d{4}-\d\d-\d\dT[\d:.]+", "", record)
+    rows = in_store(
+        agent.service, "SELECT id, tries, sent FROM codes WHERE decision_id = ?", asked.decision
+    )
+    assert [(tries, sent) for _, tries, sent in rows] == [(0, 1)]
+    assert code not in rows[0][0]
+
+
+async def test_five_tries(agent: Agent) -> None:
+    """Wrong ones are told and recorded; after the fifth the right one counts no more, and the next
+    press has another mailed."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asked.send(choice="approve")
+    code = await the_code(asked)
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+    for _ in range(5):
+        refused = await asked.send(choice="approve", code=wrong)
+        assert refused.status_code == 422
+    assert (await asked.send(choice="approve", code=code)).status_code == 422
+    assert (await asked.read())["status"] == "pending"
+    reasons = [reason for _, _, reason in asked.late()]
+    assert reasons == ["wrong_code"] * 6
+    second = await the_code(asked, number=2)
+    answered = await asked.send(choice="approve", code=second)
+    assert answered.status_code == 200
+    assert (await asked.read())["status"] == "approved"
+
+
+async def test_ten_minutes(agent: Agent) -> None:
+    """Then the code holds no longer, and another is on its way."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asked.send(choice="deny")
+    code = await the_code(asked)
+    expire(asked)
+    assert (await asked.send(choice="deny", code=code)).status_code == 422
+    second = await the_code(asked, number=2)
+    assert (await asked.send(choice="deny", code=second)).status_code == 200
+    assert (await asked.read())["status"] == "denied"
+
+
+async def test_pressing_again_sends_no_second_mail(agent: Agent) -> None:
+    """However often, and at once: one code is under way, and it is the one that counts."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asyncio.gather(*(asked.send(choice="approve") for _ in range(8)))
+    code = await the_code(asked)
+    again = await asked.send(another_code="approve")
+    assert again.status_code == 200
+    assert codes_mailed(asked) == [code]
+    assert (await asked.send(choice="approve", code=code)).status_code == 200
+
+
+async def test_another_code_on_demand(agent: Agent) -> None:
+    """A minute later; the first counts no longer."""
+    asked = await Asked.by(agent, **CRITICAL)
+    await asked.send(choice="approve")
+    first = await the_code(asked)
+    in_store(
+        agent.service,
+        "UPDATE codes SET expires_at = datetime(expires_at, '-2 minutes') WHERE decision_id = ?",
+        asked.decision,
+    )
+    await asked.send(another_code="approve")
+    second = await the_code(asked, number=2)
+    if first != second:
+        assert (await asked.send(choice="approve", code=first)).status_code == 422
+    assert (await asked.send(choice="approve", code=second)).status_code == 200
+
+
+async def test_a_key_may_ask_for_it(service: RunningService) -> None:
+    """Then every decision of that key needs it, whatever its urgency; of others, none does."""
+    async with await Agent.with_new_key(service, step_up=True) as strict:
+        asked = await Asked.by(strict, urgency="low")
+        assert 'name="code"' in (await asked.send(choice="approve")).text
+        code = await the_code(asked)
+        assert (await asked.send(choice="approve", code=code)).status_code == 200
+    async with await Agent.with_new_key(service) as plain:
+        asked = await Asked.by(plain, urgency="high")
+        assert (await asked.send(choice="approve")).status_code == 200
+        assert (await asked.read())["status"] == "approved"
+
+
+async def test_an_answer_that_is_none_has_no_code_mailed(agent: Agent) -> None:
+    """What is wrong with it is told first."""
+    choices: dict[str, Any] = {"type": "choose", "choices": ["a", "b"]}
+    asked = await Asked.by(agent, **CRITICAL, response_type=choices)
+    refused = await asked.send(choice="approve")
+    assert refused.status_code == 422
+    assert 'name="code"' not in refused.text
+    right = await asked.send(choice="approve", chosen="a")
+    assert 'name="code"' in right.text
+    code = await the_code(asked)
+    assert (await asked.send(choice="approve", chosen="a", code=code)).status_code == 200
+    assert (await asked.read())["response_data"] == {"chosen": "a"}
+
+
+async def test_files_wait_for_the_code(agent: Agent) -> None:
+    """Nothing is kept of an upload before the code is right."""
+    asked = await Asked.by(agent, **CRITICAL, response_type={"type": "file_upload"})
+    files = [("a.txt", b"hello", "text/plain")]
+    await asked.send(files, choice="approve")
+    rows = "SELECT id FROM attachments WHERE decision_id = ?"
+    assert in_store(agent.service, rows, asked.decision) == []
+    code = await the_code(asked)
+    assert (await asked.send(files, choice="approve", code=code)).status_code == 200
+    assert (await asked.read())["status"] == "approved"
+
+
+async def test_an_operators_answer_needs_none(agent: Agent, service: RunningService) -> None:
+    """It came with a key, and not with a link."""
+    asked = await Asked.by(agent, **CRITICAL)
+    scopes = frozenset({"decisions:resolve"})
+    async with await Agent.with_new_key(service, scopes=scopes) as olga:
+        answer = await olga.http.post(
+            f"/decisions/{asked.decision}/resolve", json={"action": "approve"}
+        )
+    assert answer.status_code == 200, answer.text
+    assert (await asked.read())["status"] == "approved"

@@ -1,0 +1,281 @@
+"""Every page with what an agent or an approver may write to deceive its reader, in every field, as
+a real browser understands it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests import hostile
+from tests.api.agent import Agent, someone
+from tests.api.asked import BrowserForm
+from tests.api.inboxes import Inbox, page_url
+from tests.browser.support import PHONE, opened
+from tests.hostile import hidden
+
+SKELETON = Path(__file__).with_name("skeleton.js").read_text()
+
+TYPES = (
+    *("approve_deny", "confirm", "choose", "text_input", "number_input", "schedule"),
+    "file_upload",
+)
+LINKS = re.compile(
+    r"\.\./assets/\w+\.[0-9a-f]{16}\.(css|js|svg)"
+    r"|\./[\w.-]+/(files/att_[0-9a-f]{32}|images/[1-5])"
+    r"|#[a-z][a-z0-9_-]*"
+    r"|\./[\w.-]+(/settings)?(\?after=\S*)?"
+    r"|\.\./d/[\w.-]+"
+)
+"""Where our pages lead, and what they load: to ourselves."""
+
+LONG = "a long text of harmless words, " * 60
+HARMLESS = (
+    "harmless",
+    "one line\n  and another\n\nand a last",
+    LONG[:1_990],
+    "many\n" * 390,
+    "h\u0430rmless",
+)
+
+
+@dataclass
+class Form:
+    """The parts of a decision's request that a text goes into, and how it may be answered."""
+
+    request: dict[str, Any]
+    wrong: dict[str, str]
+    right: dict[str, str]
+
+
+def forms(type: str, text: str, number: int) -> Form:
+    """This text in every field that somebody else than us writes; every other time there is no
+    payload, so that the action itself is modified."""
+    line = hostile.visible_only(text)[:190] or "blank"
+    asked: dict[str, Any] = {"type": type}
+    right: dict[str, str] = {"choice": "approve"}
+    wrong = {"choice": "approve", "digest": "0" * 64}
+    match type:
+        case "choose":
+            asked |= {"label": text[:500], "choices": [f"{number} {line}", "another"]}
+            right["chosen"], wrong["chosen"] = f"{number} {line}", text
+        case "text_input":
+            asked["fields"] = [
+                {"name": "first", "label": text[:200], "placeholder": text[:200], "required": True},
+                {"name": "second"},
+            ]
+            right["field.first"], wrong["field.second"] = text, text
+        case "number_input":
+            asked |= {"label": text[:500], "min": 1, "max": 9, "placeholder": text[:200]}
+            right["value"], wrong["value"] = "7", text
+        case "schedule":
+            asked |= {"label": text[:500]}
+            right["when"], wrong["execute_at"] = "now", text
+        case "file_upload":
+            asked |= {"label": text[:500], "accept": [".txt"]}
+            right = {"choice": "deny"}
+        case _:
+            options = {"options": ["approve", "deny", "modify"]}
+            return _modified(text, asked, options, has_payload=number % 2 == 0)
+    payloads = (hostile.payload_of(text), {text[:300]: text}, hostile.deep(text[:200], 50))
+    return Form(_request(text, asked, payload=payloads[number % 3]), wrong, right)
+
+
+def _modified(
+    text: str, asked: dict[str, Any], options: dict[str, Any], *, has_payload: bool
+) -> Form:
+    wrong = {"choice": "modify", "payload": text, "action": ""}
+    if not has_payload:
+        right = {"choice": "modify", "action": f"Instead: {text}"[:2_000]}
+        return Form(_request(text, asked, **options), wrong, right)
+    changed = json.dumps({text: text, "amount": text})
+    right = {"choice": "modify", "payload": changed}
+    return Form(_request(text, asked, payload=hostile.payload_of(text), **options), wrong, right)
+
+
+def _request(text: str, asked: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "action": text,
+        "context": text,
+        "response_type": asked,
+        "metadata": {"note": text},
+        "urgency": "high",
+        **more,
+    }
+
+
+@dataclass
+class Parts:
+    elements: set[str] = field(default_factory=set[str])
+    code: set[str] = field(default_factory=set[str])
+
+
+class Pages:
+    """What becomes of texts on the pages of one response type."""
+
+    def __init__(self, agent: Agent, blank: Page, type: str) -> None:
+        self.agent = agent
+        self.type = type
+        self.approver = someone("reader")
+        self.file = ""
+        self._blank = blank
+
+    async def seen(self, text: str, number: int) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """The pages of one decision's life, each under a name, with what it is made of."""
+        form = forms(self.type, text, number)
+        request = form.request | {"approver": self.approver, "context_images": await self._images()}
+        answer = await self.agent.post(request | {"attachment_ids": [await self._attached(text)]})
+        assert answer.status_code == 201, (answer.text, text)
+        decision = answer.json()["id"]
+        url = page_url(self.agent.service, self.approver, decision)
+        http = self.agent.http
+        asked = await http.get(f"{url}?choose=modify")
+        yield "asked", await self._parts(asked, 200)
+        notes = {"notes": text}
+        fields = BrowserForm.of(asked.text).fields
+        yield "refused", await self._parts(await http.post(url, data=notes | form.wrong), 422, 409)
+        preview = fields | notes | form.right | {"choice": "", "preview": "yes"}
+        yield "preview", await self._parts(await http.post(url, data=preview), 200, 422)
+        answered = await http.post(url, data=fields | notes | form.right)
+        yield "answered", await self._parts(answered, 200)
+        yield "outcome", await self._parts(await http.get(url), 200)
+        yield (
+            "too late",
+            await self._parts(await http.post(url, data=fields | {"choice": "deny"}), 409),
+        )
+
+    async def inbox(self, texts: list[str]) -> dict[str, Any]:
+        """All of them at once, waiting."""
+        asked = [forms(self.type, text, number).request for number, text in enumerate(texts)]
+        decisions = [(await self.agent.ask(**each, approver=self.approver))["id"] for each in asked]
+        inbox = await Inbox.with_all(self.agent.service, self.approver, *decisions[:40])
+        return await self._parts(inbox.answer, 200)
+
+    async def _attached(self, text: str) -> str:
+        name = hostile.visible_only(text)[:200] or "file"
+        files = {"file": (f"{name}.txt", b"harmless")}
+        answer = await self.agent.http.post("/attachments", files=files)
+        assert answer.status_code == 201, (answer.text, name)
+        return answer.json()["id"]
+
+    async def _images(self) -> list[str]:
+        return [url for url in hostile.URLS if url.startswith("https://") and url.isprintable()][:5]
+
+    async def _parts(self, page: httpx2.Response, *statuses: int) -> dict[str, Any]:
+        assert page.status_code in statuses, (page.status_code, page.text)
+        html = re.sub(r'nonce="[\w-]+"', 'nonce=""', page.text)
+        return await self._blank.evaluate(SKELETON, html)
+
+
+@pytest.fixture
+async def blank(browser: Browser) -> AsyncIterator[Page]:
+    """A page of nothing, whose browser reads others."""
+    window = await browser.new_context()
+    page = await window.new_page()
+    yield page
+    await window.close()
+
+
+@pytest.mark.parametrize("type", TYPES)
+async def test_a_page_stays_itself_whatever_is_written_into_it(
+    agent: Agent, blank: Page, type: str
+) -> None:
+    """No element, attribute, style, script or link but ours, and no hidden character that is shown:
+    on the question, on its refusal with all that was typed, on the outcome, and in the inbox."""
+    pages = Pages(agent, blank, type)
+    usual: dict[str, Parts] = {}
+    for number in range(6):
+        for text in HARMLESS:
+            async for name, parts in pages.seen(text, number):
+                known = usual.setdefault(name, Parts())
+                known.elements |= set(parts["elements"])
+                known.code |= set(parts["code"])
+    faults: list[object] = []
+    for number, (what, text) in enumerate(mine(type)):
+        async for name, parts in pages.seen(text, number):
+            faults += [(what, name, *fault) for fault in _faults(parts, usual[name])]
+    assert faults == []
+
+
+def mine(type: str) -> Iterator[tuple[str, str]]:
+    """The texts that this type is tried with: each text comes to two of the types."""
+    place = TYPES.index(type)
+    for number, each in enumerate(hostile.TEXTS.items()):
+        if place in (number % len(TYPES), (number + 3) % len(TYPES)):
+            yield each
+
+
+def _faults(parts: dict[str, Any], usual: Parts) -> Iterator[tuple[object, ...]]:
+    if strange := set(parts["elements"]) - usual.elements:
+        yield "elements", strange
+    if strange := set(parts["code"]) - usual.code:
+        yield "code", strange
+    if leading := [link for link in parts["links"] if not LINKS.fullmatch(link)]:
+        yield "links", leading
+    if found := hidden("\n".join(parts["shown"])):
+        yield "hidden", found
+
+
+async def test_the_inbox_stays_itself_whatever_is_asked(agent: Agent, blank: Page) -> None:
+    """All texts of the corpus at once, beside each other."""
+    usual, pages = Parts(), Pages(agent, blank, "approve_deny")
+    for text in (list(HARMLESS), [*HARMLESS * 12]):
+        parts = await Pages(agent, blank, "approve_deny").inbox(text)
+        usual.elements |= set(parts["elements"])
+        usual.code |= set(parts["code"])
+    parts = await pages.inbox(list(hostile.TEXTS.values()))
+    assert list(_faults(parts, usual)) == []
+
+
+WORST = (
+    *("combining floods", "embeddings that do not end", "blank lines", "right to left", "emoji"),
+    *("a giant word", "a giant word of wide letters", "a giant picture of letters", "many lines"),
+    *("an open tag", "an end of a field", "a message of the system", "buttons", "a style"),
+)
+
+COVERED = """button => {
+    button.scrollIntoView({block: 'center', behavior: 'instant'})
+    const {left, top, right, bottom} = button.getBoundingClientRect()
+    const middle = [(left + right) / 2, (top + bottom) / 2]
+    const places = [[left + 4, top + 4], middle, [right - 4, bottom - 4]]
+    const found = places.map(([x, y]) => document.elementFromPoint(x, y))
+    return found.some(element => element !== button && !button.contains(element))
+}"""
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("what", WORST)
+async def test_nothing_covers_the_answer(agent: Agent, browser: Browser, what: str) -> None:
+    """On a phone: no sideways scrolling, nothing over or on a button, no dialog, no error, nothing
+    that the page's policy had to forbid."""
+    text, told = hostile.TEXTS[what], list[str]()
+    pages = Pages(agent, browser, "approve_deny")  # pyright: ignore[reportArgumentType] - parses nothing
+    for type in ("approve_deny", TYPES[2 + WORST.index(what) % 4]):
+        form = forms(type, text, 0)
+        decision = (await agent.ask(**form.request, approver=pages.approver))["id"]
+        url = page_url(agent.service, pages.approver, decision)
+        async with opened(browser, f"{url}?choose=modify", viewport=PHONE) as page:
+            page.on("dialog", lambda dialog: told.append(dialog.message))
+            page.on("console", lambda each: told.append(each.text))
+            await page.reload()
+            await page.wait_for_load_state("networkidle")
+            for summary in await page.locator("summary").all():
+                if await summary.is_visible() and not await _is_open(summary):
+                    await summary.click()
+            assert not await page.evaluate(TOO_WIDE)
+            buttons = await page.locator("button[name=choice]").all()
+            assert len(buttons) >= 3
+            for button in buttons:
+                assert not await button.evaluate(COVERED)
+    assert told == []
+
+
+async def _is_open(summary: Any) -> bool:
+    return await summary.evaluate("summary => summary.parentElement.open")
