@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from api.telling import failure_told, told
 from handover.models import DecisionRequest, ResponseType
 from links import Link
 from templates import Reader, render_page
-from templates.text import visible_line
+from templates.text import editable_json, visible, visible_line
 from templates.words import words
 from workflows.answers import most_files
 from workflows.reading import Fold
@@ -162,9 +161,10 @@ def failure(error: ApiError, reader: Reader) -> HTMLResponse:
 
 
 def _as_asked(request: DecisionRequest) -> dict[str, str]:
-    """What stands in the form at first: what the agent wants, for whoever modifies it."""
-    payload = json.dumps(request.payload, indent=2, ensure_ascii=False)
-    return {"action": request.action, "payload": payload if request.payload is not None else ""}
+    """What stands in the form at first: what the agent wants, for whoever modifies it. Nothing in
+    it is hidden: what is sent back is what was seen."""
+    payload = editable_json(request.payload) if request.payload is not None else ""
+    return {"action": visible(request.action), "payload": payload}
 
 
 def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:

@@ -110,6 +110,14 @@ def as_json(value: object) -> str:
     return visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def editable_json(value: object) -> str:
+    """JSON for people who edit it: the same value, with hidden characters as JSON escapes them."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(
+        each if _is_plain(text, index) else _escaped(each) for index, each in enumerate(text)
+    )
+
+
 def is_web_link(text: str) -> bool:
     """Whether this may become a link: nothing but http and https, in plain ASCII."""
     return re.fullmatch(r"https?://[!-~]+", text) is not None
@@ -131,6 +139,11 @@ def _is_plain(text: str, index: int) -> bool:
         return False
     stack = text[max(0, index - MAX_MARKS) : index + 1]
     return len(stack) <= MAX_MARKS or not all(map(_is_mark, stack))
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _is_mark(character: str) -> bool:

@@ -65,14 +65,12 @@
     };
     form.addEventListener("submit", (event) => {
       if (event.defaultPrevented) return;
+      if (event.submitter?.hidden) return event.preventDefault(); // the Enter key
       if (form.hasAttribute("aria-busy")) return event.preventDefault();
       form.setAttribute("aria-busy", "true");
       // Not before the form is read: a button that is disabled is no part of it.
       setTimeout(() => buttons().forEach((button) => (button.disabled = true)), 0);
       if (!("progress" in form.dataset)) setTimeout(release, PATIENCE);
-    });
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.matches("input:not([type=file])")) event.preventDefault();
     });
     addEventListener("pageshow", release);
     return release;
@@ -206,6 +204,17 @@
     return Object.keys(value).flatMap((key) => leaves(value[key], [...path, key]));
   }
 
+  // Characters that nobody sees, or that move others: written out, as in the rest of the page.
+  const HIDDEN = /(?![\n\t])[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu;
+  const code = (number) => number.toString(16).padStart(4, "0");
+  const isJoiner = (each, index, text) =>
+    /[\u200c\u200d]/.test(each) && text.charCodeAt(index - 1) > 127 && text.charCodeAt(index + 1) > 127;
+  const visible = (text) =>
+    text.replace(HIDDEN, (...found) => (isJoiner(...found) ? found[0] : `⟨U+${code(found[0].codePointAt(0)).toUpperCase()}⟩`));
+  const write = (value) =>
+    JSON.stringify(value, null, 2).replace(HIDDEN, (...found) =>
+      isJoiner(...found) ? found[0] : found[0].split("").map((unit) => `\\u${code(unit.charCodeAt(0))}`).join(""));
+
   function at(value, path) {
     for (const key of path) {
       if (value === null || typeof value !== "object" || !Object.hasOwn(value, key)) return undefined;
@@ -253,13 +262,13 @@
       const name = path.map((key, depth) => (Array.isArray(at(asked, path.slice(0, depth))) ? `#${Number(key) + 1}` : key));
       const was = make("p", { className: "soft was", id: `${id}-was` });
       const wrong = make("p", { className: "wrong", id: `${id}-wrong`, hidden: true, textContent: box.dataset.number });
-      const row = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: name.join(" → ") }), input, wrong, was);
+      const row = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: visible(name.join(" → ")) }), input, wrong, was);
       const mark = () => {
         const before = at(asked, path);
         const now = at(parse(json.value) ?? {}, path);
         const edited = JSON.stringify(before) !== JSON.stringify(now);
         row.classList.toggle("edited", edited);
-        was.textContent = edited && before !== undefined ? say(box.dataset.was, typeof before === "string" ? before : JSON.stringify(before)) : "";
+        was.textContent = edited && before !== undefined ? say(box.dataset.was, visible(typeof before === "string" ? before : JSON.stringify(before))) : "";
         was.hidden = !was.textContent;
         input.setAttribute("aria-describedby", `${id}-was`);
       };
@@ -277,7 +286,7 @@
         const given = parse(json.value);
         if (!given) return;
         put(given, path, value);
-        json.value = JSON.stringify(given, null, 2);
+        json.value = write(given);
         preview.replaceChildren(); // it was of something else
         mark();
       });
@@ -304,6 +313,8 @@
       const options = ["true", "false"].map((each) => make("option", { textContent: each, selected: each === String(leaf) }));
       return make("select", {}, ...options);
     }
+    // What cannot be seen is edited in the JSON, where it is written out.
+    if (typeof leaf === "string" && visible(leaf) !== leaf) return make("input", { type: "text", value: visible(leaf), readOnly: true });
     if (typeof leaf === "string" && leaf.length > 60) return make("textarea", { rows: 3, value: leaf });
     const isText = typeof leaf === "string";
     const input = make("input", { type: "text", value: isText ? leaf : JSON.stringify(leaf) });

@@ -140,6 +140,7 @@ class ReadsLate(Decisions):
             waiting,
             task_queue="",
             receipts=True,
+            operator=None,
             encryption=Encryption(),
             outgoing=cast(Any, None),
         )

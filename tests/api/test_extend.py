@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from templates import Reader
+from templates.words import Words
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
 from tests.approver import newest_mail, press
 from tests.service import RunningService
@@ -22,7 +24,7 @@ async def test_the_deadline_moves_everywhere(agent: Agent, service: RunningServi
     until = datetime.fromisoformat(answer.json()["expires_at"])
     assert before + timedelta(minutes=90) <= until < before + timedelta(minutes=91)
     assert (await agent.get(asked["id"]))["expires_at"] == answer.json()["expires_at"]
-    assert f"{until:%H:%M} UTC" in (await agent.http.get(link)).text
+    assert Words(Reader()).moment(until) in (await agent.http.get(link)).text
     entries = await agent.audited(asked["id"], "decision.extended")
     [extended] = [entry for entry in entries if entry["type"] == "decision.extended"]
     assert extended["details"]["by"] == agent.name
@@ -91,4 +93,4 @@ async def test_who_is_asked_later_reads_the_new_deadline(
     await press(link, "not_me")
     mail = (await newest_mail(service, backup)).get_body(("plain",))
     assert mail is not None
-    assert f"{until:%H:%M} UTC" in mail.get_content()
+    assert Words(Reader()).moment(until) in mail.get_content()

@@ -208,7 +208,7 @@ async def test_a_changed_payload_can_be_looked_at_before_it_is_approved(agent: A
     assert f"<code>{fingerprint(json.loads(payload))}</code>" in page.text
     await asked.untouched()
     done = await asked.send(**shown, choice="modify")
-    assert (done.status_code, "It becomes" in done.text) == (200, True)
+    assert (done.status_code, "Changed to" in done.text) == (200, True)
     decision = await asked.read()
     assert decision["response_data"] == {"payload": json.loads(payload)}
     assert grouped(decision["payload_digest"]) in done.text

@@ -223,6 +223,22 @@ def _faults(parts: dict[str, Any], usual: Parts) -> Iterator[tuple[object, ...]]
         yield "hidden", found
 
 
+async def test_a_page_shows_no_hidden_character_even_where_it_can_be_edited(
+    agent: Agent, blank: Page
+) -> None:
+    """What stands in a field at first is the agent's: visible there too, and means the same."""
+    for number, text in enumerate((*hostile.CHARACTERS.values(), *hostile.MARKUP.values())):
+        pages = Pages(agent, blank, "approve_deny")
+        seen = pages.seen(text, number)
+        name, parts = await anext(seen)
+        await seen.aclose()
+        assert name == "asked"
+        assert not hidden("\n".join(parts["typed"])), text
+        payloads = [typed for typed in parts["typed"] if typed.startswith("{")]
+        if number % 2 == 0:
+            assert json.loads(payloads[0]) == hostile.payload_of(text)
+
+
 async def test_the_inbox_stays_itself_whatever_is_asked(agent: Agent, blank: Page) -> None:
     """All texts of the corpus at once, beside each other."""
     usual, pages = Parts(), Pages(agent, blank, "approve_deny")
@@ -249,12 +265,17 @@ COVERED = """button => {
     return found.some(element => element !== button && !button.contains(element))
 }"""
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+SHOWN = """[...document.querySelectorAll('body *')]
+    .filter(element => element.checkVisibility())
+    .flatMap(element => element.matches('input[type=text], textarea') ? [element.value]
+        : [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data))
+    .join('\\n')"""
 
 
 @pytest.mark.parametrize("what", WORST)
 async def test_nothing_covers_the_answer(agent: Agent, browser: Browser, what: str) -> None:
     """On a phone: no sideways scrolling, nothing over or on a button, no dialog, no error, nothing
-    that the page's policy had to forbid."""
+    that the page's policy had to forbid; and what scripts show has no hidden character either."""
     text, told = hostile.TEXTS[what], list[str]()
     pages = Pages(agent, browser, "approve_deny")  # pyright: ignore[reportArgumentType] - parses nothing
     for type in ("approve_deny", TYPES[2 + WORST.index(what) % 4]):
@@ -274,6 +295,7 @@ async def test_nothing_covers_the_answer(agent: Agent, browser: Browser, what: s
             assert len(buttons) >= 3
             for button in buttons:
                 assert not await button.evaluate(COVERED)
+            assert not hidden(await page.evaluate(SHOWN))
     assert told == []
 
 

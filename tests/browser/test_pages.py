@@ -56,12 +56,21 @@ async def test_each_button_says_what_it_says(
 
 
 async def test_the_enter_key_presses_nothing(browser: Browser, agent: Agent) -> None:
-    """In a field, and on the page itself."""
+    """In a field, and on the page itself; without scripts the page says that nothing is decided."""
     asked = await Asked.by(agent, response_type=NUMBER)
     async with opened(browser, asked.link) as page:
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method))
         await page.keyboard.press("Enter")
         await page.locator("#value").fill("3")
         await page.locator("#value").press("Enter")
+        await page.locator("details.notes > summary").press("Enter")
+        await expect(page.locator("#notes")).to_be_visible()
+        assert "POST" not in sent
+    async with opened(browser, asked.link, scripts=False) as page:
+        await page.locator("#value").fill("3")
+        await page.locator("#value").press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("Nothing is decided yet")
         await expect(page.locator("#value")).to_have_value("3")
     await asked.untouched()
 
@@ -184,7 +193,7 @@ async def test_a_payload_is_edited_by_field(browser: Browser, agent: Agent) -> N
         await page.get_by_label("customer → vip").select_option("true")
         await page.get_by_label("to", exact=True).fill("12")
         await expect(page.locator(".field.edited")).to_have_count(3)
-        await expect(page.get_by_text("Asked was: 129.9")).to_be_visible()
+        await expect(page.get_by_text("Asked: 129.9")).to_be_visible()
         await page.get_by_label("to", exact=True).fill("0049301234")
         await expect(page.locator(".field.edited")).to_have_count(2)
         await page.get_by_role("button", name="Show what changes").click()
@@ -192,6 +201,9 @@ async def test_a_payload_is_edited_by_field(browser: Browser, agent: Agent) -> N
         await expect(page.locator("table.changes tbody tr")).to_have_count(2)
         await expect(page.locator(".field.edited")).to_have_count(2)
         assert (await asked.read())["status"] == "pending"
+        await page.get_by_label("order", exact=True).fill("1143")
+        await expect(page.locator("table.changes")).to_have_count(0)  # it was of something else
+        await page.get_by_label("order", exact=True).fill("1142")
         await press(page, "modify")
         await expect(page.locator("main h1")).to_contain_text("Approved with changes by")
         await expect(page.locator("table.changes tbody tr")).to_have_count(2)

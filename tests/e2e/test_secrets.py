@@ -236,7 +236,7 @@ async def broken_download(life: Life, agent: Agent) -> None:
     (life.service.data_dir / "files" / file["id"]).write_text("The parcel arrived in order")
     with pytest.raises(httpx2.RemoteProtocolError):
         await agent.http.get(f"/attachments/{file['id']}")
-    assert "is not what was attached" in life.service.log("api")
+    assert "is not what was kept" in life.service.log("api")
 
 
 def token_of(link: str) -> str:
