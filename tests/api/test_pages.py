@@ -197,7 +197,7 @@ async def test_a_changed_payload_can_be_looked_at_before_it_is_approved(agent: A
     rows = re.findall(r"<tr>(.*?)</tr>", page.text.partition("What is changed")[2], re.DOTALL)
     told = [re.sub(r"<[^>]*>|\s+", " ", row).split() for row in rows]
     assert told == [
-        ["Name", "Asked", "was", "It", "becomes"],
+        ["Name", "Asked", "Changed", "to"],
         ["amount", "100", "50"],
         ["gone", "true", "removed"],
         ["to", "→", "iban", "not", "there", "DE02"],
