@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from handover.models import DecisionRequest
+from handover.proof import integer
 from workflows.canonical import dumps
 from workflows.messages import DecisionInput, Response
 
@@ -63,6 +64,9 @@ def whole_response(response: R, bodies: Mapping[str, str]) -> R:
 
 def _put_back(stored: Mapping[str, str], bodies: Mapping[str, str]) -> dict[str, Any]:
     try:
-        return {name: json.loads(bodies[digest]) for name, digest in stored.items()}
+        # Canonical JSON writes a large float as an integer, which would have no canonical form.
+        return {
+            name: json.loads(bodies[digest], parse_int=integer) for name, digest in stored.items()
+        }
     except KeyError as error:
         raise MissingContentError(f"the store does not have {error}") from error

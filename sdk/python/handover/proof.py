@@ -243,10 +243,10 @@ def _as_json(decision: Decision) -> dict[str, Any]:
 def _plain_json(value: object) -> Any:
     """With numbers as JSON has them. Raises `ValueError` for what it has not, NaN for example."""
     text = json.dumps(value, allow_nan=False, default=to_jsonable_python)
-    return json.loads(text, parse_int=_number)
+    return json.loads(text, parse_int=integer)
 
 
-def _number(text: str) -> int | float:
+def integer(text: str) -> int | float:
     """A large integer is how canonical JSON writes a large float; it has to be exactly one."""
     number = int(text)
     if abs(number) <= MAX_INTEGER:
