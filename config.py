@@ -16,7 +16,10 @@ from typing import Annotated, Literal, cast
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
@@ -81,11 +84,21 @@ class Settings(BaseSettings):
     """Default: SendGrid when it has a key, else SMTP when it has a host, else the outbox."""
     sendgrid_api_key: SecretStr | None = None
     sendgrid_host: str = "https://api.sendgrid.com"
+    sendgrid_event_key: str | None = None
+    """The public key of SendGrid's Signed Event Webhook, as SendGrid shows it. For the API, which
+    is told at `/events/sendgrid` whether mails arrived."""
     smtp_host: str | None = None
     smtp_port: int = 587
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+
+    slack_bot_token: SecretStr | None = None
+    """Of the Slack app: `xoxb-…`. The worker writes with it, and the API opens forms."""
+    slack_signing_secret: SecretStr | None = None
+    """By which the API knows what comes from Slack."""
+    slack_api_url: str = "https://slack.com/api/"
+    """For a Slack of its own: `https://slack-gov.com/api/`."""
 
     oidc_issuer: str | None = None
     """An OpenID Connect provider whose tokens administrators may use in place of an API key."""
@@ -137,6 +150,19 @@ class Settings(BaseSettings):
             raise ValueError("this is no time zone: name one as IANA does, such as Europe/Berlin")
         return name
 
+    @field_validator("sendgrid_event_key")
+    @classmethod
+    def _is_public_key(cls, text: str | None) -> str | None:
+        if not text:
+            return None
+        try:
+            is_for_ecdsa = isinstance(load_der_public_key(_bytes(text)), EllipticCurvePublicKey)
+        except (ValueError, UnsupportedAlgorithm):
+            is_for_ecdsa = False
+        if not is_for_ecdsa:
+            raise ValueError("this is no key of SendGrid's Signed Event Webhook: copy it whole")
+        return text
+
     @field_validator("limits_url")
     @classmethod
     def _can_count(cls, url: SecretStr) -> SecretStr:
@@ -160,6 +186,15 @@ class Settings(BaseSettings):
     @property
     def storage_url(self) -> str:
         return self.files_url or (self.data_dir / "files").resolve().as_uri()
+
+    @property
+    def lacking_for_slack(self) -> list[str]:
+        """The settings without which nobody can be asked in Slack."""
+        needed = {
+            "HANDOVER_SLACK_BOT_TOKEN": self.slack_bot_token,
+            "HANDOVER_SLACK_SIGNING_SECRET": self.slack_signing_secret,
+        }
+        return [name for name, value in needed.items() if not value]
 
     @property
     def warnings(self) -> list[str]:
@@ -202,6 +237,8 @@ def load_settings() -> Settings:
             "HANDOVER_OIDC_ISSUER and HANDOVER_OIDC_AUDIENCE go together: without an audience, any"
             " token of the issuer would count here."
         )
+    for complaint in _complaints_about_slack(settings):
+        raise ConfigurationError(complaint)
     if settings.environment == "production":
         for complaint in _complaints(settings):
             raise ConfigurationError(complaint)
@@ -237,6 +274,19 @@ def _complaints(settings: Settings) -> Iterator[str]:
         _public_half(key.get_secret_value())
     if any(len(_bytes(key.get_secret_value())) != ED25519_BYTES for key in settings.verify_keys):
         yield "HANDOVER_VERIFY_KEYS: each key is an Ed25519 public key, 32 bytes in base64."
+
+
+def _complaints_about_slack(settings: Settings) -> Iterator[str]:
+    token = settings.slack_bot_token
+    if token and not token.get_secret_value().startswith("xoxb-"):
+        yield (
+            "HANDOVER_SLACK_BOT_TOKEN: this is no bot token; copy the Bot User OAuth Token"
+            " (xoxb-…) of the app's page OAuth & Permissions, with token rotation off."
+        )
+    address = urlsplit(settings.slack_api_url)
+    is_here = address.hostname in ("localhost", "127.0.0.1", "::1")
+    if address.scheme != "https" and not (address.scheme == "http" and is_here):
+        yield "HANDOVER_SLACK_API_URL: Slack's address begins with https://."
 
 
 def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:

@@ -22,9 +22,12 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 import logs
 from activities.callbacks import Callbacks
 from activities.channels.email import EmailChannel, EmailTransport
+from activities.channels.notice import Channel as Carrier
 from activities.channels.outbox import Outbox
 from activities.channels.sendgrid import SendGrid
+from activities.channels.slack import SlackChannel
 from activities.channels.smtp import Smtp
+from activities.channels.webhook import WebhookChannel
 from activities.notifications import Notifications
 from config import (
     ConfigurationError,
@@ -39,6 +42,7 @@ from encryption import Encryption
 from handover.models import Channel
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from slack_web import SlackWeb
 from store import open_store
 from templates import Reader
 from workflows import proof
@@ -57,15 +61,23 @@ async def run(settings: Settings) -> None:
     """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
     secrets = load_secrets(settings)
     encryption = load_encryption(settings)
-    channels = {Channel.EMAIL.value: email_channel(settings)}
+    email = email_channel(settings)
     outgoing = GuardedClient(load_exceptions(settings))
     client = await temporal(encryption)
     store = await open_store(settings.store_url)
+    links = LinkKeys(secrets.link_keys)
+    channels: dict[str, Carrier] = {
+        Channel.EMAIL: email,
+        Channel.WEBHOOK: WebhookChannel(outgoing, store.webhooks(secrets.link_keys)),
+    }
+    if settings.slack_bot_token:
+        web = SlackWeb(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        channels[Channel.SLACK] = SlackChannel(web, links, store.deliveries)
     try:
         notifications = Notifications(
             client=client,
             keyring=proof.keyring(secrets.verify_keys),
-            links=LinkKeys(secrets.link_keys),
+            links=links,
             codes=Codes(secrets.link_keys),
             public_url=settings.public_url,
             channels=channels,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import random
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Literal, Protocol
 
-from standardwebhooks import Webhook
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -26,7 +24,7 @@ from temporalio.service import RPCError
 from activities.notifications import DeliveryLog
 from activities.requests import ContentStore, Requests
 from activities.retry_after import retry_after
-from handover.models import Decision
+from activities.standard_webhooks import LIMIT_SECONDS, Event, event
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from workflows import proof
 from workflows.messages import (
@@ -53,13 +51,8 @@ JITTER = 0.1
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
-LIMIT_SECONDS = 20.0
-"""For one attempt. Within `options.ATTEMPT_TIMEOUT`, with what is read before and told after."""
-
 STORE_SECONDS = 3.0
 """For telling the store and the workflow of an attempt, which nothing waits for longer."""
-
-USER_AGENT = "Handover (callback; Standard Webhooks)"
 
 
 class Secrets(Protocol):
@@ -75,8 +68,7 @@ class Callback:
     fold: Fold
     agent: str
     url: str
-    webhook_id: str
-    body: str
+    event: Event
 
 
 class FailedError(Exception):
@@ -152,8 +144,8 @@ class Callbacks:
         try:
             answer = await self._outgoing.post(
                 callback.url,
-                callback.body.encode(),
-                signed_headers(callback, secrets, datetime.now(UTC)),
+                callback.event.body.encode(),
+                callback.event.headers(secrets, datetime.now(UTC)),
                 limit_seconds=self._limit_seconds,
             )
         except RefusedUrlError as error:
@@ -199,14 +191,14 @@ class Callbacks:
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._deliveries.record(
-                    key=hashlib.sha256(callback.webhook_id.encode()).hexdigest(),
+                    key=hashlib.sha256(callback.event.id.encode()).hexdigest(),
                     decision_id=callback.fold.decision_id,
                     message="callback",
                     approver=callback.agent,
                     channel="callback",
                     result=result,
                     provider="https",
-                    provider_message_id=callback.webhook_id,
+                    provider_message_id=callback.event.id,
                 )
         except Exception:
             logger.exception("the store did not take a delivery", extra=_about(callback))
@@ -227,37 +219,10 @@ def callback_of(fold: Fold) -> Callback:
     url = fold.request.callback_url
     if fold.input is None or url is None or not fold.settled:
         raise proof.UnprovenError("the decision is not settled, or has no callback")
-    decision = read_decision(fold, datetime.now(UTC))
-    run = f"{fold.decision_id}\n{fold.run_id}".encode()
-    return Callback(
-        fold=fold,
-        agent=fold.input.agent,
-        url=url,
-        webhook_id=f"msg_{hashlib.sha256(run).hexdigest()[:32]}",
-        body=json.dumps(event_of(decision), ensure_ascii=False, separators=(",", ":")),
-    )
-
-
-def event_of(decision: Decision) -> dict[str, object]:
-    """A settled decision in the form of the Standard Webhooks."""
-    data = as_json(decision)
-    return {
-        "type": f"decision.{decision.status}",
-        "timestamp": data["resolved_at"],
-        "data": data,
-    }
-
-
-def signed_headers(callback: Callback, secrets: list[str], at: datetime) -> dict[str, str]:
-    """With a signature for each secret, so that one can be exchanged while others are in use."""
-    signatures = [Webhook(each).sign(callback.webhook_id, at, callback.body) for each in secrets]
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
-        "webhook-id": callback.webhook_id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
+    data = as_json(read_decision(fold, datetime.now(UTC)))
+    about = [fold.decision_id, fold.run_id]
+    told = event(about, f"decision.{data['status']}", data["resolved_at"], data)
+    return Callback(fold=fold, agent=fold.input.agent, url=url, event=told)
 
 
 def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
@@ -280,4 +245,4 @@ def _check(answer: Answer) -> None:
 
 
 def _about(callback: Callback) -> dict[str, str]:
-    return {"decision_id": callback.fold.decision_id, "webhook_id": callback.webhook_id}
+    return {"decision_id": callback.fold.decision_id, "webhook_id": callback.event.id}

@@ -26,7 +26,7 @@ from workflows.messages import (
     NotificationSent,
     SendNotificationInput,
 )
-from workflows.reading import Fold
+from workflows.reading import Fold, read_decision
 from workflows.stored import MissingContentError
 
 logger = logging.getLogger(__name__)
@@ -158,11 +158,15 @@ class Notifications:
             case messages.DELIVERY_FAILURE:
                 return replace(notice, unreached=unreached(fold), asked_now=fold.asked_now())
             case _:
-                link = self._links.mint(Link(input.decision_id, input.approver))
+                token = self._links.mint(Link(input.decision_id, input.approver))
                 inbox = self._links.mint_personal(PersonalLink(input.approver, now))
                 return replace(
                     notice,
-                    link=f"{self._public_url}/d/{link}",
+                    link=f"{self._public_url}/d/{token}",
+                    respond_url=f"{self._public_url}/responses/{token}",
+                    told=read_decision(fold, now),
+                    digest=fold.state.shown if fold.state else "",
+                    happened_at=happened_at(input, fold),
                     inbox=f"{self._public_url}/i/{inbox}",
                     escalated_because=fold.escalated_because(),
                     unreached=unreached(fold),
@@ -217,7 +221,20 @@ class Notifications:
 def unreached(fold: Fold) -> list[Unreached]:
     """Whom no message could reach, the last first."""
     failed = [entry for entry in fold.entries if entry.type == "delivery.failed"]
-    return [Unreached(**entry.details) for entry in reversed(failed)]
+    told = ("approver", "channel", "reason")
+    return [Unreached(*(entry.details[name] for name in told)) for entry in reversed(failed)]
+
+
+def happened_at(sending: SendNotificationInput, fold: Fold) -> datetime | None:
+    """When that happened which this message tells, as far as the record has it."""
+    if sending.outcome:
+        return sending.outcome.at
+    type = "approver.reminded" if sending.message == messages.REMINDER else "approver.asked"
+    about = {"approver": sending.approver, "number": sending.number or None}
+    for entry in reversed(fold.state.log if fold.state else ()):
+        if entry.type == type and {name: entry.details.get(name) for name in about} == about:
+            return entry.at
+    return None
 
 
 def delivery_key(input: SendNotificationInput) -> str:

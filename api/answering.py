@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from api.decisions import refusal
 from api.deps import Service
 from api.errors import Conflict, Invalid, NotFound, invalid
-from handover.models import Attachment, Choice
-from store.keys import ApiKey
+from handover.models import Choice
+from store.attachments import StoredFile
 from store.refused import RefusedResponse
 from workflows import answers, objections
 from workflows.canonical import dumps
@@ -16,7 +17,7 @@ from workflows.messages import Response
 from workflows.objections import Objection
 from workflows.reading import Fold
 from workflows.sentences import Sentence
-from workflows.stored import INLINE
+from workflows.stored import INLINE, whole_response
 
 
 class AnswerRefused(Exception):  # noqa: N818 - an outcome of asking, not a fault
@@ -67,6 +68,18 @@ def normal(fold: Fold, response: Response) -> Response:
     return response.model_copy(update={"data": data})
 
 
+def is_outcome(fold: Fold, response: Response) -> bool:
+    """Whether the decision ended with this answer, or with an equal one of the same person."""
+    if fold.response is None:
+        return False
+    given, response = whole_response(fold.response, fold.bodies), normal(fold, response)
+    return (given.approver, given.choice, given.data) == (
+        response.approver,
+        response.choice,
+        response.data,
+    )
+
+
 async def _hand_over_files(service: Service, fold: Fold, response: Response) -> None:
     """Make the files of an answer the decision's, whose agent may fetch them."""
     assert fold.input  # noqa: S101 - who may answer was found in it
@@ -78,29 +91,34 @@ async def _hand_over_files(service: Service, fold: Fold, response: Response) -> 
 
 
 async def with_files(
-    service: Service, key: ApiKey, data: dict[str, Any] | None
+    service: Service,
+    data: dict[str, Any] | None,
+    is_theirs: Callable[[StoredFile], bool],
+    sent: str,
 ) -> dict[str, Any] | None:
-    """The data with each of `uploaded_files`, given by its id, in full. Raises `Invalid`."""
+    """The data with each of `uploaded_files`, given by its id, in full.
+
+    Raises `Invalid` for a file that is not theirs; `sent` completes “a file that …”.
+    """
     if not data or not isinstance(data.get("uploaded_files"), list):
         return data
     files: list[dict[str, Any]] = []
     for index, given in enumerate(data["uploaded_files"]):
-        file = await _uploaded(service, key, given)
-        if file is None:
+        file = await _uploaded(service, given)
+        if file is None or not is_theirs(file):
             raise invalid(
                 f"response_data.uploaded_files.{index}",
-                "this is no id of a file that this key has sent with POST /attachments.",
+                f"this is no id of a file that {sent}.",
                 code="unknown_attachment",
             )
-        files.append(file.model_dump(mode="json"))
+        files.append(file.attachment.model_dump(mode="json"))
     return data | {"uploaded_files": files}
 
 
-async def _uploaded(service: Service, key: ApiKey, given: object) -> Attachment | None:
+async def _uploaded(service: Service, given: object) -> StoredFile | None:
     """The file of this id, or of an object that has it."""
     file_id = cast(dict[str, object], given).get("id") if isinstance(given, dict) else given
-    file = await service.store.attachments.find(file_id) if isinstance(file_id, str) else None
-    return file.attachment if file and file.uploaded_by == key.name else None
+    return await service.store.attachments.find(file_id) if isinstance(file_id, str) else None
 
 
 async def record(service: Service, response: Response, why: Objection) -> None:

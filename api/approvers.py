@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from api.errors import Forbidden
-from handover.models import DecisionRequest
+from api.errors import Forbidden, invalid
+from handover.models import Channel, DecisionRequest
+from store.approvers import Approvers
 from store.keys import ApiKey
 
 
@@ -20,6 +21,29 @@ def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
         first = refused[0]
         raise Forbidden(
             f"{first['field']}: {first['message']}", code="approver_not_allowed", errors=refused
+        )
+
+
+def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
+    """Raises `Invalid` where somebody is to be asked in Slack, for which settings are `lacking`."""
+    if lacking and Channel.SLACK in request.channels:
+        raise invalid(
+            "channel",
+            f"'slack' is not set up here: an operator has to set {' and '.join(lacking)};"
+            " until then, use 'email'.",
+        )
+
+
+async def check_webhooks(approvers: Approvers, request: DecisionRequest) -> None:
+    """Raises `Invalid` where somebody is to be asked by a webhook and none is set for them."""
+    if Channel.WEBHOOK not in request.channels:
+        return
+    addresses = dict.fromkeys(address for _, address in _approvers(request))
+    if lacking := await approvers.without_webhook(list(addresses)):
+        raise invalid(
+            "channel",
+            f"no webhook is set for {', '.join(lacking)}. An administrator sets `webhook_url` with"
+            " PUT /approvers/{address}; without one, use 'email'.",
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -17,7 +17,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.approvers import check_approvers
+from api.approvers import check_approvers, check_slack, check_webhooks
 from api.errors import (
     Conflict,
     Invalid,
@@ -31,17 +31,20 @@ from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
 from api.signing import NoKeyError, Signer
+from api.urls import check_url
 from api.waiting import Waiting
 from encryption import Encryption
 from handover.models import Attachment, Decision, DecisionRequest, Urgency
-from outgoing import GuardedClient, OutgoingError
+from outgoing import GuardedClient
 from store import Store
+from store.events import Told
 from store.idempotency import Remembered
 from store.keys import ApiKey
 from workflows import lifecycle, objections, options, proof
 from workflows.messages import (
     ATTACH,
     CANCEL,
+    DELIVERY_FAILED,
     EXTEND,
     RESPOND,
     STEP_UP,
@@ -50,6 +53,7 @@ from workflows.messages import (
     CodeRequest,
     DecisionInput,
     Extension,
+    FailedDelivery,
     Response,
     SignedAddition,
     SignedCodeRequest,
@@ -86,6 +90,7 @@ class Decisions:
         operator: str | None,
         encryption: Encryption,
         outgoing: GuardedClient,
+        lacking_for_slack: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._store = store
@@ -96,6 +101,7 @@ class Decisions:
         self._operator = operator
         self._encryption = encryption
         self._outgoing = outgoing
+        self._lacking_for_slack = lacking_for_slack
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -111,6 +117,7 @@ class Decisions:
         its quota.
         """
         check_approvers(agent, request)
+        check_slack(self._lacking_for_slack, request)
         digest = proof.request_digest(request)
         if key is None:
             return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}")
@@ -221,6 +228,28 @@ class Decisions:
             raise refusal(why, "code")
         return await self._tell(STEP_UP, self._signer_for(fold).sign_code_request(request), "code")
 
+    async def report_failure(self, told: Told) -> None:
+        """Tell a decision that a message of it did not arrive, where that changes anything.
+
+        Does not wait until the workflow has heard it. Raises `Unavailable`.
+        """
+        with suppress(NotFound):  # it is over, and its history gone
+            fold = await self._waiting.look(told.decision_id)
+            if fold.settled or fold.state is None:
+                return
+            failed = FailedDelivery(
+                **self._about(fold),
+                approver=told.approver,
+                channel=told.channel,
+                message=told.message,
+                reason=told.reason or told.event,
+                provider_message_id=told.provider_message_id,
+                provider_event_id=told.id,
+            )
+            if objections.objection_to_failure(fold.state, failed) is None:
+                signed = self._signer_for(fold).sign_failed_delivery(failed)
+                await self._signal(DELIVERY_FAILED, signed)
+
     def _signer_for(self, fold: Fold) -> Signer:
         """Signs so that this decision believes it. Raises `NeedsOperator` where no key can."""
         assert fold.input  # noqa: S101 - `read_for` found whose it is
@@ -291,7 +320,8 @@ class Decisions:
         large = set_aside({"context": request.context, "payload": request.payload})
         attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
         if request.callback_url:
-            await self._check_callback(request.callback_url)
+            await check_url(self._outgoing, request.callback_url, "callback_url")
+        await check_webhooks(self._store.approvers, request)
         await self._store.contents.put(large.bodies)
         input = DecisionInput(
             id=decision_id,
@@ -319,13 +349,6 @@ class Decisions:
             self._indexing.forget()
             await self._start_workflow(input.model_copy(update={"indexed": False}), request)
         return decision_id
-
-    async def _check_callback(self, url: str) -> None:
-        """Early, for whoever mistyped it; it is checked again when it counts. Raises `Invalid`."""
-        try:
-            await self._outgoing.check(url)
-        except OutgoingError as error:
-            raise invalid("callback_url", f"{error}.") from error
 
     async def _attachment(self, agent: ApiKey, attachment_id: str) -> Attachment:
         file = await self._store.attachments.find(attachment_id)
@@ -394,9 +417,19 @@ def decision_of(fold: Fold) -> Decision:
         raise NotFound("There is no such decision.") from error
 
 
-def answer(fold: Fold) -> dict[str, Any]:
-    """A decision as JSON. Raises `NotFound` where it is no decision of ours."""
-    return as_json(decision_of(fold))
+def answer(fold: Fold, delivered: Collection[str] = ()) -> dict[str, Any]:
+    """A decision as JSON. Raises `NotFound` where it is no decision of ours.
+
+    `delivered` are the messages of which their provider told that they arrived, by its ids.
+    """
+    decision = decision_of(fold)
+    decision.notifications = [
+        each.model_copy(update={"result": "delivered"})
+        if each.result == "sent" and each.provider_message_id in delivered
+        else each
+        for each in decision.notifications
+    ]
+    return as_json(decision)
 
 
 def already_settled(fold: Fold) -> Conflict:

@@ -13,13 +13,16 @@ from api.decisions import Decisions
 from api.images import Images
 from api.limiting import Limits
 from api.metrics import Metrics
+from api.slack import SlackApp
 from api.waiting import Waiting
 from config import Secrets, Settings
 from encryption import Encryption
 from links import Codes, LinkKeys
+from outgoing import GuardedClient
 from store import Store
 from store.callbacks import CallbackSecrets
 from store.files import Files
+from store.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,12 @@ class Service:
     waiting: Waiting
     decisions: Decisions
     callback_secrets: CallbackSecrets
+    webhooks: Webhooks
+    outgoing: GuardedClient
     metrics: Metrics
     bearers: Bearers
     limits: Limits
+    slack: SlackApp | None
 
 
 def the_service(request: Request) -> Service:

@@ -6,6 +6,9 @@ from typing import Any
 
 Examples = dict[str, dict[str, Any]]
 
+DIGEST = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+"""Stands for that of a webhook or of `GET /responses/{token}`."""
+
 _ASKED = {"approver": "approver@example.com"}
 
 
@@ -143,6 +146,10 @@ APPROVER = _examples(
         {"language": "de", "time_zone": "Europe/Vienna"},
     ),
     language=("A language only", {"language": "fr"}),
+    webhook=(
+        "Asked in their own system, too",
+        {"webhook_url": "https://192.0.3.1:8443/approvals", "language": "en"},
+    ),
 )
 
 EXTEND = _examples(longer=("Four hours from now", {"timeout_minutes": 240}))
@@ -150,6 +157,17 @@ EXTEND = _examples(longer=("Four hours from now", {"timeout_minutes": 240}))
 RESOLVE = _examples(
     approve=("Approve", {"action": "approve", "notes": "Checked with the warehouse."}),
     deny=("Deny", {"action": "deny", "notes": "The photographs show another parcel."}),
+)
+
+RESPOND = _examples(
+    approve=(
+        "Approve what `digest` says",
+        {"choice": "approve", "digest": DIGEST, "notes": "Checked with the warehouse."},
+    ),
+    not_me=(
+        "Somebody else is to be asked",
+        {"choice": "not_me", "digest": DIGEST, "notes": "Ask the branch in Graz."},
+    ),
 )
 
 DECODE = _examples(

@@ -102,7 +102,7 @@ class Filled:
                 typed = {each.name: self.fields.get(TEXT + each.name) for each in type.fields or ()}
                 return {name: text.strip() for name, text in typed.items() if text is not None}
             case "number_input":
-                return _given(value=_number(self.fields.get("value", "").strip()))
+                return _given(value=number_of(self.fields.get("value", "").strip()))
             case "file_upload":
                 return {FILES: [{"name": clean(each.filename or "")} for each in self.uploads]}
             case _:
@@ -157,7 +157,7 @@ async def read(request: Request) -> AsyncGenerator[Filled]:
     if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
         async with read_form(request) as form:
             parts = form.multi_items()
-            texts = {name: _repair(part) for name, part in parts if isinstance(part, str)}
+            texts = {name: repair(part) for name, part in parts if isinstance(part, str)}
             files = [p for name, p in parts if name == FILES and isinstance(p, UploadFile)]
             # A field for files that was left empty is sent as a file without a name.
             yield Filled(texts, [each for each in files if each.filename])
@@ -177,10 +177,10 @@ async def _read_urlencoded(request: Request) -> dict[str, str]:
         raise Invalid("This form cannot be read.") from error
     except ClientDisconnect as error:
         raise Invalid("The connection broke off.") from error  # nobody hears this any more
-    return {name: _repair(value) for name, value in pairs}
+    return {name: repair(value) for name, value in pairs}
 
 
-def _repair(text: str) -> str:
+def repair(text: str) -> str:
     """Some charsets make half characters, which can neither be signed nor shown; PostgreSQL takes
     no NUL; and forms end a line with CR LF."""
     text = text.encode(errors="replace").decode()
@@ -202,7 +202,7 @@ def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
-def _number(text: str) -> int | float | str:
+def number_of(text: str) -> int | float | str:
     if not NUMBER.fullmatch(text):
         return text
     number = float(text)

@@ -30,6 +30,7 @@ from api.routes import (
     callbacks,
     codec,
     decisions,
+    events,
     health,
     images,
     inbox,
@@ -39,9 +40,12 @@ from api.routes import (
     pages,
     previews,
     problems,
+    responses,
+    slack,
     wellknown,
 )
 from api.signing import Signer
+from api.slack import SlackApp
 from api.uploads import max_body
 from api.waiting import Waiting
 from config import (
@@ -55,6 +59,7 @@ from config import (
 )
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from slack_web import SlackWeb
 from store import open_store
 from store.files import open_files
 from store.keys import new_key
@@ -63,6 +68,10 @@ log = logging.getLogger(__name__)
 
 FIRST_KEY = "local-agent"
 """Name of the key that the first start makes. Approvers read it as the name of who asks."""
+
+
+SLACK_TIMEOUT = 5
+"""Seconds: who pressed a button waits for what comes of it."""
 
 
 @asynccontextmanager
@@ -79,6 +88,8 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
     callback_secrets = store.callback_secrets(secrets.link_keys)
     await callback_secrets.reseal()
+    webhooks = store.webhooks(secrets.link_keys)
+    await webhooks.reseal()
     outgoing = GuardedClient(load_exceptions(settings))
     files = open_files(settings.storage_url)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
@@ -103,8 +114,11 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             operator=settings.operator_email,
             encryption=encryption,
             outgoing=outgoing,
+            lacking_for_slack=settings.lacking_for_slack,
         ),
         callback_secrets=callback_secrets,
+        webhooks=webhooks,
+        outgoing=outgoing,
         metrics=Metrics(client, store),
         bearers=Bearers(store, issuer_of(settings), waiting),
         limits=Limits(
@@ -113,6 +127,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             link_rate=settings.link_rate_limit,
             fail_open=settings.limits_fail == "open",
         ),
+        slack=slack_app(settings),
     )
     answer_waits_when_stopped(waiting.close)
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
@@ -123,6 +138,15 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     preparing.cancel()
     await service.limits.close()
     await store.close()
+
+
+def slack_app(settings: Settings) -> SlackApp | None:
+    """None where Slack is not set up, or only in part."""
+    token, secret = settings.slack_bot_token, settings.slack_signing_secret
+    if not token or not secret:
+        return None
+    web = SlackWeb(token.get_secret_value(), settings.slack_api_url, timeout=SLACK_TIMEOUT)
+    return SlackApp(web, secret.get_secret_value())
 
 
 def issuer_of(settings: Settings) -> Issuer | None:
@@ -167,7 +191,10 @@ for routes in (
     keys,
     approvers,
     callbacks,
+    events,
     pages,
+    responses,
+    slack,
     inbox,
     assets,
     images,

@@ -85,6 +85,14 @@ _TABLE = (
         " key with the scope that `detail` names.",
     ),
     Problem(
+        code="not_signed",
+        status=403,
+        title="Not signed by whom it comes from",
+        meaning="What a provider tells this service is taken with the provider's signature alone,"
+        " and soon after it was signed. Compare the key in the settings with the provider's, and"
+        " the clocks.",
+    ),
+    Problem(
         code="own_decision",
         status=403,
         title="Nobody approves their own request",
@@ -179,6 +187,13 @@ _TABLE = (
         title="The answer does not fit the question",
         meaning="The decision does not offer this answer, or its data do not fit its"
         " `response_type`. The decision is still pending and the attempt is in its record.",
+    ),
+    Problem(
+        code="needs_code",
+        status=422,
+        title="A code is needed besides",
+        meaning="The answer counts only together with the code that was mailed to the approver."
+        " The decision is still pending. Send the same answer again, with the code as `code`.",
     ),
     Problem(
         code="not_longer",

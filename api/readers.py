@@ -17,7 +17,19 @@ log = logging.getLogger(__name__)
 
 async def reader_of(service: Service, request: Request, approver: str) -> Reader:
     """For this approver, who opened a link."""
-    reader = of_browser(service, request)
+    return await _preferred(service, of_browser(service, request), approver)
+
+
+async def reader_for(service: Service, approver: str) -> Reader:
+    """For this approver, of whose program we know nothing."""
+    return await _preferred(service, default_reader(service), approver)
+
+
+def default_reader(service: Service) -> Reader:
+    return Reader(service.settings.language, service.settings.time_zone)
+
+
+async def _preferred(service: Service, reader: Reader, approver: str) -> Reader:
     try:
         set_by_them = await service.store.approvers.find(approver)
     except (PoolTimeoutError, OperationalError, InterfaceError) as error:
@@ -29,8 +41,7 @@ async def reader_of(service: Service, request: Request, approver: str) -> Reader
 
 def of_browser(service: Service, request: Request) -> Reader:
     """For whoever sent this request."""
-    default = Reader(service.settings.language, service.settings.time_zone)
-    return default.preferring(wanted(request.headers.get("accept-language", "")))
+    return default_reader(service).preferring(wanted(request.headers.get("accept-language", "")))
 
 
 def wanted(header: str) -> str | None:

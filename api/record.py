@@ -9,18 +9,29 @@ from typing import Any
 import jsonpatch
 
 from handover.models import Choice, Status
+from store.events import Told
 from store.refused import RefusedResponse
 from workflows.reading import AuditEntry, Fold
 from workflows.stored import whole_response
 
 LATE = ("already_settled", "late")
+ARRIVALS = {
+    "delivered": "notification.delivered",
+    "deferred": "notification.deferred",
+    "bounce": "notification.bounced",
+    "dropped": "notification.dropped",
+    "spamreport": "notification.reported_as_spam",
+}
 
 
-def record_of(fold: Fold, refused: Iterable[RefusedResponse]) -> list[AuditEntry]:
-    """`refused` are the attempts of which the workflow did not hear."""
-    attempts = (_attempt(each) for each in refused)
-    told = (_whole(fold, entry) for entry in fold.entries)
-    return sorted([*told, *fold.received(), *attempts], key=lambda entry: entry.at)
+def record_of(
+    fold: Fold, refused: Iterable[RefusedResponse], told: Iterable[Told]
+) -> list[AuditEntry]:
+    """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
+    of the mails has told of them."""
+    beside = [*(_attempt(each) for each in refused), *(_arrival(each) for each in told)]
+    entries = (_whole(fold, entry) for entry in fold.entries)
+    return sorted([*entries, *fold.received(), *beside], key=lambda entry: entry.at)
 
 
 def changes(before: object, after: object) -> list[dict[str, Any]]:
@@ -31,6 +42,13 @@ def changes(before: object, after: object) -> list[dict[str, Any]]:
 def _attempt(refused: RefusedResponse) -> AuditEntry:
     type = "response.late" if refused.reason in LATE else "response.refused"
     return AuditEntry(None, type, refused.received_at, asdict(refused))
+
+
+def _arrival(told: Told) -> AuditEntry:
+    details = asdict(told)
+    event, at = details.pop("event"), details.pop("at")
+    shown = ("message", "approver", "channel", "provider", "provider_message_id", "reason")
+    return AuditEntry(None, ARRIVALS[event], at, {name: details[name] for name in shown})
 
 
 def _whole(fold: Fold, entry: AuditEntry) -> AuditEntry:

@@ -32,7 +32,7 @@ from pydantic import (
 from api.errors import ONE_OR_LIST
 from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest
-from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS
+from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 from workflows.sentences import N_, Sentence
 
 MAX_PAYLOAD = 256 * 1024
@@ -61,12 +61,6 @@ def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("an entry is there twice; name each once")
     return values
-
-
-def _available(channel: str) -> str:
-    if channel != "email":
-        raise ValueError(f"{channel!r} is not available in this version; use 'email'")
-    return channel
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -168,7 +162,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in
 Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "email"})]
 Distinct = AfterValidator(_distinct)
 Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
-Channel = Annotated[Literal["email", "slack", "webhook"], AfterValidator(_available)]
+Channel = Literal["email", "slack", "webhook"]
 Channels = Annotated[list[Channel], Field(min_length=1), Distinct]
 OneAddressOrMore = Annotated[
     Annotated[Address, Tag("<one>")] | Annotated[Approvers, Tag("<list>")],
@@ -184,6 +178,15 @@ ImageUrl = Annotated[
     StringConstraints(max_length=2_000),
     AfterValidator(_web_url),
     Field(json_schema_extra={"format": "uri"}),
+]
+WebhookUrl = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=2_000),
+    Field(
+        description="Where this approver's system is asked, after the Standard Webhooks, by"
+        " decisions with the channel `webhook`: https, at a public address.",
+        json_schema_extra={"format": "uri"},
+    ),
 ]
 CallbackUrl = Annotated[
     Text,
@@ -295,6 +298,26 @@ class Resolution(Strict):
     action: Literal["approve", "deny", "modify"]
     notes: Notes | None = None
     response_data: ResponseData | None = None
+
+
+class NewResponse(Strict):
+    """The body of `POST /responses/{token}`. `digest` is that of what is answered; `response_data`
+    is as for `resolve`, and files are named by the ids with which they were sent."""
+
+    choice: Literal["approve", "deny", "modify", "not_me"]
+    digest: Annotated[Text, StringConstraints(max_length=100), AfterValidator(check_json)]
+    notes: Notes | None = None
+    response_data: ResponseData | None = None
+    code: Annotated[
+        Annotated[Text, StringConstraints(max_length=40), AfterValidator(check_json)] | None,
+        Field(description="What was mailed to the approver, where the decision needs it."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_data(self) -> Self:
+        if self.choice == NOT_ME and self.response_data:
+            raise ValueError("response_data: 'not_me' takes none; say why in `notes`")
+        return self
 
 
 class AuditLine(BaseModel):

@@ -14,11 +14,13 @@ from workflows.messages import (
     CodeRequest,
     DecisionInput,
     Extension,
+    FailedDelivery,
     Response,
     Signature,
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
+    SignedFailedDelivery,
     SignedResponse,
     SignedWithdrawal,
     Withdrawal,
@@ -85,6 +87,10 @@ class Signer:
     def sign_code_request(self, request: CodeRequest) -> SignedCodeRequest:
         signature = self._sign(proof.code_statement(request))
         return SignedCodeRequest(**request.model_dump(), signature=signature)
+
+    def sign_failed_delivery(self, failed: FailedDelivery) -> SignedFailedDelivery:
+        signature = self._sign(proof.failure_statement(failed))
+        return SignedFailedDelivery(**failed.model_dump(), signature=signature)
 
     def _sign(self, statement: bytes) -> Signature:
         value = base64.b64encode(self._keys[self._key_id].sign(statement)).decode()

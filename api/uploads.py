@@ -34,6 +34,7 @@ MAX_FILE = 10 * 1024 * 1024
 MAX_NAME = 255
 
 MAX_BODY = 2 * 1024 * 1024
+MAX_EVENTS = 1024 * 1024
 """Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
 
 AROUND = 64 * 1024
@@ -55,7 +56,12 @@ def max_body(scope: Scope) -> int:
     path = scope.get("path", "")
     if path.startswith("/d/"):
         return MAX_FILES * MAX_FILE + MAX_BODY
-    return MAX_FILE + AROUND if path.endswith("/attachments") else MAX_BODY
+    if path.startswith("/events/"):
+        return MAX_EVENTS
+    takes_a_file = path.endswith("/attachments") or (
+        path.startswith("/responses/") and path.endswith("/files")
+    )
+    return MAX_FILE + AROUND if takes_a_file else MAX_BODY
 
 
 class _Parser(MultiPartParser):

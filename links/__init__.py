@@ -5,6 +5,6 @@ own: what it may do follows from the decision (answer while pending, read afterw
 """
 
 from links.codes import Codes
-from links.tokens import BadTokenError, Link, LinkKeys, PersonalLink
+from links.tokens import BadTokenError, Link, LinkKeys, PersonalLink, SlackLink
 
-__all__ = ["BadTokenError", "Codes", "Link", "LinkKeys", "PersonalLink"]
+__all__ = ["BadTokenError", "Codes", "Link", "LinkKeys", "PersonalLink", "SlackLink"]

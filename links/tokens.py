@@ -14,6 +14,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 ANSWER = "handover.link.answer"
 PERSONAL = "handover.link.personal"
+SLACK = "handover.link.slack"
 """Salts of the signature: a token made for one purpose does not pass for another."""
 
 
@@ -37,6 +38,17 @@ class PersonalLink:
     minted_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SlackLink:
+    """What a button in a Slack message stands for: the answer of one recipient to what they were
+    shown (`State.shown`), pressed by the user to whom it was sent."""
+
+    decision_id: str
+    approver: str
+    digest: str
+    user_id: str
+
+
 class LinkKeys:
     """Mints with the first key and reads tokens of all of them."""
 
@@ -49,7 +61,7 @@ class LinkKeys:
 
     def read(self, token: str) -> Link:
         """What the token says. Raises `BadTokenError`."""
-        decision_id, approver = self._signed(ANSWER, token)
+        decision_id, approver = self._signed(ANSWER, token, 2)
         return Link(decision_id, approver)
 
     def mint_personal(self, link: PersonalLink) -> str:
@@ -57,22 +69,30 @@ class LinkKeys:
 
     def read_personal(self, token: str) -> PersonalLink:
         """What the token says, however old it is. Raises `BadTokenError`."""
-        approver, minted_at = self._signed(PERSONAL, token)
+        approver, minted_at = self._signed(PERSONAL, token, 2)
         return PersonalLink(approver, datetime.fromtimestamp(minted_at, UTC))
+
+    def mint_slack(self, link: SlackLink) -> str:
+        return self._sign(SLACK, [link.decision_id, link.approver, link.digest, link.user_id])
+
+    def read_slack(self, token: str) -> SlackLink:
+        """What the token says. Raises `BadTokenError`."""
+        decision_id, approver, digest, user_id = self._signed(SLACK, token, 4)
+        return SlackLink(decision_id, approver, digest, user_id)
 
     def _sign(self, purpose: str, content: list[Any]) -> str:
         return f"{self._newest}.{_serializer(self._keys[self._newest], purpose).dumps(content)}"
 
-    def _signed(self, purpose: str, token: str) -> tuple[Any, Any]:
+    def _signed(self, purpose: str, token: str, parts: int) -> list[Any]:
         key_id, _, signed = token.partition(".")
         try:
-            first, second = _serializer(self._keys[key_id], purpose).loads(signed)
+            content = _serializer(self._keys[key_id], purpose).loads(signed)
             is_spelled_right = _is_canonical(signed.rpartition(".")[2])
         except (KeyError, BadSignature, ValueError, TypeError) as error:
             raise BadTokenError from error
-        if not is_spelled_right:
+        if not is_spelled_right or not isinstance(content, list) or len(content) != parts:
             raise BadTokenError
-        return first, second
+        return content
 
 
 def _is_canonical(signature: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from handover.models import Attachment
@@ -53,6 +53,14 @@ class Attachments:
     async def remove(self, attachment_id: str) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(delete(attachments).where(attachments.c.id == attachment_id))
+
+    async def count(self, decision_id: str, uploaded_by: str) -> int:
+        """How many somebody has sent for one decision."""
+        query = select(func.count()).where(
+            attachments.c.decision_id == decision_id, attachments.c.uploaded_by == uploaded_by
+        )
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one()
 
     async def find(self, attachment_id: str) -> StoredFile | None:
         query = select(attachments).where(attachments.c.id == attachment_id)

@@ -84,7 +84,7 @@ class CallbackSecrets:
                     await connection.execute(changed.values(sealed=self._seals.seal(text)))
 
     async def _add(self, connection: AsyncConnection, agent: str) -> tuple[CallbackSecret, str]:
-        text = PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+        text = new_secret()
         made = CallbackSecret(f"whs_{secrets.token_hex(12)}", datetime.now(UTC), None)
         values = {
             "id": made.id,
@@ -105,6 +105,11 @@ class CallbackSecrets:
                 agent,
             )
             return None
+
+
+def new_secret() -> str:
+    """As the libraries for Standard Webhooks take it."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 async def _live(connection: AsyncConnection, agent: str) -> list[tuple[CallbackSecret, str]]:

@@ -20,12 +20,14 @@ from store.callbacks import CallbackSecrets
 from store.codes import SentCodes
 from store.contents import Contents
 from store.deliveries import Deliveries
+from store.events import DeliveryEvents
 from store.idempotency import IdempotencyKeys
 from store.images import Images
 from store.keys import ApiKeys
 from store.refused import RefusedResponses
 from store.sealing import Seals
 from store.usage import Usage
+from store.webhooks import Webhooks
 
 MIGRATION_LOCK = 0x48414E44
 """Number of the PostgreSQL advisory lock under which one process at a time migrates."""
@@ -40,6 +42,7 @@ class Store:
         self.usage = Usage(engine)
         self.idempotency = IdempotencyKeys(engine)
         self.deliveries = Deliveries(engine)
+        self.delivery_events = DeliveryEvents(engine)
         self.refused_responses = RefusedResponses(engine)
         self.contents = Contents(engine)
         self.attachments = Attachments(engine)
@@ -50,6 +53,10 @@ class Store:
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
         """What callbacks are signed with, sealed in the store under these keys."""
         return CallbackSecrets(self._engine, Seals(keys))
+
+    def webhooks(self, keys: Sequence[str]) -> Webhooks:
+        """Where approvers' own systems are asked; secrets are sealed under these keys."""
+        return Webhooks(self._engine, Seals(keys))
 
     async def ping(self) -> None:
         """Raise what the database raises when it is away."""

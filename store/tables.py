@@ -84,6 +84,22 @@ deliveries = Table(
     Column("provider_message_id", String(300)),
     Column("at", Instant, nullable=False),
     Index("deliveries_key", "key", "result"),
+    Index("deliveries_message", "provider_message_id"),
+)
+
+delivery_events = Table(
+    "delivery_events",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("id", String(200), primary_key=True),
+    Column("provider_message_id", String(300), nullable=False),
+    Column("decision_id", String(40), nullable=False, index=True),
+    Column("message", String(40), nullable=False),
+    Column("approver", String(320), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("reason", Text),
+    Column("at", Instant, nullable=False),
 )
 
 refused_responses = Table(
@@ -139,6 +155,10 @@ approvers = Table(
     Column("address", String(320), primary_key=True),
     Column("language", String(10)),
     Column("time_zone", String(64)),
+    Column("webhook_url", String(2000)),
+    Column("webhook_secret", Text),
+    Column("webhook_secret_before", Text),
+    Column("webhook_rotated_at", Instant),
     Column("changed_at", Instant, nullable=False),
 )
 

@@ -64,6 +64,17 @@ def render_email(message: str, context: Mapping[str, Any], reader: Reader) -> Re
     )
 
 
+def render_subject(message: str, context: Mapping[str, Any], reader: Reader) -> str:
+    """What the message is about, in one line. Raises `jinja2.TemplateError`."""
+    return text.visible_line(_render(f"email/{message}/subject.txt", context, reader), MAX_SUBJECT)
+
+
+def sentences(context: Mapping[str, Any], reader: Reader) -> Any:
+    """The macros of `email/shared.txt`, for messages that are no mails."""
+    shared = environment.get_template("email/shared.txt")
+    return shared.make_module({**context, "reader": reader})
+
+
 def render_page(name: str, context: Mapping[str, Any], reader: Reader) -> str:
     """Render `pages/<name>.html`. Raises `jinja2.TemplateError`."""
     return _render(f"pages/{name}.html", context, reader)
@@ -78,8 +89,8 @@ def _spaced(line: str) -> str:
     return re.sub(r"^ | (?= )", "\xa0", line.expandtabs(4))
 
 
-def _fits(told: payload.Rows | payload.Changes) -> bool:
-    """Whether a mail has room for this as a table, each value on a line of its own."""
+def fits(told: payload.Rows | payload.Changes) -> bool:
+    """Whether a message has room for this as a table, each value on a line of its own."""
     texts = [row.name for row in told.rows]
     for row in told.rows:
         values = [row.value] if isinstance(row, payload.Row) else [row.was, row.now]
@@ -154,7 +165,7 @@ def _environment() -> Environment:
         hanging=_hanging,
         **{name: _filter(name) for name in WORDS},
     )
-    environment.tests.update(web_link=text.is_web_link, fit_for_a_mail=_fits)
+    environment.tests.update(web_link=text.is_web_link, fit_for_a_mail=fits)
     return environment
 
 

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from config import ConfigurationError, Settings, load_secrets, load_settings, new_secrets
+from tests.activities.sendgrid_events import EventWebhook
 from tests.support import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +120,49 @@ def test_a_secret_has_one_purpose(production: pytest.MonkeyPatch, other: str):
     assert f"HANDOVER_{other}" in said
     assert "HANDOVER_SIGNING_KEYS" in said
     assert key not in said
+
+
+def test_the_key_of_sendgrids_events_is_looked_at_at_once(production: pytest.MonkeyPatch):
+    """Cut off or confused with another, it would refuse all events, and nobody would notice."""
+    key = EventWebhook().public_key
+    for wrong in (key[:-8], f"{key}\n", new_secrets()["verify_keys"], "SG.key"):
+        production.setenv("HANDOVER_SENDGRID_EVENT_KEY", wrong)
+        with pytest.raises(ValidationError, match="sendgrid_event_key"):
+            load_settings()
+    production.setenv("HANDOVER_SENDGRID_EVENT_KEY", key)
+    assert load_settings().sendgrid_event_key == key
+    production.setenv("HANDOVER_SENDGRID_EVENT_KEY", "")
+    assert load_settings().sendgrid_event_key is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("HANDOVER_SLACK_BOT_TOKEN", "xapp-1-A0-1-abc", "Bot User OAuth Token"),
+        ("HANDOVER_SLACK_BOT_TOKEN", "xoxe.xoxb-1-abc", "token rotation off"),
+        ("HANDOVER_SLACK_API_URL", "http://slack.com/api/", "https://"),
+        ("HANDOVER_SLACK_API_URL", "", "https://"),
+    ],
+)
+def test_slacks_settings_are_looked_at_at_once(
+    production: pytest.MonkeyPatch, setting: str, value: str, words: str
+):
+    """A token of another kind would be refused by Slack with the first question only."""
+    production.setenv(setting, value)
+    with pytest.raises(ConfigurationError, match=f"{setting}: .*{words}"):
+        load_settings()
+
+
+def test_what_is_lacking_for_slack(production: pytest.MonkeyPatch):
+    """Each setting by its name, until there is none."""
+    token, secret = "HANDOVER_SLACK_BOT_TOKEN", "HANDOVER_SLACK_SIGNING_SECRET"
+    assert load_settings().lacking_for_slack == [token, secret]
+    production.setenv(token, "xoxb-0000-abc")
+    assert load_settings().lacking_for_slack == [secret]
+    production.setenv(secret, "8f742231b10e8888abcd99yyyzzz85a5")
+    assert load_settings().lacking_for_slack == []
+    production.setenv(secret, "")
+    assert load_settings().lacking_for_slack == [secret]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])

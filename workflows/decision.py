@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     import workflows.lifecycle as lifecycle
     import workflows.options as options
     import workflows.signals as signals
-    from handover.models import Origin
+    from handover.models import Channel, Origin
     from workflows.events import CallbackNews, DeliveryFailed, Event, Refused, TimePassed, Withdrawn
     from workflows.messages import (
         DELIVER_CALLBACK,
@@ -194,9 +194,13 @@ class DecisionWorkflow:
             if approver in self._reached
             and approver != outcome.by
             and self._state.may_answer(approver)
+            and self._state.can_be_reached(approver)
         ]
-        if outcome.origin == Origin.HUMAN and outcome.by and self._input.receipts:
-            news.append(("receipt", outcome.by))
+        if outcome.origin == Origin.HUMAN and outcome.by:
+            if self._input.receipts:
+                news.append(("receipt", outcome.by))
+            elif Channel.SLACK in self._input.request.channels:
+                news.append(("settled", outcome.by))  # their message still has its buttons
         return news
 
     async def _tell(self, message: str, approver: str, outcome: Outcome) -> None:
@@ -205,6 +209,7 @@ class DecisionWorkflow:
                 self._message(message, approver, channel, outcome), options.CLOSING_TIMEOUT
             )
             for channel in self._input.request.channels
+            if message == "receipt" or approver != outcome.by or channel == Channel.SLACK
         ]
         await asyncio.gather(*told, return_exceptions=True)
 

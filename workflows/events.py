@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from handover.models import Origin, Status
-from workflows.messages import SignedAddition, SignedCodeRequest, SignedExtension, SignedResponse
+from workflows.messages import (
+    SignedAddition,
+    SignedCodeRequest,
+    SignedExtension,
+    SignedFailedDelivery,
+    SignedResponse,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,14 @@ class DeliveryFailed:
     approver: str
     channel: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReported:
+    """A message was sent and did not arrive; the signature was found good."""
+
+    at: datetime
+    failed: SignedFailedDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,7 @@ Event = (
     TimePassed
     | Responded
     | DeliveryFailed
+    | FailureReported
     | Extended
     | Attached
     | CodeRequested

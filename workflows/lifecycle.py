@@ -20,6 +20,7 @@ from workflows.events import (
     DeliveryFailed,
     Event,
     Extended,
+    FailureReported,
     OperatorDecided,
     Refused,
     Responded,
@@ -34,6 +35,7 @@ from workflows.objections import (
     objection_to_addition,
     objection_to_code,
     objection_to_extension,
+    objection_to_failure,
     settled,
 )
 from workflows.state import Asked, Entry, Rules, State, Step, rules_of
@@ -63,10 +65,8 @@ def apply(state: State, event: Event) -> State:
         case Responded():
             return _respond(state, event)
         case DeliveryFailed():
-            details = {"approver": event.approver, "channel": event.channel, "reason": event.reason}
-            state = _log(state, "delivery.failed", event.at, details)
-            return _replace_approver(state, event.approver, event.at, "undeliverable")
-        case Extended() | Attached() | CodeRequested():
+            return _miss(state, event.at, event.approver, event.channel, event.reason)
+        case Extended() | Attached() | CodeRequested() | FailureReported():
             return _change(state, event)
         case Withdrawn():
             return _withdraw(state, event)
@@ -170,7 +170,7 @@ def _status(rules: Rules, response: Response) -> Status:
             return Status.SCHEDULED if execute_at(rules, response) else Status.APPROVED
 
 
-def _change(state: State, event: Extended | Attached | CodeRequested) -> State:
+def _change(state: State, event: Extended | Attached | CodeRequested | FailureReported) -> State:
     """What the service says about the question, and not in answer to it."""
     match event:
         case Extended():
@@ -179,6 +179,8 @@ def _change(state: State, event: Extended | Attached | CodeRequested) -> State:
             return _attach(state, event)
         case CodeRequested():
             return _send_code(state, event)
+        case FailureReported():
+            return _report(state, event)
 
 
 def _extend(state: State, event: Extended) -> State:
@@ -211,6 +213,27 @@ def _send_code(state: State, event: CodeRequested) -> State:
     state = replace(state, codes=(*state.codes, (request.approver, request.code_id)))
     number = sum(approver == request.approver for approver, _ in state.codes)
     return _log(state, "code.requested", event.at, details | {"number": number})
+
+
+def _report(state: State, event: FailureReported) -> State:
+    failed = event.failed
+    more = {"message": failed.message, "provider_event_id": failed.provider_event_id}
+    if why := objection_to_failure(state, failed):
+        whose = {"approver": failed.approver, "channel": failed.channel}
+        return _object(state, event.at, why, whose | more)
+    named = (failed.approver, failed.channel, failed.message)
+    state = replace(state, reported=(*state.reported, named))
+    return _miss(state, event.at, failed.approver, failed.channel, failed.reason, **more)
+
+
+def _miss(
+    state: State, at: datetime, approver: str, channel: str, reason: str, **more: str
+) -> State:
+    """A question does not reach this approver by this channel."""
+    state = replace(state, unreached=(*state.unreached, (approver, channel)))
+    details = {"approver": approver, "channel": channel, "reason": reason, **more}
+    state = _log(state, "delivery.failed", at, details)
+    return _replace_approver(state, approver, at, "undeliverable")
 
 
 def _withdraw(state: State, event: Withdrawn) -> State:

@@ -18,6 +18,7 @@ CANCEL = "cancel"
 EXTEND = "extend"
 ATTACH = "attach"
 STEP_UP = "step_up"
+DELIVERY_FAILED = "delivery_failed"
 OPERATOR_DECIDE = "operator_decide"
 CALLBACK_FAILED = "callback_failed"
 RETRY_CALLBACK = "retry_callback"
@@ -26,6 +27,9 @@ SEND_NOTIFICATION = "send_notification"
 DELIVER_CALLBACK = "deliver_callback"
 
 REMINDER = "reminder"
+ASKING = ("decision-request", "escalation", REMINDER)
+"""Messages with a question in them: who gets none of these does not know that they are asked."""
+
 CODE = "code"
 DELIVERY_FAILURE = "delivery-failure"
 
@@ -162,6 +166,24 @@ class CodeRequest(Statement):
 
 
 class SignedCodeRequest(CodeRequest):
+    signature: Signature
+
+
+class FailedDelivery(Statement):
+    """A message that was sent did not arrive, as its provider told the API later.
+
+    `provider_event_id` names what the provider told, `provider_message_id` the message.
+    """
+
+    approver: str
+    channel: str
+    message: str
+    reason: str
+    provider_message_id: str
+    provider_event_id: str
+
+
+class SignedFailedDelivery(FailedDelivery):
     signature: Signature
 
 

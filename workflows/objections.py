@@ -8,7 +8,7 @@ from typing import Any
 
 from handover.models import Choice, Origin
 from workflows import answers
-from workflows.messages import CodeRequest, Extension, Response
+from workflows.messages import ASKING, CodeRequest, Extension, FailedDelivery, Response
 from workflows.sentences import N_, Sentence
 from workflows.state import Rules, State
 
@@ -99,6 +99,18 @@ def objection_to_code(state: State, request: CodeRequest) -> Objection | None:
     if len([who for who, _ in state.codes if who == request.approver]) >= MAX_CODES:
         text = N_("At most %(most)s codes are sent to one person.")
         return Objection("too_many_codes", Sentence(text, {"most": MAX_CODES}))
+    return None
+
+
+def objection_to_failure(state: State, failed: FailedDelivery) -> Objection | None:
+    """Why it would change nothing that this message did not arrive, or None."""
+    if state.outcome:
+        return settled(state)
+    was_asked = any(asked.approver == failed.approver for asked in state.asked)
+    if not was_asked or failed.message not in ASKING:
+        return Objection("not_asked", NOT_ASKED)
+    if (failed.approver, failed.channel, failed.message) in state.reported:
+        return Objection("known", Sentence("It is known already that this did not arrive."))
     return None
 
 

@@ -23,6 +23,7 @@ from workflows.messages import (
     CodeRequest,
     DecisionInput,
     Extension,
+    FailedDelivery,
     Response,
     SignedResponse,
     Statement,
@@ -37,6 +38,7 @@ __all__ = [
     "claimed_input",
     "code_statement",
     "extension_statement",
+    "failure_statement",
     "holds",
     "key_id",
     "keyring",
@@ -118,6 +120,11 @@ def code_statement(request: CodeRequest) -> bytes:
         "code",
         {**_about(request), "approver": request.approver, "code_id": request.code_id},
     )
+
+
+def failure_statement(failed: FailedDelivery) -> bytes:
+    said = failed.model_dump(include=set(FailedDelivery.model_fields) - set(Statement.model_fields))
+    return statement("delivery-failure", {**_about(failed), **said})
 
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:

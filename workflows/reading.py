@@ -36,6 +36,7 @@ from workflows.events import (
     DeliveryFailed,
     Event,
     Extended,
+    FailureReported,
     Responded,
     TimePassed,
     Withdrawn,
@@ -123,6 +124,8 @@ class Fold:
         that refuses them."""
         self.bodies: dict[str, str] = {}
         """What the store keeps of this decision, by digest, as far as it was fetched."""
+        self.lost: dict[str, str] = {}
+        """Messages that were sent and did not arrive, by the provider's id, and why."""
 
     @property
     def stored(self) -> set[str]:
@@ -187,9 +190,8 @@ class Fold:
         return bool(self._unheard)
 
     def asked_now(self) -> list[str]:
-        """Who may answer now."""
-        asked = self.state.asked if self.state else ()
-        return [a.approver for a in asked if self.state and self.state.may_answer(a.approver)]
+        """Who may answer now and, as far as is known, was reached."""
+        return self.state.awaited if self.state else []
 
     def escalated_because(self) -> str | None:
         """Why the last escalation came: `no_answer`, `not_me` or `undeliverable`."""
@@ -338,6 +340,9 @@ class Fold:
                 signature = event.addition.signature
             case CodeRequested():
                 signature = event.request.signature
+            case FailureReported():
+                signature = event.failed.signature
+                self.lost.setdefault(event.failed.provider_message_id, event.failed.reason)
             case _:
                 return
         refusals = [entry for entry in added if entry.type == "response.refused"]
@@ -445,8 +450,9 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         created_at=fold.input.created_at,
         expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
+        unreachable=state.is_unreachable if state else False,
         attachments=list(fold.state.attachments) if fold.state else [],
-        notifications=fold.notifications,
+        notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
     )
     if fold.void:
         decision.origin = Origin.OPERATOR
@@ -467,6 +473,13 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
     return decision
 
 
+def _as_it_arrived(fold: Fold, notification: Notification) -> Notification:
+    reason = fold.lost.get(notification.provider_message_id or "")
+    if reason is None:
+        return notification
+    return notification.model_copy(update={"result": "failed", "reason": reason})
+
+
 def as_json(decision: Decision) -> dict[str, Any]:
     """The decision as agents get it, by request and by callback. `action_permitted` is for those
     who asked to have it enforced."""
@@ -474,6 +487,12 @@ def as_json(decision: Decision) -> dict[str, Any]:
     if not decision.enforce:
         del told["action_permitted"]
     return told
+
+
+def as_json_for(decision: Decision, approver: str) -> dict[str, Any]:
+    """The same for one of its approvers, whom it does not concern how others were told."""
+    own = [each for each in decision.notifications if each.approver == approver]
+    return as_json(decision.model_copy(update={"notifications": own}))
 
 
 def _add_outcome(decision: Decision, rules: Rules, outcome: Outcome) -> None:

@@ -22,6 +22,7 @@ from workflows.events import (
     CodeRequested,
     Event,
     Extended,
+    FailureReported,
     OperatorDecided,
     Refused,
     Responded,
@@ -31,6 +32,7 @@ from workflows.messages import (
     ATTACH,
     CALLBACK_FAILED,
     CANCEL,
+    DELIVERY_FAILED,
     EXTEND,
     GIVE_UP_CALLBACK,
     OPERATOR_DECIDE,
@@ -44,6 +46,7 @@ from workflows.messages import (
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
+    SignedFailedDelivery,
     SignedResponse,
     SignedWithdrawal,
     Statement,
@@ -112,6 +115,14 @@ def _code_request(content: Any, listener: Listener, at: datetime) -> Event:
     )
 
 
+def _failed_delivery(content: Any, listener: Listener, at: datetime) -> Event:
+    failed = SignedFailedDelivery.model_validate(content)
+    statement = proof.failure_statement(failed)
+    return _refusal(failed, statement, failed.signature, listener, at) or FailureReported(
+        at, failed
+    )
+
+
 def _operators(content: Any, listener: Listener, at: datetime) -> Event:
     said = OperatorDecision.model_validate(content)
     status = {"deny": Status.DENIED, "cancel": Status.CANCELLED}.get(said.decision)
@@ -133,6 +144,7 @@ READERS = {
     EXTEND: _extension,
     ATTACH: _addition,
     STEP_UP: _code_request,
+    DELIVERY_FAILED: _failed_delivery,
     OPERATOR_DECIDE: _operators,
     CALLBACK_FAILED: _callback_failed,
 }

@@ -32,6 +32,7 @@ class Rules:
     request_digest: str
     reminders: Reminders | None = None
     step_up: bool = False
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class State:
     """How often it was time to remind them."""
     codes: tuple[tuple[str, str], ...] = ()
     """Who was sent which code."""
+    unreached: tuple[tuple[str, str], ...] = ()
+    """Whom a question did not reach by which channel."""
+    reported: tuple[tuple[str, str, str], ...] = ()
+    """Whose message, by which channel and of which kind, was reported not to have arrived."""
     outcome: Outcome | None = None
     refusals: int = 0
     log: tuple[Entry, ...] = ()
@@ -80,6 +85,27 @@ class State:
     def may_answer(self, approver: str) -> bool:
         """Whether this approver was asked and has not said that they are the wrong person."""
         return approver not in self.declined and any(a.approver == approver for a in self.asked)
+
+    def can_be_reached(self, approver: str) -> bool:
+        """Whether there is a channel by which no question to this approver is known to be lost."""
+        return any((approver, channel) not in self.unreached for channel in self.rules.channels)
+
+    @property
+    def awaited(self) -> list[str]:
+        """Who may answer and, as far as is known, was reached."""
+        asked = (a.approver for a in self.asked)
+        return [each for each in asked if self.may_answer(each) and self.can_be_reached(each)]
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether it is pending with nobody who was reached, and nobody who will be asked yet."""
+        is_last = self.level + 1 >= len(self.rules.steps)
+        return self.outcome is None and is_last and not self.awaited
+
+
+def shown_of(input: DecisionInput) -> str:
+    """`State.shown` of a decision whose files are those of `input`."""
+    return shown_digest(input.request_digest, tuple(input.attachments))
 
 
 def rules_of(input: DecisionInput) -> Rules:
@@ -101,4 +127,5 @@ def rules_of(input: DecisionInput) -> Rules:
         request_digest=input.request_digest,
         reminders=input.reminders,
         step_up=input.step_up,
+        channels=tuple(request.channels),
     )

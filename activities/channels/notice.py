@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from handover.models import Decision
 from templates import Reader
 from workflows.messages import DecisionInput, Outcome
 from workflows.state import rules_of
@@ -24,9 +25,11 @@ class Unreached:
 class Notice:
     """One message to one person, who is an approver or the operator.
 
-    `link` and `inbox` are theirs alone: whoever has one can answer; the operator gets none. `code`
-    is that of a step up. `number` tells several of one kind apart. `escalated_because` is
-    `no_answer`, `not_me` or `undeliverable`; `unreached` has the last failure first.
+    `link`, `inbox` and `respond_url` are theirs alone: whoever has one can answer; the operator
+    gets none. `code` is that of a step up. `number` tells several of one kind apart.
+    `escalated_because` is `no_answer`, `not_me` or `undeliverable`; `unreached` has the last
+    failure first. `told` is the decision as its agent reads it, and `digest` of what is shown, for
+    who is asked in JSON. `happened_at` is when that was which is told.
     """
 
     decision: DecisionInput
@@ -42,6 +45,10 @@ class Notice:
     asked_now: list[str] = field(default_factory=list[str])
     code: str | None = None
     unreached: list[Unreached] = field(default_factory=list[Unreached])
+    told: Decision | None = None
+    respond_url: str = ""
+    digest: str = ""
+    happened_at: datetime | None = None
 
     @property
     def asked_before(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import aiosmtplib
 from aiosmtplib import (
+    SMTPDataError,
     SMTPRecipientRefused,
     SMTPRecipientsRefused,
     SMTPResponseException,
@@ -26,6 +27,11 @@ TIMEOUT = 15.0
 """Seconds for each step of the conversation."""
 
 NOT_AUTHENTICATED = (530, 534, 535, 538)
+ABOUT_US = re.compile(r"5\.(7\.\d+|1\.[78])\b")
+"""Enhanced status codes (RFC 3463) of policy, and of the sender's address, which servers such as
+Postfix refuse where they are told the recipient."""
+ABOUT_THE_RECIPIENT = re.compile(r"5\.(1\.[1236]|2\.\d+)\b")
+"""Of a mailbox that is not there or takes no mail, also where a server looks at it last."""
 
 
 class Smtp:
@@ -48,6 +54,10 @@ class Smtp:
 
     async def send(self, email: Email) -> str:
         """Returns the Message-ID, by which a mail server's log can be searched."""
+        if not email.to.addr_spec.isascii():
+            raise UndeliverableError(
+                "Addresses beyond ASCII (SMTPUTF8) are not written to by SMTP."
+            )
         try:
             await aiosmtplib.send(
                 to_bytes(email),
@@ -74,7 +84,7 @@ def delivery_error(error: Exception) -> DeliveryError:
             return delivery_error(refused)
         case SMTPResponseException(code=code) if 400 <= code < 500:
             return DeferredError(f"The mail server asks to try later: {_answer(error)}")
-        case SMTPRecipientRefused() if not _is_policy(error):
+        case SMTPRecipientRefused() | SMTPDataError() if _is_about_the_recipient(error):
             return UndeliverableError(f"The mail server refuses the address: {_answer(error)}")
         case SMTPResponseException(code=code) if code in NOT_AUTHENTICATED:
             return RefusedError(
@@ -101,9 +111,11 @@ def delivery_error(error: Exception) -> DeliveryError:
             )
 
 
-def _is_policy(refused: SMTPRecipientRefused) -> bool:
-    """Whether it is us who may not send (no login, no relaying) and not the address that is bad."""
-    return refused.code in NOT_AUTHENTICATED or re.match(r"5\.7\.", refused.message) is not None
+def _is_about_the_recipient(refused: SMTPRecipientRefused | SMTPDataError) -> bool:
+    """Whether the address is bad, and not we who may not send (no login, no relaying)."""
+    if isinstance(refused, SMTPDataError):
+        return ABOUT_THE_RECIPIENT.match(refused.message) is not None
+    return refused.code not in NOT_AUTHENTICATED and not ABOUT_US.match(refused.message)
 
 
 def _answer(error: SMTPResponseException) -> str:

@@ -14,9 +14,9 @@ from api.decisions import already_settled, decision_of
 from api.deps import Service, The
 from api.downloads import NO_FILE, send
 from api.errors import ApiError, Conflict, Invalid, NotFound
+from api.linked import READ_FOR
 from api.openapi import answers
 from api.readers import of_browser
-from api.routes.pages import READ_FOR
 from api.uploads import discard, read_form, receive, the_file
 from api.views import failure
 from handover.models import Attachment

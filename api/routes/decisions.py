@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, Request, Response
 from api.answering import AnswerRefused, take, with_files
 from api.auth import Creator, KeyedRoute, Reader, Resolver
 from api.decisions import already_settled, answer, decision_of
+from api.delivery_events import delivered
 from api.deps import IdempotencyKey, The, Wait
 from api.errors import Forbidden, Gone, NotFound
 from api.examples import CANCEL, CREATE, EXTEND, RESOLVE
@@ -70,7 +71,8 @@ async def get(
 ) -> dict[str, Any]:
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
-        return answer(await service.decisions.read_for(agent, decision_id, wait))
+        fold = await service.decisions.read_for(agent, decision_id, wait)
+        return answer(fold, await delivered(service, decision_id))
 
 
 @router.post(
@@ -156,7 +158,12 @@ async def resolve(
         approver=key.name,
         choice=body.action,
         notes=body.notes,
-        data=await with_files(service, key, body.response_data),
+        data=await with_files(
+            service,
+            body.response_data,
+            lambda file: file.uploaded_by == key.name,
+            "this key has sent with POST /attachments",
+        ),
         received_at=received_at,
         origin=Origin.OPERATOR,
     )
@@ -176,6 +183,7 @@ async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
     fold = await service.decisions.read_for(agent, decision_id)
     refused = await service.store.refused_responses.of(decision_id)
     # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.
-    entries = await asyncio.to_thread(record_of, fold, refused)
+    told = await service.store.delivery_events.of(decision_id)
+    entries = await asyncio.to_thread(record_of, fold, refused, told)
     lines = [AuditLine(**asdict(entry)) for entry in entries]
     return Audit(decision_id=decision_id, status=decision_of(fold).status, entries=lines)

@@ -10,10 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, cast
 
-import structlog
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
@@ -22,21 +21,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api import answering, forms
-from api.answering import AnswerRefused
-from api.decisions import decision_of
+from api.answering import AnswerRefused, is_outcome
 from api.deps import Service, The, the_service
 from api.errors import (
     OF_FRAMEWORK,
     ApiError,
     Conflict,
-    Gone,
     Invalid,
-    NotFound,
     TooLarge,
     Unavailable,
 )
 from api.forms import Filled
 from api.limiting import ANSWER
+from api.linked import decision_behind, read_link
 from api.origins import is_from_us
 from api.packing import pack
 from api.readers import of_browser, reader_of
@@ -45,7 +42,6 @@ from api.telling import told
 from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
-from links import BadTokenError, Link
 from templates.catalogs import N_
 from templates.words import words
 from workflows import answers, objections
@@ -54,10 +50,6 @@ from workflows.objections import Objection
 from workflows.reading import Fold
 from workflows.sentences import Sentence
 from workflows.state import State
-from workflows.stored import whole_response
-
-READ_FOR = timedelta(days=90)
-"""How long after the end a link still shows the outcome."""
 
 FROM_ELSEWHERE = (
     N_("This came from another page"),
@@ -118,7 +110,7 @@ async def show(
     service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
     """What is asked, or what became of it. `choose` marks a button and does no more."""
-    await service.limits.count_link(_read(service, token), "open")
+    await service.limits.count_link(read_link(service, token), "open")
     opened = await _open(service, token, request)
     state = _state(opened.fold)
     if opened.fold.settled:
@@ -135,7 +127,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
     # Nobody's bytes are taken without a link, nor without end. It is an answer once a button was
     # pressed: what scanners send keeps nobody from that.
-    link = _read(service, token)
+    link = read_link(service, token)
     await service.limits.count_link(link, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
@@ -149,22 +141,9 @@ async def answer(service: The, token: str, request: Request) -> Response:
         return await _answer(service, opened, form, received_at)
 
 
-def _read(service: Service, token: str) -> Link:
-    try:
-        return service.links.read(token)
-    except BadTokenError as error:
-        raise NotFound("This link is not complete, or it is not ours.") from error
-
-
 async def _open(service: Service, token: str, request: Request) -> Opened:
-    link = _read(service, token)
-    structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-    fold = await service.decisions.glance(link.decision_id)
-    if fold.state is None:
-        raise NotFound("There is no such decision.")
-    resolved_at = decision_of(fold).resolved_at
-    if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
-        raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
+    link = read_link(service, token)
+    fold = await decision_behind(service, link)
     return Opened(token, link, fold, await reader_of(service, request, link.approver))
 
 
@@ -341,7 +320,7 @@ def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Respo
 
 def _over(opened: Opened, response: Answer) -> Response:
     say = words(opened.reader).gettext
-    if _is_outcome(opened.fold, response):
+    if is_outcome(opened.fold, response):
         return outcome(opened, say("This was already recorded."), 409)
     return outcome(opened, say("Your answer came too late: the decision had been made."), 409)
 
@@ -374,18 +353,6 @@ def _may_modify(opened: Opened) -> bool:
     is_open = not opened.fold.settled and datetime.now(UTC) <= rules.expires_at
     is_asked = state.may_answer(opened.link.approver)
     return is_open and is_asked and rules.has_payload and Choice.MODIFY in rules.options
-
-
-def _is_outcome(fold: Fold, response: Answer) -> bool:
-    """Whether the decision ended with this answer, or with an equal one of the same person."""
-    if fold.response is None:
-        return False
-    given, type = whole_response(fold.response, fold.bodies), _state(fold).rules.response_type
-    if (given.approver, given.choice) != (response.approver, response.choice):
-        return False
-    is_approval = response.choice == Choice.APPROVE
-    data = answers.normal(type, response.data) if is_approval else response.data
-    return given.data == data
 
 
 def _state(fold: Fold) -> State:

@@ -42,6 +42,7 @@ class SendGridServer(ThreadingHTTPServer):
         self.mails: list[dict[str, Any]] = []
         self.answers: deque[Answer] = deque()
         self.hang = False
+        self.lock = threading.Lock()
         self.closing = threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,))
         self._thread.start()
@@ -77,8 +78,9 @@ class Handler(BaseHTTPRequestHandler):
         mail = json.loads(body)
         if complaint := complain(mail):
             return refusal(400, *complaint)
-        self.server.mails.append(mail)
-        return Answer(202, headers={"X-Message-Id": f"sg-{len(self.server.mails)}"})
+        with self.server.lock:
+            self.server.mails.append(mail)
+            return Answer(202, headers={"X-Message-Id": f"sg-{len(self.server.mails)}"})
 
     def _reply(self, answer: Answer) -> None:
         content = json.dumps(answer.body).encode() if answer.body else b""

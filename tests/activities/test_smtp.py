@@ -6,7 +6,9 @@ import email.policy
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -192,11 +194,19 @@ async def test_a_login_is_made_and_a_refused_one_is_the_operators(
     [
         ("rcpt", "550 5.1.1 No such user here", UndeliverableError),
         ("rcpt", "553 mailbox name not allowed", UndeliverableError),
+        ("rcpt", "552 5.2.2 Mailbox full", UndeliverableError),
+        ("rcpt", "556 5.1.10 This domain takes no mail", UndeliverableError),
         ("rcpt", "450 4.2.1 Mailbox busy", DeferredError),
+        ("rcpt", "450 4.7.1 Greylisted", DeferredError),
+        ("rcpt", "553 5.1.8 Sender address rejected: Domain not found", RefusedError),
         ("rcpt", "554 5.7.1 Relay access denied", RefusedError),
         ("rcpt", "530 5.7.0 Authentication required", RefusedError),
         ("mail", "553 5.1.8 Sender address rejected", RefusedError),
         ("mail", "451 4.3.0 Try later", DeferredError),
+        ("data", "550 5.1.1 No such user here", UndeliverableError),
+        ("data", "552 5.2.2 Mailbox full", UndeliverableError),
+        ("data", "550 5.1.8 Sender address rejected", RefusedError),
+        ("data", "550 5.7.1 Blocked by policy", RefusedError),
         ("data", "554 5.6.0 Message refused", RefusedError),
         ("data", "452 4.3.1 Out of storage", DeferredError),
     ],
@@ -209,6 +219,61 @@ async def test_a_refusal_means_what_it_says(
     with pytest.raises(error, match=answer[:3]):
         await Smtp("127.0.0.1", await serve(), tls="none").send(make_email())
     assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("step", ["handle_MAIL", "handle_RCPT", "handle_DATA"])
+async def test_a_server_that_hangs_up_is_tried_again(
+    serve: Serve, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    """In the middle of it, as one does that is stopped."""
+
+    async def hang_up(server: Any, *_: Any) -> str:
+        server.transport.abort()
+        return "250 OK"
+
+    monkeypatch.setattr(mailbox, step, hang_up)
+    with pytest.raises(DeferredError):
+        await Smtp("127.0.0.1", await serve(), tls="none").send(make_email())
+    assert mailbox.mails == []
+
+
+async def test_a_login_that_fails_for_the_moment_is_tried_again(
+    serve: Serve, mailbox: Mailbox, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """It is the server's fault then, and no password is wrong."""
+
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=False, handled=False, message="454 4.7.0 Try later")
+
+    port = await serve(tls_context=server_tls, authenticator=check, auth_required=True)
+    transport = Smtp("127.0.0.1", port, tls_context=client_tls, username="us", password="right")
+    with pytest.raises(DeferredError, match="454"):
+        await transport.send(make_email())
+
+
+@pytest.mark.parametrize(
+    ("greeting", "error"),
+    [("421 4.3.2 Too many connections", DeferredError), ("554 5.7.1 Not you", RefusedError)],
+)
+async def test_a_server_that_greets_nobody(greeting: str, error: type[Exception]):
+    """Busy, or not for us: the answer to the connection itself."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(error, match=greeting[:3]):
+            await Smtp("127.0.0.1", port, tls="none").send(make_email())
+
+
+async def test_an_address_beyond_ascii_is_a_bad_one(serve: Serve):
+    """No retry helps, and no setting."""
+    mail = replace(make_email(), to=Address(username="jörg", domain="example.com"))
+    with pytest.raises(UndeliverableError, match="SMTPUTF8"):
+        await Smtp("127.0.0.1", await serve(), tls="none").send(mail)
 
 
 async def test_a_mail_server_that_is_away_or_silent_is_tried_again():

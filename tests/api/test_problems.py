@@ -21,7 +21,9 @@ from temporalio.service import RPCError
 
 from api.problems import MEDIA_TYPE, PROBLEMS
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE, new_key
+from tests.activities.sendgrid_events import EventWebhook
 from tests.api.agent import Agent, in_store, no_worker, question
+from tests.api.systems import System
 from tests.dev_server import SEARCH_ATTRIBUTES, DevServer
 from tests.service import RunningService
 from tests.support import eventually
@@ -92,9 +94,22 @@ async def unauthorized(w: World) -> httpx2.Response:
     return await w.agent.http.post("/decisions", json=question(), headers=headers)
 
 
+async def needs_code(w: World) -> httpx2.Response:
+    return await (await System.asked_by(w.agent, urgency="critical")).answer("approve")
+
+
 async def missing_scope(w: World) -> httpx2.Response:
     decision = (await w.agent.ask())["id"]
     return await w.agent.http.post(f"/decisions/{decision}/resolve", json={"action": "approve"})
+
+
+async def not_signed(w: World) -> httpx2.Response:
+    key = EventWebhook().public_key
+    address = w.agent.service.environment["TEMPORAL_ADDRESS"]
+    service = RunningService(address, w.folder, HANDOVER_SENDGRID_EVENT_KEY=key)
+    w.stack.callback(service.stop)
+    await service.start_api()
+    return await EventWebhook().post(service.base_url, [])
 
 
 async def own_decision(w: World) -> httpx2.Response:
@@ -277,9 +292,10 @@ PROVOKED: dict[str, Callable[[World], Awaitable[httpx2.Response]]] = {
     provoke.__name__: provoke
     for provoke in (
         *(malformed_key, approver_not_allowed, own_key, rate_limited, quota_exceeded),
-        *(bad_request, unauthorized, missing_scope, own_decision, not_found, method_not_allowed),
+        *(bad_request, unauthorized, missing_scope, not_signed, own_decision),
+        *(not_found, method_not_allowed),
         *(already_settled, late, changed, gone, content_too_large, file_too_large),
-        *(invalid_request, idempotency_key_reused, invalid_answer, not_longer),
+        *(invalid_request, idempotency_key_reused, invalid_answer, needs_code, not_longer),
         *(unknown_attachment, too_many_attachments, file_type_refused, file_empty),
         *(internal, lists_unavailable, unavailable),
     )

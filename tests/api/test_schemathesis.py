@@ -14,6 +14,7 @@ from api.main import app
 from api.openapi import operations
 from store.keys import SCOPES
 from tests.api.agent import Agent
+from tests.api.systems import System
 from tests.service import RunningService
 
 NOT_IN_JSON_SCHEMA = (
@@ -22,6 +23,8 @@ NOT_IN_JSON_SCHEMA = (
     *("POST /attachments", "POST /decisions/{decision_id}/attachments"),
     *("POST /auth/api-keys",),
     *("GET /approvers/{address}", "PUT /approvers/{address}", "DELETE /approvers/{address}"),
+    "POST /approvers/{address}/webhook-secret",
+    *("POST /responses/{token}", "POST /responses/{token}/files"),
 )
 """Operations with rules that JSON Schema cannot express: what is a mail address, what is earlier
 than what, what an answer has to fit, what a file contains, whose cursor it is, what is a name, also
@@ -36,16 +39,19 @@ max-examples = 120
 "query.wait" = 0.1
 """
 
-MAY_REFUSE = """
+OPERATION = """
 [[operations]]
 include-name = "{name}"
+"""
+
+MAY_REFUSE = """
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
 """
 
-RESOLVED = """
+GIVEN = """
 [operations.parameters]
-"path.decision_id" = "{decision}"
+"path.{}" = "{}"
 """
 
 
@@ -62,7 +68,11 @@ async def test_the_service_does_what_its_document_says(
     ):
         asked = await agent.ask(response_type={"type": "confirm"})
         config = tmp_path / "schemathesis.toml"
-        config.write_text(settings(asked["id"]))
+        answering = await System.asked_by(agent, response_type={"type": "file_upload"})
+        reading = await System.asked_by(agent)
+        webhook = {"webhook_url": "https://192.0.3.1:8443/"}
+        await sender.http.put(f"/approvers/{reading.approver}", json=webhook)
+        config.write_text(settings(asked["id"], answering, reading))
         status, report = await run(
             *("--config-file", str(config), "run", f"{agent.service.base_url}/openapi.json"),
             *("--header", f"Authorization: {sender.http.headers['Authorization']}"),
@@ -75,13 +85,23 @@ async def test_the_service_does_what_its_document_says(
         assert nothing_done not in report, report
 
 
-def settings(decision: str) -> str:
-    """`decision` is another agent's, which the key may therefore resolve."""
+def settings(decision: str, answering: System, reading: System) -> str:
+    """`decision` is another agent's, which the key may therefore resolve. `reading` is asked for as
+    long as it lasts: nobody answers there. A webhook is set for its approver."""
+    given = {
+        "POST /decisions/{decision_id}/resolve": ("decision_id", decision),
+        "POST /responses/{token}": ("token", answering.token),
+        "POST /responses/{token}/files": ("token", answering.token),
+        "GET /responses/{token}": ("token", reading.token),
+        "POST /approvers/{address}/webhook-secret": ("address", reading.approver),
+    }
     parts = [SETTINGS]
-    for name in NOT_IN_JSON_SCHEMA:
-        parts.append(MAY_REFUSE.format(name=name))
-        if name.endswith("/resolve"):
-            parts.append(RESOLVED.format(decision=decision))
+    for operation in dict.fromkeys([*NOT_IN_JSON_SCHEMA, *given]):
+        parts.append(OPERATION.format(name=operation))
+        if operation in NOT_IN_JSON_SCHEMA:
+            parts.append(MAY_REFUSE)
+        if operation in given:
+            parts.append(GIVEN.format(*given[operation]))
     return "".join(parts)
 
 

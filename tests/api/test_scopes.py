@@ -39,6 +39,7 @@ MAY = {
     "GET /approvers/{address}": {ADMIN},
     "PUT /approvers/{address}": {ADMIN},
     "DELETE /approvers/{address}": {ADMIN},
+    "POST /approvers/{address}/webhook-secret": {ADMIN},
     "POST /codec/decode": {AUDIT},
     "POST /auth/callback-secret": {CREATE},
     "GET /auth/callback-secret": {CREATE},

@@ -32,6 +32,7 @@ OURS = {
     "secret_checks": ROOT / "secret_checks.py",
     "logs": ROOT / "logs.py",
     "encryption": ROOT / "encryption.py",
+    "slack_web": ROOT / "slack_web.py",
 }
 MAY_IMPORT = {
     "handover": set[str](),
@@ -41,20 +42,22 @@ MAY_IMPORT = {
     "secret_checks": set[str](),
     "logs": set[str](),
     "encryption": set[str](),
+    "slack_web": set[str](),
     "workflows": {"handover"},
     "templates": {"handover"},
     "store": {"handover"},
     "activities": {
         *("handover", "workflows", "links", "outgoing", "templates", "store", "encryption"),
+        "slack_web",
     },
     "api": {
         *("handover", "workflows", "links", "outgoing", "templates", "store"),
-        *("config", "logs", "encryption"),
+        *("config", "logs", "encryption", "slack_web"),
     },
     "worker": {
         "templates",
         *("handover", "workflows", "activities", "links", "outgoing", "store"),
-        *("config", "logs", "encryption"),
+        *("config", "logs", "encryption", "slack_web"),
     },
     "embedded": {"config"},
 }
@@ -64,6 +67,7 @@ LIBRARIES = {
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},
     "templates": {"babel", "jinja2", "css_inline"},
+    "slack_web": {"slack_sdk"},
     "store": {"sqlalchemy", "alembic", "obstore", "cryptography"},
 }
 """What some rooms are held to. The others may use what the service depends on."""

@@ -19,7 +19,8 @@ MUST_NAME = (
     *("leaked API key", "forged signal", "start anew", "Reset", "completes", "index", "used again"),
     *("exchanged", "key row", "malicious file", "memory or the disk", "Slow clients", "query"),
     *("cursor", "callback_url", "forged callback", "logs, histories", "hide", "frames"),
-    *("presses *Approve*", "denies or cancels", "mistake when a key"),
+    *("Forged or replayed presses", "another's button", "imitate in Slack", "account in Slack"),
+    *("Forged events", "presses *Approve*", "denies or cancels", "mistake when a key"),
 )
 """Of every threat that somebody thought of, so that a row does not get lost."""
 

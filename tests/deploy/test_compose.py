@@ -68,9 +68,16 @@ def test_the_worker_cannot_sign():
 
 
 def test_the_api_holds_no_credentials_of_the_mail_provider():
-    """It sends nothing."""
-    given = set(SERVICES["api"]["environment"])
+    """It sends nothing, and verifies what SendGrid tells with a public key."""
+    given = set(SERVICES["api"]["environment"]) - {"HANDOVER_SENDGRID_EVENT_KEY"}
     assert not {n for n in given if re.search("SENDGRID|SMTP", n)}
+
+
+def test_the_worker_cannot_tell_what_slack_signs():
+    """It writes in Slack; what is pressed there reaches the API alone."""
+    holders = {n for n, s in SERVICES.items() if "SLACK_SIGNING_SECRET" in yaml.safe_dump(s)}
+    writers = {n for n, s in SERVICES.items() if "SLACK_BOT_TOKEN" in yaml.safe_dump(s)}
+    assert (holders, writers) == ({"api"}, {"api", "worker"})
 
 
 def test_make_secrets_prints_what_env_example_leaves_open():

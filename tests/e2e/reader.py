@@ -17,6 +17,7 @@ from tests.api.agent import someone
 from tests.api.asked import BrowserForm
 from tests.approver import answer_link, newest_mail
 from tests.e2e.documented import Example, Press, differences
+from tests.receiver import Receiver
 from tests.service import ROOT, RunningService
 from tests.support import eventually
 
@@ -29,8 +30,9 @@ SET_BY_THE_DOCUMENT = ("BASE", "KEY", "OPERATOR_KEY", "ADMIN_KEY")
 class Reader:
     """Of one document, in a folder, with an approver of their own."""
 
-    def __init__(self, service: RunningService, folder: Path) -> None:
+    def __init__(self, service: RunningService, folder: Path, system: Receiver) -> None:
         self.service = service
+        self.system = system
         self.folder = folder
         self.approver = someone("approver")
         tomorrow = datetime.now(UTC).date() + timedelta(days=1)
@@ -39,6 +41,8 @@ class Reader:
 
     async def follow(self, example: Example) -> None:
         """Do one example. Raises `AssertionError` where its answer is not as written."""
+        if "$RESPOND_URL" in example.command:
+            self.variables["RESPOND_URL"] = await self._respond_url()
         run = self._until_it_fits(example) if example.lags else self._once(example)
         if example.press is None:
             await run
@@ -72,6 +76,13 @@ class Reader:
 
     async def _until_heard(self, example: Example) -> None:
         """What the decision is once a worker has heard of it, where that took its time."""
+        if "$RESPOND_URL" in example.command:
+
+            async def answered() -> bool:
+                return (await asyncio.to_thread(self._shell, example))[0] == example.status
+
+            await eventually(answered)
+            return
         of_files = "/attachments" if "/attachments" in example.command else ""
         path = f"/decisions/{self.variables['ID']}{of_files}"
 
@@ -79,6 +90,18 @@ class Reader:
             return not self._differences(example, await self.get(path))
 
         await eventually(heard)
+
+    async def _respond_url(self) -> str:
+        """Of the last decision, as it was posted to the approver's system."""
+
+        def posted() -> str | None:
+            for request in self.system.requests:
+                data = json.loads(request.body)["data"]
+                if data["decision"]["id"] == self.variables["ID"]:
+                    return data["respond_url"]
+            return None
+
+        return str(await eventually(posted))
 
     def _shell(self, example: Example) -> tuple[int | None, str]:
         """Status and body, where it is a request."""
@@ -112,13 +135,15 @@ class Reader:
         return list(differences(json.loads(written), json.loads(body)))
 
     def _remember(self, answer: dict[str, Any]) -> None:
-        """What the document calls `$ID`, `$FILE` and `$CURSOR`."""
+        """What the document calls `$ID`, `$FILE`, `$CURSOR` and `$DIGEST`."""
         id = answer.get("id", "")
         if id.startswith("dec_"):
             self.variables["ID"] = id
             self.decisions.add(id)
         if id.startswith("att_"):
             self.variables["FILE"] = id
+        if digest := answer.get("digest"):
+            self.variables["DIGEST"] = digest
         if cursor := answer.get("next_cursor"):
             self.variables["CURSOR"] = cursor
 
@@ -126,6 +151,7 @@ class Reader:
         """What is written, with what is this service's own."""
         text = text.replace("http://127.0.0.1:8000", self.service.base_url)
         text = text.replace(".handover/", f"{self.service.data_dir}/")
+        text = text.replace("https://approvals.example.com/handover", self.system.url)
         text = text.replace("make -s key", f"make -s -C '{ROOT}' key")
         return text.replace("approver@example.com", self.approver)
 

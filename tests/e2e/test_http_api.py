@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 import httpx2
@@ -26,8 +26,10 @@ from api.schemas import (
 from api.uploads import AROUND, MAX_BODY, MAX_FILE
 from handover.models import Decision, Origin, Status
 from tests.conftest import lacks
+from tests.dev_server import DevServer
 from tests.e2e.documented import differences, examples, names, tables
 from tests.e2e.reader import Reader
+from tests.receiver import Receiver
 from tests.service import ROOT, RunningService
 
 DOCUMENT = (ROOT / "docs" / "http-api.md").read_text()
@@ -35,12 +37,35 @@ TABLES = tables(DOCUMENT)
 
 
 @pytest.fixture(scope="module")
-async def reader(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+async def documented(
+    dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningService]:
+    """A service that may call this machine, where the approver's own system is."""
+    running = RunningService(
+        dev_server.address,
+        tmp_path_factory.mktemp("documented"),
+        HANDOVER_OUTGOING_EXCEPTIONS="127.0.0.0/8",
+    )
+    await running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+async def system() -> AsyncIterator[Receiver]:
+    async with Receiver() as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+async def reader(
+    documented: RunningService, system: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Reader:
     """Has followed the document to its end."""
     for program in ("bash", "curl", "make"):
         if not shutil.which(program):
             lacks(f"{program} is not installed")
-    reader = Reader(service, tmp_path_factory.mktemp("http-api"))
+    reader = Reader(documented, tmp_path_factory.mktemp("http-api"), system)
     for example in examples(DOCUMENT):
         try:
             await reader.follow(example)

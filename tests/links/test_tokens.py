@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
-from links import BadTokenError, Link, LinkKeys, PersonalLink
+from links import BadTokenError, Link, LinkKeys, PersonalLink, SlackLink
 from links.tokens import ANSWER, PERSONAL
 from tests.proven import mutated_text
 
@@ -33,12 +33,20 @@ PERSONAL_LINKS = [
 PERSONAL_TOKENS = [
     keys.mint_personal(link) for keys in (KEYS, LinkKeys([OLD])) for link in PERSONAL_LINKS
 ]
-GOOD = [*TOKENS, *PERSONAL_TOKENS]
+SLACK_LINKS = [
+    SlackLink("dec_1", "ann@example.com", "0" * 64, "U012AB3CD"),
+    SlackLink("dec_" + "a" * 26, "a" * 64 + "@" + "a" * 180 + ".example.com", "f" * 64, "W1"),
+]
+SLACK_TOKENS = [keys.mint_slack(link) for keys in (KEYS, LinkKeys([OLD])) for link in SLACK_LINKS]
+GOOD = [*TOKENS, *PERSONAL_TOKENS, *SLACK_TOKENS]
+
+
+READERS: tuple[Callable[[str], object], ...] = (KEYS.read, KEYS.read_personal, KEYS.read_slack)
 
 
 def is_read(token: str) -> bool:
     """Whether it is a token for anything."""
-    return any(_passes(read, token) for read in (KEYS.read, KEYS.read_personal))
+    return any(_passes(read, token) for read in READERS)
 
 
 def _passes(read: Callable[[str], object], token: str) -> bool:
@@ -53,6 +61,14 @@ def _passes(read: Callable[[str], object], token: str) -> bool:
 def test_a_token_says_what_was_put_into_it(link: Link) -> None:
     """Whom it was made for and which decision it is about."""
     assert KEYS.read(KEYS.mint(link)) == link
+
+
+@pytest.mark.parametrize("link", SLACK_LINKS)
+def test_a_slack_token_says_what_was_put_into_it(link: SlackLink) -> None:
+    """Whose answer it is, to what, and who may press; and a button has room for it."""
+    token = KEYS.mint_slack(link)
+    assert KEYS.read_slack(token) == link
+    assert len(token) <= 2_000
 
 
 @pytest.mark.parametrize("link", PERSONAL_LINKS)

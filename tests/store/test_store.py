@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from store import Store, open_store
+from store.events import SentMessage, Told
 from store.idempotency import Remembered
 from store.keys import new_key
 from store.refused import MOST, RefusedResponse
@@ -61,6 +63,41 @@ async def test_a_sent_message_is_found_and_a_failed_one_is_not(store: Store) -> 
         ("email", "settled", "deferred", 1),
         ("email", "settled", "sent", 1),
     ]
+
+
+async def test_what_a_provider_tells_is_kept_once_and_known_by_its_message(store: Store) -> None:
+    """However many are asked for at once; what another provider calls the same is another."""
+    for number in range(3):
+        await store.deliveries.record(
+            key=f"k{number}",
+            decision_id="dec_1",
+            message="decision-request",
+            approver="a@example.com",
+            channel="email",
+            result="sent",
+            provider="sendgrid" if number else "smtp",
+            provider_message_id=f"m{number}",
+        )
+    events, many = store.delivery_events, {f"other{n}" for n in range(2_000)}
+    sent = await events.sent("sendgrid", {"m0", "m1", "m2", *many})
+    expected = {
+        name: SentMessage(name, "dec_1", "decision-request", "a@example.com", "email")
+        for name in ("m1", "m2")
+    }
+    assert sent == expected
+    first = Told("sendgrid", "e1", **asdict(sent["m1"]), event="bounce", reason="no", at=NOW)
+    later = replace(first, id="e2", event="delivered", at=NOW - timedelta(minutes=1))
+    await asyncio.gather(*(events.keep([first, later]) for _ in range(5)))
+    await events.keep([replace(first, event="dropped"), replace(first, provider="another")])
+    await events.keep([])
+    assert await events.known("sendgrid", {"e1", "e2", "e3", *many}) == {"e1", "e2"}
+    told = await events.of("dec_1")
+    assert told[0] == later
+    assert {(each.provider, each.event) for each in told[1:]} == {
+        ("sendgrid", "bounce"),
+        ("another", "bounce"),
+    }
+    assert await events.of("dec_2") == []
 
 
 async def test_refused_responses_come_back_in_order_and_are_bounded(store: Store) -> None:

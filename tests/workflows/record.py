@@ -20,10 +20,11 @@ from temporalio.exceptions import ApplicationError
 from embedded.programs import get_dev_server
 from handover.models import Attachment, Origin
 from tests.dev_server import DevServer
-from tests.workflows.harness import ALICE, BOB, Asking, signer
+from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer
 from workflows.messages import (
     ATTACH,
     CANCEL,
+    DELIVERY_FAILED,
     EXTEND,
     GIVE_UP_CALLBACK,
     OPERATOR_DECIDE,
@@ -34,6 +35,7 @@ from workflows.messages import (
     Addition,
     CodeRequest,
     Extension,
+    FailedDelivery,
     Reminders,
 )
 
@@ -43,6 +45,7 @@ STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
 
 BACKUP = [{"after_minutes": 0.02, "approvers": [BOB]}]
 LATER = [{"after_minutes": 30, "approvers": [BOB]}]
+AT_LAST = [{"after_minutes": 30, "approvers": [CAROL]}]
 
 
 async def approved(client: Client) -> Asking:
@@ -242,6 +245,31 @@ async def reminded_and_stepped_up(client: Client) -> Asking:
     return asking
 
 
+async def bounced(client: Client) -> Asking:
+    asking = Asking.of(client, approver=[ALICE, BOB], escalation=AT_LAST)
+    asking.input.operator = "ops@example.com"
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent", times=2)
+        for number, approver in enumerate([ALICE, ALICE, CAROL], start=1):
+            failed = FailedDelivery(
+                **asking.about(),
+                approver=approver,
+                channel="email",
+                message="decision-request" if approver == ALICE else "escalation",
+                reason="550 5.1.1 No such user",
+                provider_message_id=f"id-{number}",
+                provider_event_id=f"event-{number}",
+            )
+            await asking.handle.signal(DELIVERY_FAILED, signer.sign_failed_delivery(failed))
+            # Carol's question, the operator's mail.
+            await asking.recorded("notification.sent", times=4)
+        await asking.recorded("notification.sent", times=5)
+        await asking.respond("deny", BOB)
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -259,6 +287,7 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     callback_retried_and_delivered,
     callback_given_up,
     reminded_and_stepped_up,
+    bounced,
 ]
 
 

@@ -19,6 +19,7 @@ from workflows.events import (
     DeliveryFailed,
     Event,
     Extended,
+    FailureReported,
     OperatorDecided,
     Refused,
     Responded,
@@ -33,6 +34,7 @@ from workflows.messages import (
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
+    SignedFailedDelivery,
     SignedResponse,
 )
 from workflows.state import State
@@ -121,6 +123,20 @@ def code_requests(draw: st.DrawFn) -> SignedCodeRequest:
     )
 
 
+@st.composite
+def failed_deliveries(draw: st.DrawFn) -> SignedFailedDelivery:
+    return SignedFailedDelivery(
+        **ABOUT,
+        received_at=draw(instants),
+        approver=draw(st.sampled_from(PEOPLE)),
+        channel="email",
+        message=draw(st.sampled_from(["decision-request", "escalation", "reminder", "receipt"])),
+        reason="no",
+        provider_message_id="m",
+        provider_event_id="e",
+    )
+
+
 reminders = st.builds(
     Reminders, after_minutes=minutes, every_minutes=minutes, most=st.integers(1, 5)
 )
@@ -129,6 +145,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Extended, instants, extensions()),
     st.builds(Attached, instants, additions()),
     st.builds(CodeRequested, instants, code_requests()),
+    st.builds(FailureReported, instants, failed_deliveries()),
     st.builds(
         OperatorDecided,
         instants,
@@ -274,6 +291,34 @@ def test_the_deadline_rule_looks_at_the_stamp_alone(
     assert (lifecycle.apply(state, early).outcome is None) == (
         lifecycle.apply(state, late).outcome is None
     )
+
+
+@given(requests(), st.lists(events, max_size=20), failed_deliveries(), instants)
+def test_the_same_failure_counts_once(
+    request: DecisionRequest,
+    happening: list[Event],
+    failed: SignedFailedDelivery,
+    at: datetime,
+) -> None:
+    """Whatever was before: told again, it asks nobody and is none in the record."""
+    report = FailureReported(at, failed)
+    once = reduce(lifecycle.apply, [*happening, report], begun(request))
+    twice = lifecycle.apply(once, report)
+    assert (twice.level, twice.asked, twice.unreached) == (once.level, once.asked, once.unreached)
+    assert "delivery.failed" not in [entry.type for entry in twice.log[len(once.log) :]]
+
+
+@given(requests(), st.lists(events, max_size=20))
+def test_nobody_waits_for_those_who_were_not_reached(
+    request: DecisionRequest, happening: list[Event]
+) -> None:
+    """It is pending with nobody left only once all were asked, and each declined or was missed."""
+    state = reduce(lifecycle.apply, happening, begun(request))
+    if state.is_unreachable:
+        assert state.status == Status.PENDING
+        assert state.level == len(state.rules.steps) - 1
+        for asked in state.asked:
+            assert asked.approver in state.declined or not state.can_be_reached(asked.approver)
 
 
 @given(requests(), st.data(), minutes)

@@ -165,7 +165,8 @@ class DecisionRequest(Wire):
 
 
 class Notification(Wire):
-    """One message to one approver: `result` is `pending`, `sent` or `failed`, with its `reason`."""
+    """One message to one approver. `result` is `pending`; `sent`: the provider has it; `delivered`,
+    where the provider tells; or `failed`, with its `reason`."""
 
     message: str
     approver: str
@@ -258,6 +259,9 @@ class Decision(Wire):
     """Whether the action may run now; the service tells it for `enforce` decisions only."""
     approver: str | list[str] = ""
     escalation_level: int = 0
+    unreachable: bool = False
+    """Nobody is left who may answer and whom a message reached: unless somebody resolves it, this
+    decision expires."""
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
     payload_digest: str | None = None

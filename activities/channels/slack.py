@@ -1,0 +1,199 @@
+"""The Slack channel: a direct message with buttons, which becomes the outcome once there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from activities.channels.email import template_context
+from activities.channels.errors import (
+    DeferredError,
+    DeliveryError,
+    RefusedError,
+    UndeliverableError,
+)
+from activities.channels.notice import Notice
+from activities.notifications import STORE_TIMEOUT, delivery_key
+from handover.models import Channel
+from links import LinkKeys, SlackLink
+from slack_web import SlackError, SlackWeb
+from templates import render_slack
+from workflows.messages import SendNotificationInput
+from workflows.state import shown_of
+
+REMEMBERED = 3_600.0
+"""Seconds for which a process remembers who somebody is in Slack."""
+
+MOST_REMEMBERED = 10_000
+
+ASKING = ("decision-request", "escalation")
+
+GONE = ("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found")
+"""Why a message cannot be changed any more: it was deleted, or the workspace forbids it."""
+
+ADVICE = {
+    "missing_scope": "Give the app the scopes of the manifest in docs/channels.md, and install it"
+    " again.",
+    "messages_tab_disabled": "Turn the app's Messages tab on (App Home).",
+}
+TOKEN = (
+    *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
+    *("not_allowed_token_type", "no_permission", "org_login_required"),
+)
+
+
+class SentMessages(Protocol):
+    """What was sent before, as `DeliveryLog` has it."""
+
+    async def find(self, key: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in Slack, and our conversation with them; `until` by the monotonic clock."""
+
+    user_id: str
+    conversation: str
+    until: float
+
+
+class SlackChannel:
+    provider = "slack"
+
+    def __init__(self, web: SlackWeb, links: LinkKeys, sent: SentMessages) -> None:
+        self._web = web
+        self._links = links
+        self._sent = sent
+        self._people: dict[str, Person] = {}
+
+    async def send(self, notice: Notice) -> str:
+        """Returns `<conversation>:<time stamp>`, by which Slack knows the message."""
+        try:
+            return await self._send(notice)
+        except SlackError as error:
+            if error.kind == "recipient":
+                # Their account may have moved; the next decision looks anew.
+                self._people.pop(notice.approver.casefold(), None)
+            raise delivery_error(error) from error
+
+    async def _send(self, notice: Notice) -> str:
+        match notice.message:
+            case "settled":
+                return await self._change(notice)
+            case "receipt":
+                await self._change(notice, only_if_there=True)
+                return await self._reply(notice)
+            case "reminder":
+                return await self._reply(notice, also_in_sight=True)
+            case _:
+                return await self._post(notice)
+
+    async def _post(self, notice: Notice, where: Mapping[str, object] | None = None) -> str:
+        """A message of its own, or with `where` an answer to another."""
+        person = await self._person(notice.approver)
+        sent = await self._web.write(
+            "chat.postMessage",
+            channel=person.conversation,
+            **self._content(notice, person, notice.message),
+            **(where or {}),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return f"{sent['channel']}:{sent['ts']}"
+
+    async def _reply(self, notice: Notice, *, also_in_sight: bool = False) -> str:
+        """In the thread of the question. A thread alone is easily overlooked."""
+        asked = await self._asked(notice)
+        if asked is None:
+            return await self._post(notice)
+        where: dict[str, object] = {"thread_ts": asked.rpartition(":")[2]}
+        if also_in_sight:
+            where["reply_broadcast"] = True
+        return await self._post(notice, where=where)
+
+    async def _change(self, notice: Notice, *, only_if_there: bool = False) -> str:
+        """Make the question the outcome, which is to be told where there is no question."""
+        asked = await self._asked(notice)
+        if asked:
+            conversation, _, ts = asked.rpartition(":")
+            person = Person("", conversation, 0)
+            try:
+                content = self._content(notice, person, "settled")
+                await self._web.write("chat.update", channel=conversation, ts=ts, **content)
+            except SlackError as error:
+                if error.code not in GONE:
+                    raise
+            else:
+                return asked
+        return "" if only_if_there else await self._post(notice)
+
+    def _content(self, notice: Notice, person: Person, message: str) -> dict[str, object]:
+        link = SlackLink(
+            notice.decision.id, notice.approver, shown_of(notice.decision), person.user_id
+        )
+        value = self._links.mint_slack(link) if message in ASKING else ""
+        told = render_slack(message, template_context(notice), notice.reader, value)
+        # Nothing in the text is to become a link or a mention; the blocks know none.
+        return {"text": told.text, "blocks": told.blocks, "parse": "none", "link_names": False}
+
+    async def _asked(self, notice: Notice) -> str | None:
+        """The message that asked this approver."""
+        for message in ASKING:
+            sending = SendNotificationInput(
+                decision_id=notice.decision.id,
+                message=message,
+                approver=notice.approver,
+                channel=Channel.SLACK,
+            )
+            try:
+                async with asyncio.timeout(STORE_TIMEOUT):
+                    found = await self._sent.find(delivery_key(sending))
+            except Exception as error:
+                raise DeferredError("The store cannot say which message it follows.") from error
+            if found:
+                return found
+        return None
+
+    async def _person(self, address: str) -> Person:
+        name, now = address.casefold(), time.monotonic()
+        known = self._people.get(name)
+        if known and known.until > now:
+            return known
+        user_id = await self._user_id(address)
+        opened = await self._web.write("conversations.open", users=user_id)
+        if len(self._people) >= MOST_REMEMBERED:
+            self._people.clear()
+        person = Person(user_id, opened["channel"]["id"], now + REMEMBERED)
+        self._people[name] = person
+        return person
+
+    async def _user_id(self, address: str) -> str:
+        found = await self._web.read("users.lookupByEmail", email=address)
+        user = found["user"]
+        if user.get("deleted") or user.get("is_bot"):
+            raise SlackError("users.lookupByEmail", "user_disabled", "recipient")
+        return user["id"]
+
+
+def delivery_error(error: SlackError) -> DeliveryError:
+    """What Slack's answer means for the message."""
+    match error.kind:
+        case "recipient" if error.code == "users_not_found":
+            return UndeliverableError("Slack knows nobody with this address.")
+        case "recipient":
+            return UndeliverableError(f"Slack cannot write to this person ({error.code}).")
+        case "busy" if error.code == "unreachable":
+            return DeferredError("Slack cannot be reached.")
+        case "busy":
+            return DeferredError(f"Slack asks to try later ({error.code}).", error.retry_after)
+        case _ if error.code in TOKEN:
+            return RefusedError(
+                f"Slack refuses us ({error.code}). Check HANDOVER_SLACK_BOT_TOKEN, and that the app"
+                " is still installed in the workspace."
+            )
+        case _:
+            advice = ADVICE.get(error.code, "Check the app's settings, and HANDOVER_SLACK_API_URL.")
+            return RefusedError(f"Slack refuses our request ({error}). {advice}")

@@ -1,0 +1,48 @@
+"""Requests after the Standard Webhooks: to agents about outcomes, to approvers' systems about
+questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from standardwebhooks import Webhook
+
+LIMIT_SECONDS = 20.0
+"""For one attempt. Within `options.ATTEMPT_TIMEOUT`, with what is read before and told after."""
+
+USER_AGENT = "Handover (Standard Webhooks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One request, as it is on every attempt. `id` is how receivers know what they had before."""
+
+    id: str
+    body: str
+
+    def headers(self, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+        """With a signature for each secret, so that one can be exchanged while others are in
+        use."""
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "webhook-id": self.id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": " ".join(
+                Webhook(each).sign(self.id, at, self.body) for each in secrets
+            ),
+        }
+
+
+def event(about: Sequence[str], type: str, timestamp: object, data: Mapping[str, Any]) -> Event:
+    """`about` names what is told, and nothing else that is told."""
+    named = hashlib.sha256("\n".join(about).encode()).hexdigest()
+    said = {"type": type, "timestamp": timestamp, "data": data}
+    body = json.dumps(to_jsonable_python(said), ensure_ascii=False, separators=(",", ":"))
+    return Event(id=f"msg_{named[:32]}", body=body)

@@ -1,0 +1,103 @@
+"""What a mail provider tells of messages that it took, and what decisions have to know of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from api.deps import Service
+from api.errors import NotFound, Unavailable
+from api.sendgrid import PROVIDER, MailEvent
+from store.events import SentMessage, Told
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+"""Decisions that are told at the same time."""
+
+UNRECORDED = timedelta(minutes=2)
+"""How long a message may be known to its provider before we have it recorded."""
+
+DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
+
+
+async def take(service: Service, events: Sequence[MailEvent]) -> None:
+    """Keep these events, and tell the decisions whose messages are lost.
+
+    An event is kept once its decision was told, so whatever ends this in between, the provider
+    tells it again and nothing is forgotten. Raises `Unavailable` where it is to do so.
+    """
+    known = await service.store.delivery_events.known(PROVIDER, {event.id for event in events})
+    new = [event for event in events if event.id not in known]
+    names = {name for event in new for name in event.message_ids}
+    sent = await service.store.delivery_events.sent(PROVIDER, names)
+    ours = [(event, found) for event in new if (found := _message(event, sent))]
+    await service.store.delivery_events.keep(
+        _told(event, message) for event, message in ours if not event.is_loss
+    )
+    await _tell_all(service, [(event, message) for event, message in ours if event.is_loss])
+    await _look_for_unrecorded(service, [event for event in new if not _message(event, sent)])
+
+
+async def delivered(service: Service, decision_id: str) -> set[str]:
+    """The messages of this decision that arrived, by their provider's ids: as far as anybody tells
+    us, and no look is taken where nobody does."""
+    if not service.settings.sendgrid_event_key:
+        return set()
+    told = await service.store.delivery_events.of(decision_id)
+    return {each.provider_message_id for each in told if each.event == "delivered"}
+
+
+def _message(event: MailEvent, sent: dict[str, SentMessage]) -> SentMessage | None:
+    return next((sent[name] for name in event.message_ids if name in sent), None)
+
+
+async def _tell_all(service: Service, lost: Sequence[tuple[MailEvent, SentMessage]]) -> None:
+    """Whatever fails for one decision, all others are told."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(event: MailEvent, message: SentMessage) -> None:
+        async with limit:
+            told = _told(event, message)
+            await service.decisions.report_failure(told)
+            await service.store.delivery_events.keep([told])
+
+    results = await asyncio.gather(*(tell(*each) for each in lost), return_exceptions=True)
+    if failed := [each for each in results if isinstance(each, BaseException)]:
+        log.error("%s of %s lost messages could not be told", len(failed), len(lost))
+        raise failed[0]
+
+
+async def _look_for_unrecorded(service: Service, unknown: Sequence[MailEvent]) -> None:
+    """A message may bounce before we have noted that it was sent; one of somebody else with the
+    same account at the provider never is."""
+    since = datetime.now(UTC) - UNRECORDED
+    recent = {event.decision_id for event in unknown if event.at > since and event.message_ids}
+    for decision_id in recent:
+        if DECISION_ID.fullmatch(decision_id) and await _is_ours(service, decision_id):
+            raise Unavailable("A message is not recorded yet; tell it again.")
+
+
+async def _is_ours(service: Service, decision_id: str) -> bool:
+    try:
+        return (await service.waiting.look(decision_id)).state is not None
+    except NotFound:
+        return False
+
+
+def _told(event: MailEvent, message: SentMessage) -> Told:
+    return Told(
+        provider=PROVIDER,
+        id=event.id,
+        provider_message_id=message.provider_message_id,
+        decision_id=message.decision_id,
+        message=message.message,
+        approver=message.approver,
+        channel=message.channel,
+        event=event.event,
+        reason=event.reason,
+        at=event.at,
+    )

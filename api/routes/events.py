@@ -1,0 +1,36 @@
+"""`/events/sendgrid`: SendGrid tells whether mails arrived."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from api import sendgrid
+from api.delivery_events import take
+from api.deps import The
+from api.errors import ApiError, Forbidden, NotFound
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/events/sendgrid", status_code=204)
+async def sendgrid_events(service: The, request: Request) -> Response:
+    """Take a signed batch of events; what was told before is taken as if it were new."""
+    key, now = service.settings.sendgrid_event_key, datetime.now(UTC)
+    if not key:
+        raise NotFound("HANDOVER_SENDGRID_EVENT_KEY is not set: nobody tells of mails here.")
+    body = await request.body()
+    try:
+        sendgrid.verify(key, request.headers, body, now)
+        events = sendgrid.read(body, now)
+    except sendgrid.ForgedError as error:
+        log.warning("events were refused: %s", error)
+        raise Forbidden(f"This is not taken: {error}.", code="not_signed") from error
+    except ValueError as error:
+        raise ApiError("This is no JSON list of events.", code="bad_request") from error
+    await take(service, events)
+    return Response(status_code=204)

@@ -1,0 +1,235 @@
+"""`/responses/{token}`: approvers whose own systems answer, in JSON.
+
+The token is that of the link in a message, and the way in is the one of its page: what a page
+refuses is refused here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from api import answering
+from api.answering import AnswerRefused, is_outcome, with_files
+from api.decisions import decision_of, refusal
+from api.deps import Service, The
+from api.errors import Conflict, Invalid, NotFound, invalid
+from api.examples import RESPOND
+from api.limiting import ANSWER
+from api.linked import LinkRoute, TheLink, decision_behind
+from api.openapi import answers, body_examples
+from api.routes.attachments import MULTIPART, REFUSED, may_read
+from api.schemas import NewResponse
+from api.step_up import CodeNeeded, pass_step
+from api.uploads import read_form, receive, the_file
+from handover.models import Attachment, Decision
+from links import Link
+from store.attachments import StoredFile
+from workflows import objections
+from workflows.messages import Response as Answer
+from workflows.reading import Fold, as_json_for
+from workflows.state import State
+
+MOST_FILES = 20
+"""Files that are kept for one approver's answer to one decision, also of those that it leaves
+out."""
+
+OF_LINKS = ("not_found", "gone", "rate_limited", "unavailable")
+
+router = APIRouter(tags=["responses"], route_class=LinkRoute)
+
+
+class Question(BaseModel):
+    """What this approver is asked, or what became of it: the `data` of a webhook."""
+
+    decision: Decision
+    approver: str
+    respond_url: str
+    page_url: str = Field(description="The page for people. `/files/{id}` below it has the files.")
+    digest: str = Field(description="Of what is shown: an answer is an answer to this.")
+    expires_at: datetime
+
+
+class Outcome(BaseModel):
+    """What the decision is once the answer was taken."""
+
+    id: str
+    status: str
+    resolved_by: str | None
+    resolved_at: datetime | None
+
+
+@router.get(
+    "/responses/{token}",
+    response_model=Question,
+    response_model_exclude_unset=True,
+    responses=answers(*OF_LINKS),
+)
+async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
+    """What is asked, as it stands; after the end, for 90 days, the outcome."""
+    fold = await decision_behind(service, link)
+    if not may_read(link, fold):
+        raise NotFound(str(objections.NOT_ASKED))
+    base = service.settings.public_url.rstrip("/")
+    return {
+        "decision": as_json_for(decision_of(fold), link.approver),
+        "approver": link.approver,
+        "respond_url": f"{base}/responses/{token}",
+        "page_url": f"{base}/d/{token}",
+        "digest": _state(fold).shown,
+        "expires_at": _state(fold).rules.expires_at,
+    }
+
+
+@router.post(
+    "/responses/{token}",
+    responses={202: {"model": Outcome, "description": "Taken and safe; no worker has heard of it."}}
+    | answers("already_settled", "late", "changed", *OF_LINKS)
+    | answers("invalid_request", "invalid_answer", "needs_code", "unknown_attachment"),
+    openapi_extra=body_examples(RESPOND),
+)
+async def respond(service: The, link: TheLink, body: NewResponse, response: Response) -> Outcome:
+    """Answer, held to the same rules as the page. 202 while no worker has heard of it.
+
+    Where a code is needed besides, the first attempt has it mailed to the approver and is 422.
+    An answer that is already the outcome is answered as the first time.
+    """
+    received_at = datetime.now(UTC)
+    await service.limits.count_link(link, ANSWER)
+    fold = await decision_behind(service, link)
+    given = Answer(
+        decision_id=fold.decision_id,
+        run_id=fold.run_id,
+        request_digest=body.digest,
+        approver=link.approver,
+        choice=body.choice,
+        notes=body.notes,
+        data=await _data(service, link, body),
+        received_at=received_at,
+    )
+    if not _is_heard(fold, given):
+        fold = await _take(service, fold, await _with_code(service, fold, given, body.code or ""))
+    response.status_code = 200 if _is_heard(fold, given) else 202
+    return _outcome(fold)
+
+
+@router.post(
+    "/responses/{token}/files",
+    status_code=201,
+    openapi_extra=MULTIPART,
+    responses=answers("already_settled", "invalid_answer", *OF_LINKS, *REFUSED),
+)
+async def upload(service: The, link: TheLink, request: Request) -> Attachment:
+    """Send a file before the answer, whose `response_data.uploaded_files` names it by its id."""
+    await service.limits.count_link(link, ANSWER)
+    fold = await decision_behind(service, link)
+    await _check_wants_files(service, fold, link)
+    assert fold.input  # noqa: S101 - `decision_behind` answered 404 where there was none
+    async with read_form(request) as form:
+        return await receive(
+            service,
+            the_file(form),
+            agent=fold.input.agent,
+            uploaded_by=link.approver,
+            decision_id=fold.decision_id,
+        )
+
+
+async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, Any] | None:
+    """With the files in full. Raises `Invalid`."""
+
+    def is_theirs(file: StoredFile) -> bool:
+        return (file.uploaded_by, file.decision_id) == (link.approver, link.decision_id)
+
+    sent = "was sent for this answer with POST {respond_url}/files"
+    return await with_files(service, body.response_data, is_theirs, sent)
+
+
+async def _with_code(service: Service, fold: Fold, given: Answer, typed: str) -> Answer:
+    """The answer with the name of its code, where it needs one and nothing else is wrong with it.
+
+    Raises `Invalid` where the code is still to come, and as `_over` does.
+    """
+    why = objections.objection(_state(fold), answering.normal(fold, given))
+    if fold.settled or why is None or why.reason != "needs_code":
+        return given
+    try:
+        step = await pass_step(service, fold, given, typed)
+    except Conflict as error:
+        now = await service.decisions.read(fold.decision_id)
+        raise _over(now, given) if now.settled else error from error
+    if isinstance(step, CodeNeeded):
+        raise _code_needed(step)
+    return step
+
+
+async def _take(service: Service, fold: Fold, given: Answer) -> Fold:
+    """The decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
+    try:
+        fold = await answering.take(service, fold, given)
+    except AnswerRefused as refused:
+        if _is_heard(refused.fold, given):
+            return refused.fold
+        if refused.fold.settled:
+            raise _over(refused.fold, given) from refused
+        raise refusal(refused.objection, "choice") from refused
+    if fold.settled and not _is_heard(fold, given):
+        raise _over(fold, given)
+    return fold
+
+
+def _is_heard(fold: Fold, given: Answer) -> bool:
+    """Whether the workflow has this answer, or an equal one: programs repeat what got no answer."""
+    if given.choice == objections.NOT_ME:
+        return fold.has_declined(given.approver)
+    return is_outcome(fold, given)
+
+
+async def _check_wants_files(service: Service, fold: Fold, link: Link) -> None:
+    """Raises `Conflict` and `Invalid` where a file could be no part of an answer."""
+    state = _state(fold)
+    if fold.settled:
+        raise _over(fold, link)
+    if not state.may_answer(link.approver):
+        raise invalid("file", str(objections.NOT_ASKED), code="invalid_answer")
+    if state.rules.response_type.type != "file_upload":
+        raise invalid("file", "this decision is not answered with files.", code="invalid_answer")
+    if await service.store.attachments.count(link.decision_id, link.approver) >= MOST_FILES:
+        raise invalid("file", f"at most {MOST_FILES} files are kept for one answer.")
+
+
+def _over(fold: Fold, about: Answer | Link) -> Conflict:
+    """409, with the outcome as this approver may see it."""
+    decision = as_json_for(decision_of(fold), about.approver)
+    said = f"The decision is already {decision['status']}."
+    return Conflict(said, code="already_settled", decision=decision)
+
+
+def _code_needed(step: CodeNeeded) -> Invalid:
+    """What its reader has to do about it."""
+    until = f"it holds for {step.minutes} minutes from {step.sent_at:%H:%M:%S} UTC on"
+    if step.wrong:
+        said = f"this is not the code that was mailed to {step.sent_to}; {step.tries} tries left."
+    elif step.gone:
+        said = f"that code holds no longer. Another was mailed to {step.sent_to}; {until}."
+    else:
+        said = f"send the same again with the code that was mailed to {step.sent_to}; {until}."
+    return invalid("code", said, code="needs_code")
+
+
+def _outcome(fold: Fold) -> Outcome:
+    decision = decision_of(fold)
+    return Outcome(
+        id=decision.id,
+        status=decision.status,
+        resolved_by=decision.resolved_by,
+        resolved_at=decision.resolved_at,
+    )
+
+
+def _state(fold: Fold) -> State:
+    assert fold.state  # noqa: S101 - `decision_behind` answered 404 where there was none
+    return fold.state

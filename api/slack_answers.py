@@ -1,0 +1,305 @@
+"""Answers from Slack: pressed, or typed into a form; by the one who was asked, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api import answering
+from api.answering import AnswerRefused
+from api.decisions import decision_of
+from api.deps import Service
+from api.errors import ApiError, Unavailable
+from api.limiting import ANSWER
+from api.linked import decision_behind
+from api.readers import default_reader, reader_for
+from api.slack import Container, Page, Pressed, SlackApp, Submitted
+from api.slack_forms import SlackForm
+from api.telling import failure_told, told
+from handover.models import Choice, ResponseType
+from links import BadTokenError, Link, SlackLink
+from slack_web import SlackError
+from templates import Reader
+from templates.slack import is_whole
+from templates.slack_modals import NOT_ME, NOTE, answer_modal, opens_here
+from templates.words import words
+from workflows import objections
+from workflows.messages import Response
+from workflows.objections import Objection
+from workflows.reading import Fold
+from workflows.sentences import N_, Sentence
+
+PATIENCE = 2.3
+"""Seconds for judging a form; Slack waits for three in all."""
+
+EXPIRED = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
+
+METADATA = TypeAdapter(dict[str, str])
+"""What a form brings back of ours."""
+
+log = logging.getLogger(__name__)
+
+Later = partial[Coroutine[Any, Any, None]]
+"""What is done once Slack has its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who pressed something, where, and what it stands for."""
+
+    app: SlackApp
+    service: Service
+    link: SlackLink
+    user_id: str
+    message: Container
+    reader: Reader
+
+    @property
+    def page_link(self) -> Link:
+        return Link(self.link.decision_id, self.link.approver)
+
+    async def whisper(self, text: str) -> None:
+        """Slack shows it to nobody who is not there any more; the page shows it at any time."""
+        name = words(self.reader).gettext("Open the page")
+        token = self.service.links.mint(self.page_link)
+        page = Page(name, f"{self.service.settings.public_url.rstrip('/')}/d/{token}")
+        await self._try(self.app.whisper(self.message.channel_id, self.user_id, text, page))
+
+    async def change(self, text: str) -> None:
+        await self._try(self.app.change(self.message, text, None))
+
+    async def _try(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except SlackError as error:
+            log.warning("Slack did not take what was to be told: %s", error)
+
+
+async def press(service: Service, app: SlackApp, pressed: Pressed, received_at: datetime) -> None:
+    """Take the answer that a button is, or open the form that it stands for."""
+    [action, *_] = pressed.actions
+    if action.action_id not in (*Choice, NOTE, NOT_ME):
+        return  # of the buttons that open a page, Slack tells as well
+    link = _read(service, action.value)
+    if link is None:
+        return
+    if pressed.user.id != link.user_id:
+        await _turn_away(service, app, pressed, link)
+        return
+    reader = await reader_for(service, link.approver)
+    visitor = Visitor(app, service, link, pressed.user.id, pressed.container, reader)
+    await _guarded(visitor, _press, action.action_id, pressed.trigger_id, received_at)
+
+
+async def submit(
+    service: Service, app: SlackApp, submitted: Submitted, received_at: datetime
+) -> tuple[dict[str, Any], Later | None]:
+    """What Slack is to do with the form, and what is left to do then."""
+    form = SlackForm(submitted.view.state)
+    metadata = _metadata(submitted.view.private_metadata)
+    link = _read(service, metadata.get("value", ""))
+    if link is None:
+        return {}, None
+    reader = await reader_for(service, link.approver)
+    if submitted.user.id != link.user_id:
+        return _errors(form, None, words(reader).gettext(_FOR) % {"who": link.approver}), None
+    message = Container(
+        channel_id=metadata.get("channel", ""), message_ts=metadata.get("message", "")
+    )
+    visitor = Visitor(app, service, link, submitted.user.id, message, reader)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _submit(visitor, form, metadata.get("choice", ""), received_at)
+    except TimeoutError:
+        return _errors(form, None, failure_told(Unavailable("Too slow."), reader)[1]), None
+    except _AWAY as error:
+        return _errors(form, None, failure_told(_as_api_error(error), reader)[1]), None
+
+
+_FOR = N_("This question is for %(who)s.")
+_AWAY = (ApiError, PoolTimeoutError, OperationalError, InterfaceError)
+
+
+async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: datetime) -> None:
+    service, link = visitor.service, visitor.link
+    await service.limits.count_link(visitor.page_link, ANSWER)
+    fold = await decision_behind(service, visitor.page_link)
+    response = _response(fold, link, choice if choice != NOTE else Choice.DENY, received_at)
+    request = fold.request
+    is_direct = choice in (Choice.DENY, NOT_ME) or (
+        choice == Choice.APPROVE and request.response_type.type in ("approve_deny", "confirm")
+    )
+    must_read = choice in (Choice.APPROVE, Choice.MODIFY) and not is_whole(request)
+    if is_direct and not must_read:
+        await _take(visitor, fold, response)
+        return
+    why = _objection(fold, response)
+    if why and why.reason != "invalid_answer":
+        await _refused(visitor, fold, response, why)
+    elif opens_here(request, choice) and not must_read:
+        await _open_form(visitor, fold, choice, trigger_id)
+    else:
+        await visitor.whisper(words(visitor.reader).gettext("Please answer on the page."))
+
+
+async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str) -> None:
+    """The token comes back with the form; nobody sees it there."""
+    metadata = {
+        "value": visitor.service.links.mint_slack(visitor.link),
+        "choice": choice,
+        "channel": visitor.message.channel_id,
+        "message": visitor.message.message_ts,
+    }
+    request = fold.request
+    view = answer_modal(
+        request, choice, visitor.reader, json.dumps(metadata), whole=is_whole(request)
+    )
+    try:
+        await visitor.app.web.write("views.open", trigger_id=trigger_id, view=view)
+    except SlackError as error:
+        log.warning("a form was not opened: %s", error)
+        say = words(visitor.reader).gettext
+        again = say("The form could not be opened in time. Please press the button again.")
+        await visitor.whisper(again if error.code in EXPIRED else say("Please answer on the page."))
+
+
+async def _submit(
+    visitor: Visitor, form: SlackForm, choice: str, received_at: datetime
+) -> tuple[dict[str, Any], Later | None]:
+    await visitor.service.limits.count_link(visitor.page_link, ANSWER)
+    fold = await decision_behind(visitor.service, visitor.page_link)
+    answered = form.answer(fold.request, choice)
+    response = _response(fold, visitor.link, answered.choice, received_at).model_copy(
+        update={"notes": answered.notes, "data": answered.data}
+    )
+    why = _objection(fold, response)
+    if answered.wrong and (why is None or why.reason == "invalid_answer"):
+        why = Objection("invalid_answer", answered.wrong)
+    if why is None:
+        return {}, partial(_guarded, visitor, _take, fold, response)
+    await answering.record(visitor.service, response, why)
+    type = fold.request.response_type
+    block = form.block_of(why.sentence.field, type)
+    return _errors(form, block, told(why.sentence, visitor.reader, type)), None
+
+
+async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
+    try:
+        fold = await answering.take(visitor.service, fold, response)
+    except AnswerRefused as refused:
+        await _refused(visitor, refused.fold, response, refused.objection)
+        return
+    say = words(visitor.reader).gettext
+    if fold.is_settled_by(response):
+        return  # the message changes
+    if fold.settled:
+        await _too_late(visitor, fold, response)
+    elif response.choice == NOT_ME and fold.has_declined(response.approver):
+        await visitor.change(say("Recorded: you are not the one to ask"))
+    else:
+        headline, explanation = say("Your answer is received"), say(_RECEIVED)
+        await visitor.whisper(f"{headline}. {explanation}")
+
+
+_RECEIVED = N_(
+    "It is safely kept, with this moment as its time; the system has not worked on it yet."
+    " Open this page again in a moment to see the outcome."
+)
+
+
+async def _refused(visitor: Visitor, fold: Fold, response: Response, why: Objection) -> None:
+    if why.reason == "already_settled":
+        await _too_late(visitor, fold, response)
+        return
+    type = fold.request.response_type
+    await visitor.whisper(told(why.sentence, visitor.reader, type))
+
+
+async def _too_late(visitor: Visitor, fold: Fold, response: Response) -> None:
+    said = words(visitor.reader)
+    decision = decision_of(fold)
+    verdict = said.verdict(
+        {
+            "status": str(decision.status),
+            "origin": str(decision.origin),
+            "by": decision.resolved_by,
+            "data": decision.response_data,
+        }
+    )
+    late = said.gettext("Your answer came too late: the decision had been made.")
+    same = said.gettext("This was already recorded.")
+    await visitor.whisper(f"{same if answering.is_outcome(fold, response) else late} {verdict}")
+
+
+async def _turn_away(service: Service, app: SlackApp, pressed: Pressed, link: SlackLink) -> None:
+    log.warning("a button was pressed by somebody else than the one who was asked")
+    text = words(default_reader(service)).gettext(_FOR) % {"who": link.approver}
+    try:
+        await app.whisper(pressed.container.channel_id, pressed.user.id, text, None)
+    except SlackError as error:
+        log.warning("Slack did not take what was to be told: %s", error)
+
+
+async def _guarded(visitor: Visitor, work: Callable[..., Awaitable[None]], *what: Any) -> None:
+    """Nobody waits for this any more: what goes wrong is told to who pressed."""
+    try:
+        await work(visitor, *what)
+    except _AWAY as error:
+        log.error("an answer from Slack was not taken: %s", error)  # noqa: TRY400 - no fault of ours
+        await visitor.whisper(failure_told(_as_api_error(error), visitor.reader)[1])
+    except Exception:
+        log.exception("an answer from Slack was not taken")
+        await visitor.whisper(failure_told(ApiError("Fault."), visitor.reader)[1])
+
+
+def _as_api_error(error: Exception) -> ApiError:
+    return error if isinstance(error, ApiError) else Unavailable("The store cannot be reached.")
+
+
+def _objection(fold: Fold, response: Response) -> Objection | None:
+    assert fold.state  # noqa: S101 - `decision_behind` looked
+    if fold.settled:
+        return Objection("already_settled", Sentence("The decision is already over."))
+    return objections.objection(fold.state, answering.normal(fold, response))
+
+
+def _response(fold: Fold, link: SlackLink, choice: str, received_at: datetime) -> Response:
+    return Response(
+        decision_id=fold.decision_id,
+        run_id=fold.run_id,
+        request_digest=link.digest,
+        approver=link.approver,
+        choice=choice,
+        received_at=received_at,
+    )
+
+
+def _read(service: Service, value: str) -> SlackLink | None:
+    try:
+        return service.links.read_slack(value)
+    except BadTokenError:
+        log.warning("a button of ours came back with a value that is not")
+        return None
+
+
+def _metadata(text: str) -> dict[str, str]:
+    try:
+        return METADATA.validate_json(text)
+    except ValidationError:
+        return {}
+
+
+def _errors(form: SlackForm, block: str | None, text: str) -> dict[str, Any]:
+    """Slack shows it beside a field, and nowhere else."""
+    name = block or form.block_of(None, ResponseType())
+    return {"response_action": "errors", "errors": {name: text}}

@@ -1,0 +1,14 @@
+"""URLs that somebody gave us to send to."""
+
+from __future__ import annotations
+
+from api.errors import invalid
+from outgoing import GuardedClient, OutgoingError
+
+
+async def check_url(outgoing: GuardedClient, url: str, field: str) -> None:
+    """Early, for whoever mistyped it; it is checked again when it counts. Raises `Invalid`."""
+    try:
+        await outgoing.check(url)
+    except OutgoingError as error:
+        raise invalid(field, f"{error}.") from error

@@ -1,0 +1,106 @@
+"""What providers tell of messages after they took them: delivered, bounced, and what they call it.
+
+`Told` is an event of a message that we sent; whose it is comes from our own record of deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from store.tables import deliveries, delivery_events
+
+AT_ONCE = 500
+"""Values in one statement: databases take a limited number."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message as we recorded it when its provider took it."""
+
+    provider_message_id: str
+    decision_id: str
+    message: str
+    approver: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`id` is the provider's name of this event, `at` its time."""
+
+    provider: str
+    id: str
+    provider_message_id: str
+    decision_id: str
+    message: str
+    approver: str
+    channel: str
+    event: str
+    reason: str | None
+    at: datetime
+
+
+class DeliveryEvents:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def sent(self, provider: str, message_ids: Collection[str]) -> dict[str, SentMessage]:
+        """Those of these messages that we sent by this provider, by its ids of them."""
+        shown = [deliveries.c[each.name] for each in fields(SentMessage)]
+        ids = deliveries.c.provider_message_id
+        query = select(*shown).where(
+            deliveries.c.provider == provider, deliveries.c.result == "sent"
+        )
+        found: dict[str, SentMessage] = {}
+        async with self._engine.connect() as connection:
+            for some in _portions(message_ids):
+                rows = await connection.execute(query.where(ids.in_(some)))
+                found |= {row.provider_message_id: SentMessage(*row) for row in rows}
+        return found
+
+    async def known(self, provider: str, ids: Collection[str]) -> set[str]:
+        """Those of these events that are kept already."""
+        query = select(delivery_events.c.id).where(delivery_events.c.provider == provider)
+        found: set[str] = set()
+        async with self._engine.connect() as connection:
+            for some in _portions(ids):
+                rows = await connection.execute(query.where(delivery_events.c.id.in_(some)))
+                found |= set(rows.scalars())
+        return found
+
+    async def keep(self, told: Iterable[Told]) -> None:
+        """Keep these, each once, however often they are told."""
+        rows = [asdict(each) for each in told]
+        if not rows:
+            return
+        async with self._engine.begin() as connection:
+            await connection.execute(_insert_new(connection), rows)
+
+    async def of(self, decision_id: str) -> list[Told]:
+        """All of a decision, in order of time."""
+        shown = [delivery_events.c[each.name] for each in fields(Told)]
+        query = (
+            select(*shown)
+            .where(delivery_events.c.decision_id == decision_id)
+            .order_by(delivery_events.c.at, delivery_events.c.id)
+        )
+        async with self._engine.connect() as connection:
+            return [Told(*row) for row in await connection.execute(query)]
+
+
+def _insert_new(connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(delivery_events).on_conflict_do_nothing()
+
+
+def _portions(values: Collection[str]) -> Iterator[list[str]]:
+    rest = iter(values)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some

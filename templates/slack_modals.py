@@ -1,0 +1,192 @@
+"""What a button in Slack opens: a form for what an answer has besides its choice.
+
+A form is opened only where it can ask for everything, as it is; for the rest there is the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from handover.models import Choice, DecisionRequest, ResponseType
+from templates import blocks, text
+from templates.blocks import Block
+from templates.reader import Reader
+from templates.words import Words, words
+
+NOTE = "note"
+"""The button for a note besides; the form asks what the answer is, too."""
+
+NOT_ME = "not_me"
+OPEN = "open"
+"""Of the buttons that only open a page."""
+
+ANSWERS = (Choice.APPROVE, Choice.DENY, Choice.MODIFY)
+
+TEXT = "field."
+PAYLOAD = "payload."
+"""Before the number of a field: its name is the agent's."""
+
+MAX_VALUES = 10
+"""Values of a payload that a form can change."""
+
+MAX_ACTION = 2_000
+
+NOW, THEN = "now", "then"
+TRUE, FALSE = "true", "false"
+
+Value = str | int | float | bool
+
+
+def opens_here(request: DecisionRequest, choice: str) -> bool:
+    """Whether this answer can be given in Slack, with all that belongs to it."""
+    if choice == Choice.MODIFY:
+        return request.payload is None or _is_small(request.payload)
+    return choice != Choice.APPROVE or _can_be_asked(request.response_type)
+
+
+def takes_note(request: DecisionRequest, *, whole: bool) -> bool:
+    """Whether there is an answer for which a note alone is what is missing."""
+    return bool(noted(request, whole=whole))
+
+
+def noted(request: DecisionRequest, *, whole: bool) -> list[str]:
+    """The answers that a form for a note offers."""
+    is_plain = request.response_type.type in ("approve_deny", "confirm")
+    offered = [*([Choice.APPROVE] if is_plain and whole else []), Choice.DENY]
+    return [choice for choice in offered if choice in request.options]
+
+
+def answer_modal(
+    request: DecisionRequest, choice: str, reader: Reader, metadata: str, *, whole: bool
+) -> Block:
+    """The form for this choice, or for a note; `metadata` comes back with what is typed."""
+    said = words(reader)
+    say = said.gettext
+    match choice:
+        case "note":
+            title, fields = say("Your answer"), _choice(request, said, whole=whole)
+        case Choice.MODIFY:
+            title, fields = said.button(choice, request.response_type), _instead(request, said)
+        case _:
+            title = said.button(choice, request.response_type)
+            fields = _asked(request.response_type, said)
+    notes = blocks.field(
+        "notes", say("Note for the agent"), blocks.typed(lines=True), optional=True
+    )
+    summary = blocks.quote(text.visible_line(request.action, 500))
+    made = [summary, *fields, notes]
+    return blocks.modal("answer", title, say("Send"), say("Back"), made, metadata)
+
+
+def values_of(payload: dict[str, Any]) -> list[tuple[str, Value]]:
+    """The fields that a form has for a payload, in its order."""
+    return list(payload.items())
+
+
+def _can_be_asked(type: ResponseType) -> bool:
+    match type.type:
+        case "approve_deny" | "confirm" | "number_input" | "schedule":
+            return True
+        case "choose":
+            # What is cut could pass for another.
+            shown = [text.visible_line(choice) for choice in type.choices or []]
+            fits = all(len(line) <= blocks.MAX_OPTION for line in shown)
+            return fits and 0 < len(shown) == len(set(shown)) <= blocks.MAX_SELECT
+        case "text_input":
+            return bool(type.fields)
+        case _:
+            return False
+
+
+def _is_small(payload: dict[str, Any]) -> bool:
+    """Whether every value can be typed, and comes back as it was where nobody changes it."""
+    names = [text.visible_line(name) for name in payload]
+    if not 0 < len(names) == len(set(names)) <= MAX_VALUES:
+        return False
+    return all(map(_can_be_typed, payload.values())) and all(names)
+
+
+def _can_be_typed(value: object) -> bool:
+    match value:
+        case str():
+            is_plain = text.visible(value) == value and value == value.strip()
+            return is_plain and len(value) <= blocks.MAX_TEXT and "\t" not in value
+        case bool() | int() | float():
+            return True
+        case _:
+            return False
+
+
+def _choice(request: DecisionRequest, said: Words, *, whole: bool) -> Iterator[Block]:
+    choices = noted(request, whole=whole)
+    offered = [(c, said.button(c, request.response_type)) for c in choices]
+    yield blocks.field("choice", said.gettext("Your answer"), blocks.one_of(offered))
+
+
+def _asked(type: ResponseType, said: Words) -> Iterator[Block]:
+    say = said.gettext
+    if type.label or type.fields:
+        yield blocks.small(say("The agent asks for these, in its own words:"))
+    match type.type:
+        case "choose":
+            offered = [(str(index), choice) for index, choice in enumerate(type.choices or [])]
+            yield blocks.field("chosen", type.label or say("Choose one"), blocks.one_of(offered))
+        case "text_input":
+            yield from _texts(type)
+        case "number_input":
+            asked = blocks.number(least=type.min, most=type.max, placeholder=type.placeholder or "")
+            yield blocks.field("value", type.label or say("A number"), asked)
+        case "schedule":
+            yield from _schedule(type, said)
+        case _:
+            pass
+
+
+def _texts(type: ResponseType) -> Iterator[Block]:
+    for index, each in enumerate(type.fields or ()):
+        element = blocks.typed(placeholder=each.placeholder or "", lines=True)
+        name = f"{TEXT}{index}"
+        yield blocks.field(name, each.label or each.name, element, optional=not each.required)
+
+
+def _schedule(type: ResponseType, said: Words) -> Iterator[Block]:
+    say = said.gettext
+    label = type.label or say("When may it be done?")
+    if type.allow_immediate is False:
+        yield blocks.field("execute_at", label, blocks.moment())
+        return
+    offered = [(NOW, say("As soon as it is approved")), (THEN, say("At this time:"))]
+    yield blocks.field("when", label, blocks.one_of(offered))
+    yield blocks.field("execute_at", say("Date and time"), blocks.moment(), optional=True)
+
+
+def _instead(request: DecisionRequest, said: Words) -> Iterator[Block]:
+    say = said.gettext
+    if request.payload is None:
+        yield blocks.small(
+            say(
+                "Write what the agent should do instead. It has to read this: nothing is run by"
+                " itself."
+            )
+        )
+        initial = request.action if _can_be_typed(request.action) else ""
+        element = blocks.typed(initial=initial, lines=True, most=MAX_ACTION)
+        yield blocks.field("action", say("What to do instead"), element)
+        return
+    yield blocks.small(say("Change what would be run. What was asked stands above."))
+    for index, (name, value) in enumerate(values_of(request.payload)):
+        yield _changed(f"{PAYLOAD}{index}", name, value)
+
+
+def _changed(block: str, name: str, value: Value) -> Block:
+    match value:
+        case bool():
+            offered = [(TRUE, TRUE), (FALSE, FALSE)]
+            return blocks.field(block, name, blocks.one_of(offered, TRUE if value else FALSE))
+        case str():
+            lines = "\n" in value or len(value) > 100
+            element = blocks.typed(initial=value, lines=lines)
+            return blocks.field(block, name, element, optional=True)
+        case _:
+            return blocks.field(block, name, blocks.typed(initial=repr(value)))
