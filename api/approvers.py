@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from api.errors import Forbidden, invalid
-from handover.models import Channel, DecisionRequest
+from handover.models import Channel, ChannelStep, DecisionRequest
 from store.approvers import Approvers
 from store.keys import ApiKey
 
@@ -26,7 +26,7 @@ def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
 
 def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
     """Raises `Invalid` where somebody is to be asked in Slack, for which settings are `lacking`."""
-    if lacking and Channel.SLACK in request.channels:
+    if lacking and Channel.SLACK in _names(request.channels):
         raise invalid(
             "channel",
             f"'slack' is not set up here: an operator has to set {' and '.join(lacking)};"
@@ -36,15 +36,23 @@ def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
 
 async def check_webhooks(approvers: Approvers, request: DecisionRequest) -> None:
     """Raises `Invalid` where somebody is to be asked by a webhook and none is set for them."""
-    if Channel.WEBHOOK not in request.channels:
+    if Channel.WEBHOOK not in _names(request.channels):
         return
-    addresses = dict.fromkeys(address for _, address in _approvers(request))
-    if lacking := await approvers.without_webhook(list(addresses)):
+    if lacking := await approvers.without_webhook(addresses_of(request)):
         raise invalid(
             "channel",
             f"no webhook is set for {', '.join(lacking)}. An administrator sets `webhook_url` with"
             " PUT /approvers/{address}; without one, use 'email'.",
         )
+
+
+def addresses_of(request: DecisionRequest) -> list[str]:
+    """Everybody who may be asked, each once."""
+    return list(dict.fromkeys(address for _, address in _approvers(request)))
+
+
+def _names(steps: Sequence[ChannelStep]) -> list[str]:
+    return [step.channel for step in steps]
 
 
 def _approvers(request: DecisionRequest) -> Iterator[tuple[str, str]]:

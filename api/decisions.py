@@ -30,6 +30,7 @@ from api.errors import (
 from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
+from api.routing import routes_of
 from api.signing import NoKeyError, Signer
 from api.urls import check_url
 from api.waiting import Waiting
@@ -338,6 +339,7 @@ class Decisions:
             receipts=self._receipts,
             step_up=agent.step_up or request.urgency == Urgency.CRITICAL,
             reminders=reminders_of(request),
+            routes=await routes_of(self._store.approvers, request, self._lacking_for_slack),
             operator=self._operator,
             indexed=await self._indexing.available(),
         )

@@ -163,7 +163,39 @@ Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"fo
 Distinct = AfterValidator(_distinct)
 Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
 Channel = Literal["email", "slack", "webhook"]
-Channels = Annotated[list[Channel], Field(min_length=1), Distinct]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewChannelStep(Strict):
+    """A channel that is used later, or sooner where those before it fail."""
+
+    channel: Channel
+    after_minutes: Annotated[float, Field(strict=True, ge=0, le=525_600, allow_inf_nan=False)] = 0
+
+
+def _name_or_step(value: Any) -> str:
+    return ONE_OR_LIST[0] if isinstance(value, str) else ONE_OR_LIST[1]
+
+
+def _in_turn(steps: list[Channel | NewChannelStep]) -> list[Channel | NewChannelStep]:
+    """Each channel once, and one at once: else nobody is asked for a while."""
+    whole = [NewChannelStep(channel=each) if isinstance(each, str) else each for each in steps]
+    _distinct([step.channel for step in whole])
+    if all(step.after_minutes > 0 for step in whole):
+        raise ValueError("use one of the channels at once: leave out its after_minutes")
+    return steps
+
+
+ChannelOrStep = Annotated[
+    Annotated[Channel, Tag("<one>")] | Annotated[NewChannelStep, Tag("<list>")],
+    Discriminator(_name_or_step),
+]
+Channels = Annotated[
+    list[ChannelOrStep], Field(min_length=1, max_length=3), AfterValidator(_in_turn)
+]
 OneAddressOrMore = Annotated[
     Annotated[Address, Tag("<one>")] | Annotated[Approvers, Tag("<list>")],
     Discriminator(_one_or_list),
@@ -209,10 +241,6 @@ Notes = Annotated[
 ]
 
 
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 class NewEscalationStep(Strict):
     after_minutes: Minutes
     approvers: Approvers
@@ -227,7 +255,14 @@ class NewDecision(Strict):
     urgency: Literal["low", "medium", "high", "critical"] = "medium"
     timeout_minutes: Minutes = 60
     escalation: Annotated[list[NewEscalationStep], Field(max_length=MAX_STEPS)] = []
-    channel: OneChannelOrMore = "email"
+    channel: Annotated[
+        OneChannelOrMore | None,
+        Field(
+            description="One or several, at once or each `after_minutes`: the later ones only where"
+            " no answer has come by then, or the earlier ones failed. By default as the approver"
+            " has set it for this urgency, else `email`."
+        ),
+    ] = None
     options: Annotated[
         Options,
         Field(description="By default all three for `approve_deny`; else `approve` and `deny`."),
@@ -260,9 +295,19 @@ class NewDecision(Strict):
                     f"escalation.{index}.after_minutes: the decision expires after"
                     f" {self.timeout_minutes:g} minutes; escalate earlier"
                 )
+        self._check_channels()
         self._check_options()
         check_json(self.model_dump(mode="json"))
         return self
+
+    def _check_channels(self) -> None:
+        given = self.channel if isinstance(self.channel, list) else []
+        for index, step in enumerate(given):
+            if isinstance(step, NewChannelStep) and step.after_minutes >= self.timeout_minutes:
+                raise ValueError(
+                    f"channel.{index}.after_minutes: the decision expires after"
+                    f" {self.timeout_minutes:g} minutes; use it earlier"
+                )
 
     def _check_options(self) -> None:
         """Where a value is asked for, only `approve` brings it."""
@@ -276,7 +321,11 @@ class NewDecision(Strict):
             )
 
     def to_request(self) -> DecisionRequest:
-        return DecisionRequest.model_validate(self.model_dump(mode="json"))
+        """The channel is set there only where the agent named one (`model_fields_set`)."""
+        told = self.model_dump(mode="json")
+        if self.channel is None:
+            del told["channel"]
+        return DecisionRequest.model_validate(told)
 
 
 class Cancellation(Strict):

@@ -47,9 +47,9 @@ class DecisionWorkflow:
         self._listener = signals.Listener(input, workflow.info().run_id)
         self._state = lifecycle.begin(input)
         self._changed = False
-        self._asking: dict[str, list[asyncio.Task[None]]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
-        self._reached: set[str] = set()
+        self._reached: set[tuple[str, str]] = set()
         self._errands: list[asyncio.Task[None]] = []
         self._looked_at = 0
         self._orders: list[str] = []
@@ -110,13 +110,12 @@ class DecisionWorkflow:
         self._changed = True
 
     def _ask_who_was_not_asked_yet(self) -> None:
-        for asked in self._state.asked:
-            if asked.approver not in self._asking:
-                message = "escalation" if asked.level else "decision-request"
-                self._asking[asked.approver] = [
-                    asyncio.create_task(self._ask(asked.approver, channel, message))
-                    for channel in self._input.request.channels
-                ]
+        levels = {asked.approver: asked.level for asked in self._state.asked}
+        for approver, channel in self._state.used:
+            if (approver, channel) not in self._asking:
+                message = "escalation" if levels[approver] else "decision-request"
+                asking = asyncio.create_task(self._ask(approver, channel, message))
+                self._asking[approver, channel] = asking
 
     def _run_errands(self) -> None:
         """Send what follows from the record since it was last looked at."""
@@ -134,7 +133,7 @@ class DecisionWorkflow:
         self._handles.append(handle)
         try:
             await handle
-            self._reached.add(approver)
+            self._reached.add((approver, channel))
             self._changed = True
         except ActivityError as error:
             if not isinstance(error.cause, CancelledError):
@@ -145,13 +144,8 @@ class DecisionWorkflow:
         for handle in self._handles:
             # Ends the retries; an attempt under way is waited for: it is to be known who was asked.
             handle.cancel()
-        await asyncio.gather(
-            *(task for tasks in self._asking.values() for task in tasks), *self._errands
-        )
-        await asyncio.gather(
-            self._call_back(),
-            *(self._tell(message, approver, outcome) for message, approver in self._news(outcome)),
-        )
+        await asyncio.gather(*self._asking.values(), *self._errands)
+        await asyncio.gather(self._call_back(), *map(self._tell, self._news(outcome)))
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _call_back(self) -> None:
@@ -187,31 +181,27 @@ class DecisionWorkflow:
         else:
             self._orders.append(news.type)
 
-    def _news(self, outcome: Outcome) -> list[tuple[str, str]]:
-        news = [
-            ("settled", approver)
-            for approver in self._asking
-            if approver in self._reached
-            and approver != outcome.by
+    def _news(self, outcome: Outcome) -> list[SendNotificationInput]:
+        """Who is told, and how: the others that it is settled, whoever answered that it counts."""
+        others = [
+            self._message("settled", approver, channel, outcome)
+            for approver, channel in self._asking
+            if approver != outcome.by
+            and (approver, channel) in self._reached
             and self._state.may_answer(approver)
-            and self._state.can_be_reached(approver)
+            and channel in self._state.working_channels(approver)
         ]
-        if outcome.origin == Origin.HUMAN and outcome.by:
-            if self._input.receipts:
-                news.append(("receipt", outcome.by))
-            elif Channel.SLACK in self._input.request.channels:
-                news.append(("settled", outcome.by))  # their message still has its buttons
-        return news
+        if outcome.origin != Origin.HUMAN:
+            return others
+        own = [channel for approver, channel in self._asking if approver == outcome.by]
+        if self._input.receipts:
+            return [*others, *(self._message("receipt", outcome.by or "", c, outcome) for c in own)]
+        # A message in Slack still has its buttons.
+        changed = [channel for channel in own if channel == Channel.SLACK]
+        return [*others, *(self._message("settled", outcome.by or "", c, outcome) for c in changed)]
 
-    async def _tell(self, message: str, approver: str, outcome: Outcome) -> None:
-        told = [
-            self._start_sending(
-                self._message(message, approver, channel, outcome), options.CLOSING_TIMEOUT
-            )
-            for channel in self._input.request.channels
-            if message == "receipt" or approver != outcome.by or channel == Channel.SLACK
-        ]
-        await asyncio.gather(*told, return_exceptions=True)
+    async def _tell(self, sending: SendNotificationInput) -> None:
+        await _ended(self._start_sending(sending, options.CLOSING_TIMEOUT))
 
     def _message(
         self, message: str, approver: str, channel: str, outcome: Outcome | None = None
@@ -232,6 +222,8 @@ class DecisionWorkflow:
             SEND_NOTIFICATION,
             sending,
             result_type=NotificationSent,
+            task_queue=options.channel_queue(workflow.info().task_queue, sending.channel),
+            priority=options.priority(self._input, sending),
             schedule_to_close_timeout=until,
             start_to_close_timeout=options.ATTEMPT_TIMEOUT,
             retry_policy=options.RETRIES,

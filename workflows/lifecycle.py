@@ -38,6 +38,7 @@ from workflows.objections import (
     objection_to_failure,
     settled,
 )
+from workflows.routes import Use, unused
 from workflows.state import Asked, Entry, Rules, State, Step, rules_of
 
 RULES_VERSION = 1
@@ -84,7 +85,8 @@ def next_deadline(state: State) -> datetime | None:
         return None
     step, reminder = _next_step(state), _next_reminder(state)
     due = [state.rules.expires_at + GRACE, step.at if step else None, reminder]
-    return min(moment for moment in due if moment)
+    channels = [use.at for use in unused(state) if use.at < state.rules.expires_at]
+    return min(moment for moment in (*due, *channels) if moment)
 
 
 def _advance(state: State, now: datetime) -> State:
@@ -94,6 +96,9 @@ def _advance(state: State, now: datetime) -> State:
         return _settle(state, Outcome(status=Status.EXPIRED, origin=Origin.TIMEOUT, at=now))
     while (step := _next_step(state)) and now >= step.at:
         state = _escalate(state, now, "no_answer")
+    for use in unused(state):
+        if now >= use.at:
+            state = _use(state, use, now, "no_answer")
     return _remind(state, now)
 
 
@@ -233,7 +238,27 @@ def _miss(
     state = replace(state, unreached=(*state.unreached, (approver, channel)))
     details = {"approver": approver, "channel": channel, "reason": reason, **more}
     state = _log(state, "delivery.failed", at, details)
+    return _reach_otherwise(state, approver, at)
+
+
+def _reach_otherwise(state: State, approver: str, at: datetime) -> State:
+    """By their next channel, or else somebody else; neither waits for its time.
+
+    Not where another of their channels works: one message in sight is enough, and so it makes no
+    difference whether a failure or the next channel's time is heard of first.
+    """
+    if state.outcome or state.working_channels(approver):
+        return state
+    following = [use for use in unused(state) if use.approver == approver]
+    if following:
+        return _use(state, following[0], at, "undeliverable")
     return _replace_approver(state, approver, at, "undeliverable")
+
+
+def _use(state: State, use: Use, at: datetime, reason: str) -> State:
+    state = replace(state, used=(*state.used, (use.approver, use.channel)))
+    details = {"approver": use.approver, "channel": use.channel, "reason": reason}
+    return _log(state, "channel.used", at, details)
 
 
 def _withdraw(state: State, event: Withdrawn) -> State:
@@ -286,8 +311,10 @@ def _ask_next(state: State, at: datetime) -> State:
     level = state.level + 1
     known = {asked.approver for asked in state.asked}
     new = [a for a in dict.fromkeys(state.rules.steps[level].approvers) if a not in known]
-    asked = (*state.asked, *(Asked(a, level) for a in new))
-    state = replace(state, level=level, level_at=at, reminded=0, asked=asked)
+    asked = tuple(Asked(a, level, at) for a in new)
+    state = replace(state, level=level, level_at=at, reminded=0, asked=(*state.asked, *asked))
+    at_once = [use for use in unused(state) if use.approver in new and use.at <= at]
+    state = replace(state, used=(*state.used, *((use.approver, use.channel) for use in at_once)))
     for approver in new:
         state = _log(state, "approver.asked", at, {"approver": approver, "level": level})
     return state

@@ -10,7 +10,15 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from handover.models import Attachment, DecisionRequest, Origin, Signature, Status, Wire
+from handover.models import (
+    Attachment,
+    ChannelStep,
+    DecisionRequest,
+    Origin,
+    Signature,
+    Status,
+    Wire,
+)
 
 WORKFLOW = "DecisionWorkflow"
 RESPOND = "respond"
@@ -83,6 +91,8 @@ class DecisionInput(Wire):
     step_up: bool = False
     """An approver's answer counts only with a code that was mailed to them."""
     reminders: Reminders | None = None
+    routes: dict[str, list[ChannelStep]] = Field(default_factory=dict[str, list[ChannelStep]])
+    """By what those are asked who have set it themselves; the others as the request says."""
     operator: str | None = None
     """Who is told by e-mail when an approver cannot be reached."""
     indexed: bool = True

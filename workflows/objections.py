@@ -106,7 +106,7 @@ def objection_to_failure(state: State, failed: FailedDelivery) -> Objection | No
     """Why it would change nothing that this message did not arrive, or None."""
     if state.outcome:
         return settled(state)
-    was_asked = any(asked.approver == failed.approver for asked in state.asked)
+    was_asked = (failed.approver, failed.channel) in state.used
     if not was_asked or failed.message not in ASKING:
         return Objection("not_asked", NOT_ASKED)
     if (failed.approver, failed.channel, failed.message) in state.reported:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import Priority, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
-from handover.models import Channel, DecisionRequest
+from handover.models import Channel, DecisionRequest, Urgency
 from workflows import lifecycle
 from workflows.messages import (
     AGENT_ATTRIBUTE,
@@ -24,6 +25,7 @@ from workflows.messages import (
     Outcome,
     SendNotificationInput,
 )
+from workflows.routes import unused
 from workflows.state import State
 
 STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
@@ -49,6 +51,17 @@ RETRIES = RetryPolicy(
     maximum_interval=timedelta(minutes=5),
 )
 
+PRIORITIES: Mapping[str, int] = {
+    Urgency.CRITICAL: 1,
+    Urgency.HIGH: 2,
+    Urgency.MEDIUM: 3,
+    Urgency.LOW: 4,
+}
+"""Of messages that wait in one queue, where the server knows priorities: the lowest goes first."""
+
+FAIRNESS_KEY_BYTES = 64
+"""The server refuses longer ones."""
+
 DETAILS_CONTEXT = 2000
 """Characters of the context that operators are shown beside a decision."""
 
@@ -59,6 +72,29 @@ SUMMARY_BYTES = 200
 def final_status(outcome: Outcome) -> Sequence[SearchAttributeUpdate[Any]]:
     """The one change of search attributes in a decision's life."""
     return [STATUS_KEY.value_set(outcome.status)]
+
+
+def channel_queue(task_queue: str, channel: str) -> str:
+    """The task queue of this channel's messages, beside that of the decisions."""
+    return f"{task_queue}-{channel}"
+
+
+def priority(input: DecisionInput, sending: SendNotificationInput) -> Priority:
+    """Which messages go first where many wait: the urgent ones, and of these each agent's in turn.
+
+    Somebody sits in front of a page and waits for a code.
+    """
+    urgency = Urgency.CRITICAL if sending.message == CODE else input.request.urgency
+    return Priority(
+        priority_key=PRIORITIES.get(urgency, PRIORITIES[Urgency.MEDIUM]),
+        fairness_key=fairness_key(input.agent),
+    )
+
+
+def fairness_key(agent: str) -> str:
+    """The agent's name, or a digest of one that is too long for a key."""
+    name = agent.encode()
+    return agent if len(name) <= FAIRNESS_KEY_BYTES else hashlib.sha256(name).hexdigest()
 
 
 def static_details(input: DecisionInput, request: DecisionRequest) -> str:
@@ -89,7 +125,7 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
         details = entry.details
         match entry.type:
             case "approver.reminded":
-                for channel in input.request.channels:
+                for channel in state.working_channels(details["approver"]):
                     sending = _sending(input, REMINDER, details["approver"], channel)
                     yield sending.model_copy(update={"number": details["number"]})
             case "code.requested":
@@ -118,6 +154,9 @@ def timer_summary(state: State, deadline: datetime) -> str:
     following = state.rules.steps[state.level + 1 : state.level + 2]
     if any(deadline == step.at for step in following):
         return summary("asks " + ", ".join(following[0].approvers))
+    later = [use for use in unused(state) if use.at == deadline]
+    if later:
+        return summary(", ".join(f"asks {use.approver} by {use.channel}" for use in later))
     if deadline < state.rules.expires_at:
         return "reminds those who are asked"
     return "expires: denied, because nobody answered"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from handover.models import Attachment, ResponseType, Status
+from handover.models import Attachment, ChannelStep, ResponseType, Status
 from handover.proof import shown_digest
 from workflows.messages import DecisionInput, Outcome, Reminders
 
@@ -32,7 +33,14 @@ class Rules:
     request_digest: str
     reminders: Reminders | None = None
     step_up: bool = False
-    channels: tuple[str, ...] = ()
+    route: tuple[ChannelStep, ...] = ()
+    routes: Mapping[str, tuple[ChannelStep, ...]] = field(
+        default_factory=dict[str, tuple[ChannelStep, ...]]
+    )
+
+    def route_of(self, approver: str) -> tuple[ChannelStep, ...]:
+        """By which channels this approver is asked, and when."""
+        return self.routes.get(approver, self.route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Asked:
 
     approver: str
     level: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,8 @@ class State:
     """How often it was time to remind them."""
     codes: tuple[tuple[str, str], ...] = ()
     """Who was sent which code."""
+    used: tuple[tuple[str, str], ...] = ()
+    """Who is asked by which channel."""
     unreached: tuple[tuple[str, str], ...] = ()
     """Whom a question did not reach by which channel."""
     reported: tuple[tuple[str, str, str], ...] = ()
@@ -88,7 +99,13 @@ class State:
 
     def can_be_reached(self, approver: str) -> bool:
         """Whether there is a channel by which no question to this approver is known to be lost."""
-        return any((approver, channel) not in self.unreached for channel in self.rules.channels)
+        route = self.rules.route_of(approver)
+        return any((approver, step.channel) not in self.unreached for step in route)
+
+    def working_channels(self, approver: str) -> list[str]:
+        """Those by which this approver is asked, without those that failed."""
+        used = [channel for who, channel in self.used if who == approver]
+        return [channel for channel in used if (approver, channel) not in self.unreached]
 
     @property
     def awaited(self) -> list[str]:
@@ -127,5 +144,6 @@ def rules_of(input: DecisionInput) -> Rules:
         request_digest=input.request_digest,
         reminders=input.reminders,
         step_up=input.step_up,
-        channels=tuple(request.channels),
+        route=tuple(request.channels),
+        routes={approver: tuple(route) for approver, route in input.routes.items()},
     )

@@ -14,16 +14,15 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
 
 import config
 from api.decisions import search_attributes
 from api.signing import Signer
 from encryption import Encryption, decoded
 from handover.models import DecisionRequest
+from task_queues import working
 from tests.support import eventually
 from workflows import lifecycle, options, proof
-from workflows.decision import DecisionWorkflow
 from workflows.messages import (
     CALLBACK_FAILED,
     DELIVER_CALLBACK,
@@ -73,6 +72,7 @@ class Mailroom:
 
     sent: list[SendNotificationInput] = field(default_factory=list[SendNotificationInput])
     fail: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    """By approver, or by channel."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
     holding: str = ""
     attempts: int = 0
@@ -82,7 +82,7 @@ class Mailroom:
         self.attempts += 1
         if input.message == self.holding:
             await self.held.wait()
-        if error := self.fail.get(input.approver):
+        if error := self.fail.get(input.approver) or self.fail.get(input.channel):
             raise error
         self.sent.append(input)
         return NotificationSent(provider="double", message_id=f"id-{len(self.sent)}")
@@ -152,11 +152,9 @@ class Asking:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
-        async with Worker(
-            self.client,
-            task_queue=self.task_queue,
-            workflows=[DecisionWorkflow],
-            activities=[self.mailroom.send_notification, self.mailroom.deliver_callback],
+        mailroom = self.mailroom
+        async with working(
+            self.client, self.task_queue, mailroom.send_notification, mailroom.deliver_callback
         ):
             yield
 

@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from embedded.programs import get_dev_server
-from handover.models import Attachment, Origin
+from handover.models import Attachment, ChannelStep, Origin
 from tests.dev_server import DevServer
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer
 from workflows.messages import (
@@ -270,6 +271,34 @@ async def bounced(client: Client) -> Asking:
     return asking
 
 
+async def channels_in_turn(client: Client) -> Asking:
+    """The first channel fails at once, the second by its bounce, and the third is left."""
+    later: list[Any] = [{"channel": "email"}, {"channel": "webhook", "after_minutes": 9}]
+    asking = Asking.of(client, approver=[ALICE, BOB], channel=["slack", *later])
+    asking.input.routes = {BOB: [ChannelStep(channel="slack")]}
+    asking.input.receipts = True
+    gone = ApplicationError("no such user", type=UNDELIVERABLE, non_retryable=True)
+    asking.mailroom.fail = {"slack": gone}
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.recorded("delivery.failed", times=2)
+        failed = FailedDelivery(
+            **asking.about(),
+            approver=ALICE,
+            channel="email",
+            message="decision-request",
+            reason="550 5.1.1 No such user",
+            provider_message_id="id-1",
+            provider_event_id="event-1",
+        )
+        await asking.handle.signal(DELIVERY_FAILED, signer.sign_failed_delivery(failed))
+        await asking.recorded("notification.sent", times=2)
+        await asking.respond("approve")
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -288,6 +317,7 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     callback_given_up,
     reminded_and_stepped_up,
     bounced,
+    channels_in_turn,
 ]
 
 

@@ -37,6 +37,7 @@ from workflows.messages import (
     SignedFailedDelivery,
     SignedResponse,
 )
+from workflows.routes import unused
 from workflows.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,8 +50,18 @@ RESPONSE_TYPES = [
     {"type": "schedule"},
 ]
 
+CHANNELS = ["email", "slack", "webhook"]
+
 minutes = st.floats(0.1, 100, allow_nan=False)
 approvers = st.lists(st.sampled_from(PEOPLE[:3]), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Some channels, the first at once."""
+    names = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True))
+    later = [draw(st.just(0.0) | minutes) for _ in names[1:]]
+    return [{"channel": c, "after_minutes": m} for c, m in zip(names, [0.0, *later], strict=True)]
 
 
 @st.composite
@@ -66,6 +77,7 @@ def requests(draw: st.DrawFn) -> DecisionRequest:
             "options": draw(st.lists(st.sampled_from(CHOICES[:3]), min_size=1, unique=True)),
             "payload": draw(st.none() | st.just({"n": 1})),
             "response_type": draw(st.sampled_from(RESPONSE_TYPES)),
+            "channel": draw(st.just("email") | routes()),
         }
     )
 
@@ -129,7 +141,7 @@ def failed_deliveries(draw: st.DrawFn) -> SignedFailedDelivery:
         **ABOUT,
         received_at=draw(instants),
         approver=draw(st.sampled_from(PEOPLE)),
-        channel="email",
+        channel=draw(st.sampled_from(CHANNELS)),
         message=draw(st.sampled_from(["decision-request", "escalation", "reminder", "receipt"])),
         reason="no",
         provider_message_id="m",
@@ -156,7 +168,13 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(CallbackNews, instants, st.just("callback.failed")),
     st.builds(TimePassed, instants),
     st.builds(Responded, instants, responses()),
-    st.builds(DeliveryFailed, instants, st.sampled_from(PEOPLE), st.just("email"), st.just("no")),
+    st.builds(
+        DeliveryFailed,
+        instants,
+        st.sampled_from(PEOPLE),
+        st.sampled_from(CHANNELS),
+        st.just("no"),
+    ),
     st.builds(Withdrawn, instants, st.sampled_from([Origin.AGENT, Origin.OPERATOR])),
     st.builds(Refused, instants, st.just("malformed"), st.just("no")),
 )
@@ -276,9 +294,11 @@ def test_asking_only_ever_grows(request: DecisionRequest, happening: list[Event]
         after = lifecycle.apply(state, event)
         assert after.asked[: len(state.asked)] == state.asked
         assert after.log[: len(state.log)] == state.log
-        state = after
+        before, state = state, after
+        assert after.used[: len(before.used)] == before.used
     people = [asked.approver for asked in state.asked]
     assert len(people) == len(set(people))
+    assert len(state.used) == len(set(state.used))
 
 
 @given(requests(), responses())
@@ -327,13 +347,15 @@ def test_a_failed_message_and_time_commute(
 ) -> None:
     """They may come in one workflow task, in an order that is nobody's promise."""
     at = START + timedelta(minutes=after)
-    approver = data.draw(st.sampled_from(request.approvers))  # only who was asked can be missed
-    failed, passed = DeliveryFailed(at, approver, "email", "no"), TimePassed(at)
+    # Only who was asked can be missed, and by what they were asked.
+    approver, channel = data.draw(st.sampled_from(begun(request).used))
+    failed, passed = DeliveryFailed(at, approver, channel, "no"), TimePassed(at)
     one = reduce(lifecycle.apply, [failed, passed], begun(request))
     other = reduce(lifecycle.apply, [passed, failed], begun(request))
     assert one.outcome == other.outcome
     if one.outcome is None:
         assert (one.level, one.asked) == (other.level, other.asked)
+        assert sorted(one.used) == sorted(other.used)
 
 
 @given(requests(), reminders, st.lists(events, max_size=20))
@@ -370,6 +392,30 @@ def test_a_step_up_is_never_skipped(request: DecisionRequest, happening: list[Ev
             response = state.outcome.response
             assert (response.approver, response.step_up) in before.codes
         assert len(state.declined) == len(before.declined) or before.codes
+
+
+@given(requests(), st.dictionaries(st.sampled_from(PEOPLE), routes()), st.lists(events))
+def test_every_channel_comes_in_its_time(
+    request: DecisionRequest, own: dict[str, list[dict[str, Any]]], happening: list[Event]
+) -> None:
+    """Nobody who may answer waits for a channel whose time has come, and none comes earlier but
+    where those before it failed."""
+    state = begun(request, routes=own)
+    for event in happening:
+        before, state = state, lifecycle.apply(state, event)
+        if state.outcome:
+            assert state.used == before.used
+            continue
+        if isinstance(event, TimePassed):
+            assert all(use.at > event.at for use in unused(state))
+        for asked in state.asked:
+            if state.may_answer(asked.approver) and state.can_be_reached(asked.approver):
+                assert state.working_channels(asked.approver)
+        for use in unused(before):
+            if (use.approver, use.channel) in state.used and event.at < use.at:
+                assert not before.working_channels(use.approver) or isinstance(
+                    event, (DeliveryFailed, FailureReported)
+                )
 
 
 def test_refusals_are_bounded() -> None:

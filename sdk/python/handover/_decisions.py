@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from ._base import Answer, Call, Patience, Steps, backoff, may_pass, read, to_content
 from ._options import Options
+from ._permission import permits
 from .exceptions import HandoverError, WaitTimeoutError, denial
-from .models import AuditEntry, Decision, PublicKeys, is_permitted
+from .models import AuditEntry, Decision, PublicKeys
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -177,20 +178,9 @@ def _retried(call: Call, patience: Patience, model: type[M]) -> Steps[tuple[M, A
 
 def _permitted(decision: Decision, *, enforce: bool) -> Decision:
     """The decision; raises `ActionDenied` when it is enforced, settled and does not permit."""
-    if enforce and decision.settled and not _is_permitted(decision):
+    if enforce and decision.settled and not permits(decision):
         raise denial(decision)
     return decision
-
-
-def _is_permitted(decision: Decision) -> bool:
-    """Only what the service permits and this version of the client understands to be permitted."""
-    changed = (decision.response_data or {}).get("payload")
-    return decision.action_permitted is True and is_permitted(
-        decision.status,
-        has_payload=decision.payload is not None and isinstance(changed, dict),
-        execute_at=decision.execute_at,
-        now=datetime.now(UTC),
-    )
 
 
 def _checked_key(key: str) -> str:

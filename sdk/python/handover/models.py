@@ -40,7 +40,8 @@ class Status(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who decided. `AGENT`: the agent withdrew; `DEV`: nobody was asked, `dev_mode` approved."""
+    """Who decided. `AGENT`: the agent withdrew; `DEV`: `dev_mode`, which asks nobody, or whoever
+    sat at the terminal."""
 
     HUMAN = "human"
     TIMEOUT = "timeout"
@@ -75,6 +76,14 @@ class Channel(StrEnum):
 
 class Wire(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+class ChannelStep(Wire):
+    """A channel, and how many minutes after asking it is used: at once, or only where no answer has
+    come by then and where those before it have failed."""
+
+    channel: str
+    after_minutes: float = 0
 
 
 class EscalationStep(Wire):
@@ -139,7 +148,7 @@ class DecisionRequest(Wire):
     urgency: Open[Urgency] = Urgency.MEDIUM
     timeout_minutes: float = 60
     escalation: list[EscalationStep] = Field(default_factory=list[EscalationStep])
-    channel: str | list[str] = Channel.EMAIL.value
+    channel: str | list[str | ChannelStep] = Channel.EMAIL.value
     options: list[Open[Choice]] = Field(default_factory=lambda: list[Choice | str](Choice))
     payload: dict[str, Any] | None = None
     response_type: ResponseType = Field(default_factory=ResponseType)
@@ -160,8 +169,10 @@ class DecisionRequest(Wire):
         return [self.approver] if isinstance(self.approver, str) else self.approver
 
     @property
-    def channels(self) -> list[str]:
-        return [self.channel] if isinstance(self.channel, str) else self.channel
+    def channels(self) -> list[ChannelStep]:
+        """By what approvers are asked, and when."""
+        given = [self.channel] if isinstance(self.channel, str) else self.channel
+        return [ChannelStep(channel=each) if isinstance(each, str) else each for each in given]
 
 
 class Notification(Wire):
@@ -298,6 +309,29 @@ class Decision(Wire):
         from .proof import verify  # its libraries are needed for this alone
 
         verify(self, keys, request)
+
+
+class DecisionSummary(Wire):
+    """A decision in a list; `client.decisions.get(summary.id)` has all of it."""
+
+    id: str
+    status: Open[Status]
+    approved: bool = False
+    action: str = ""
+    urgency: Open[Urgency] = Urgency.MEDIUM
+    agent: str = ""
+    approver: str | list[str] = ""
+    created_at: datetime
+    expires_at: datetime
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    origin: Open[Origin] | None = None
+    escalation_level: int = 0
+    execute_at: datetime | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.status != Status.PENDING
 
 
 def is_permitted(

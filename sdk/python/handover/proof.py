@@ -309,6 +309,8 @@ def _about_the_status(decision: Decision, proof: Proof) -> str | None:
         return f"status: {decision.status} is not what follows from the choice {proof.choice!r}."
     if decision.execute_at != moment:
         return f"execute_at: the answer says {moment or 'nothing of a time'}."
+    if decision.unreachable:
+        return "unreachable: once it is answered, nobody is waited for."
     return None
 
 
@@ -365,7 +367,7 @@ def _comparable(request: DecisionRequest) -> dict[str, Any]:
         [step.after_minutes, [address.casefold() for address in step.approvers]]
         for step in request.escalation
     ]
-    told["channel"] = request.channels
+    told["channel"] = [[step.channel, step.after_minutes] for step in request.channels]
     type = request.response_type.type
     told["response_type"]["type"] = SPELLINGS.get(type, type)
     return told

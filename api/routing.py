@@ -1,0 +1,63 @@
+"""By which channels each approver of a new decision is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.approvers import addresses_of
+from handover.models import Channel, ChannelStep, DecisionRequest
+from store.approvers import Approvers, Use, name_of
+
+Routes = dict[str, list[ChannelStep]]
+
+
+async def routes_of(
+    approvers: Approvers, request: DecisionRequest, lacking_for_slack: Sequence[str]
+) -> Routes:
+    """Of those who have set it for this urgency, unless the agent named a channel itself.
+
+    What they have set and is not to be had any more is left out: then the rest of it holds.
+    """
+    if "channel" in request.model_fields_set:
+        return {}
+    set_by_them = await _steps(approvers, request)
+    by_webhook = [who for who, steps in set_by_them.items() if _names(steps, Channel.WEBHOOK)]
+    without = await approvers.without_webhook(by_webhook) if by_webhook else []
+
+    def is_there(address: str, channel: str) -> bool:
+        match channel:
+            case Channel.SLACK:
+                return not lacking_for_slack
+            case Channel.WEBHOOK:
+                return address not in without
+            case _:
+                return True
+
+    left = {
+        address: [step for step in steps if is_there(address, step["channel"])]
+        for address, steps in set_by_them.items()
+    }
+    return {address: _from_now(steps) for address, steps in left.items() if steps}
+
+
+async def _steps(approvers: Approvers, request: DecisionRequest) -> dict[str, list[Use]]:
+    settings = await approvers.find_all(addresses_of(request))
+    known = {address: settings.get(name_of(address)) for address in addresses_of(request)}
+    return {
+        address: (preferences.channels or {}).get(request.urgency, [])
+        for address, preferences in known.items()
+        if preferences
+    }
+
+
+def _from_now(steps: Sequence[Use]) -> list[ChannelStep]:
+    """The first of them at once, whatever came before it."""
+    waited = min(step["after_minutes"] for step in steps)
+    return [
+        ChannelStep(channel=step["channel"], after_minutes=step["after_minutes"] - waited)
+        for step in steps
+    ]
+
+
+def _names(steps: Sequence[Use], channel: str) -> bool:
+    return any(step["channel"] == channel for step in steps)
