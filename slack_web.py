@@ -22,8 +22,8 @@ logging.getLogger("slack_sdk").setLevel(logging.INFO)
 
 API_URL = "https://slack.com/api/"
 
-TIMEOUT = 10
-"""Seconds for a call; several make one message, within the activity's own limit."""
+TIMEOUT = 7
+"""Seconds for a call: four, which one message may take, stay within the activity's own limit."""
 
 THREADS = 16
 
@@ -42,6 +42,7 @@ BUSY = frozenset(
     {
         *("ratelimited", "rate_limited", "message_limit_exceeded", "internal_error"),
         *("fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"),
+        *("org_login_required", "external_channel_migrating", "update_failed"),
     }
 )
 """What is in neither is ours, also what Slack may invent: nobody is skipped for it."""

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from slack_sdk.signature import SignatureVerifier
 
+from links import SlackLink
 from slack_web import SlackWeb
 from templates import blocks
 from templates.slack_modals import OPEN
@@ -31,8 +32,15 @@ class ForgedError(Exception):
     """Not signed by Slack, or longer ago than five minutes."""
 
 
+class Team(BaseModel):
+    """A workspace."""
+
+    id: str
+
+
 class User(BaseModel):
     id: str
+    team_id: str | None = None
 
 
 class Action(BaseModel):
@@ -56,21 +64,33 @@ class View(BaseModel):
     state: ViewState = ViewState()
 
 
-class Pressed(BaseModel):
+class Interaction(BaseModel):
+    """`user` did something. Where an app is installed for a whole organization, there may be no
+    `team`."""
+
+    user: User
+    team: Team | None = None
+
+    def is_by(self, link: SlackLink) -> bool:
+        """Whether they are the one whom the link was made for. A user's id is another's elsewhere:
+        it takes the workspace, which is theirs or that in which they are."""
+        teams = (self.user.team_id, self.team and self.team.id)
+        return self.user.id == link.user_id and link.team_id in teams
+
+
+class Pressed(Interaction):
     """A button was pressed."""
 
     type: Literal["block_actions"]
-    user: User
     actions: Annotated[list[Action], Field(min_length=1)]
     container: Container = Container()
     trigger_id: str = ""
 
 
-class Submitted(BaseModel):
+class Submitted(Interaction):
     """A form was sent."""
 
     type: Literal["view_submission"]
-    user: User
     view: View
 
 
@@ -80,10 +100,8 @@ class Other(BaseModel):
     type: str
 
 
-Interaction = Pressed | Submitted | Other
-INTERACTION: TypeAdapter[Interaction] = TypeAdapter(
-    Annotated[Interaction, Field(union_mode="left_to_right")]
-)
+Told = Pressed | Submitted | Other
+TOLD: TypeAdapter[Told] = TypeAdapter(Annotated[Told, Field(union_mode="left_to_right")])
 
 
 class SlackApp:
@@ -113,7 +131,7 @@ class SlackApp:
             channel=conversation,
             user=user_id,
             text=blocks.escaped(text),
-            blocks=_told(text, page),
+            blocks=_said(text, page),
             parse="none",
             link_names=False,
         )
@@ -125,22 +143,22 @@ class SlackApp:
             channel=message.channel_id,
             ts=message.message_ts,
             text=blocks.escaped(text),
-            blocks=_told(text, page),
+            blocks=_said(text, page),
             parse="none",
             link_names=False,
         )
 
 
-def _told(text: str, page: Page | None) -> list[blocks.Block]:
-    opens = blocks.link(OPEN, page.name, page.url) if page else None
-    return [blocks.section(text), *([blocks.actions([opens])] if opens else [])]
+def _said(text: str, page: Page | None) -> list[blocks.Block]:
+    opens = [blocks.actions([blocks.link(OPEN, page.name, page.url)])] if page else []
+    return [blocks.paragraph(text), *opens]
 
 
-def read(body: bytes) -> Interaction:
+def read(body: bytes) -> Told:
     """What Slack tells. Raises `ValueError`."""
     try:
         [payload] = parse_qs(body.decode(), strict_parsing=True)["payload"]
-        return INTERACTION.validate_json(payload)
+        return TOLD.validate_json(payload)
     except (KeyError, ValidationError) as error:
         raise ValueError("this is no interaction") from error
 

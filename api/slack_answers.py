@@ -42,7 +42,9 @@ from workflows.sentences import N_, Sentence
 PATIENCE = 2.3
 """Seconds for judging a form; Slack waits for three in all."""
 
-EXPIRED = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
+EXPIRED = ("expired_trigger_id", "trigger_expired")
+OPENED = ("exchanged_trigger_id", "trigger_exchanged")
+"""The form is open already: Slack has told of one press twice."""
 
 METADATA = TypeAdapter(dict[str, str])
 """What a form brings back of ours."""
@@ -93,7 +95,7 @@ async def press(service: Service, app: SlackApp, pressed: Pressed, received_at: 
     link = _read(service, action.value)
     if link is None:
         return
-    if pressed.user.id != link.user_id:
+    if not pressed.is_by(link):
         await _turn_away(service, app, pressed, link)
         return
     reader = await reader_for(service, link.approver)
@@ -110,15 +112,16 @@ async def submit(
     link = _read(service, metadata.get("value", ""))
     if link is None:
         return {}, None
-    reader = await reader_for(service, link.approver)
-    if submitted.user.id != link.user_id:
+    reader = default_reader(service)
+    if not submitted.is_by(link):
         return _errors(form, None, words(reader).gettext(_FOR) % {"who": link.approver}), None
     message = Container(
         channel_id=metadata.get("channel", ""), message_ts=metadata.get("message", "")
     )
-    visitor = Visitor(app, service, link, submitted.user.id, message, reader)
     try:
         async with asyncio.timeout(PATIENCE):
+            reader = await reader_for(service, link.approver)
+            visitor = Visitor(app, service, link, submitted.user.id, message, reader)
             return await _submit(visitor, form, metadata.get("choice", ""), received_at)
     except TimeoutError:
         return _errors(form, None, failure_told(Unavailable("Too slow."), reader)[1]), None
@@ -167,6 +170,8 @@ async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str)
     try:
         await visitor.app.web.write("views.open", trigger_id=trigger_id, view=view)
     except SlackError as error:
+        if error.code in OPENED:
+            return
         log.warning("a form was not opened: %s", error)
         say = words(visitor.reader).gettext
         again = say("The form could not be opened in time. Please press the button again.")
@@ -187,6 +192,8 @@ async def _submit(
         why = Objection("invalid_answer", answered.wrong)
     if why is None:
         return {}, partial(_guarded, visitor, _take, fold, response)
+    if answering.is_outcome(fold, response):
+        return {}, None  # told twice
     await answering.record(visitor.service, response, why)
     type = fold.request.response_type
     block = form.block_of(why.sentence.field, type)
@@ -204,8 +211,8 @@ async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
         return  # the message changes
     if fold.settled:
         await _too_late(visitor, fold, response)
-    elif response.choice == NOT_ME and fold.has_declined(response.approver):
-        await visitor.change(say("Recorded: you are not the one to ask"))
+    elif _is_recorded(fold, response):
+        await _step_back(visitor)
     else:
         headline, explanation = say("Your answer is received"), say(_RECEIVED)
         await visitor.whisper(f"{headline}. {explanation}")
@@ -221,8 +228,22 @@ async def _refused(visitor: Visitor, fold: Fold, response: Response, why: Object
     if why.reason == "already_settled":
         await _too_late(visitor, fold, response)
         return
+    if _is_recorded(fold, response):
+        await _step_back(visitor)
+        return
     type = fold.request.response_type
     await visitor.whisper(told(why.sentence, visitor.reader, type))
+
+
+def _is_recorded(fold: Fold, response: Response) -> bool:
+    """Whether they have said that they are the wrong person."""
+    return response.choice == NOT_ME and fold.has_declined(response.approver)
+
+
+async def _step_back(visitor: Visitor) -> None:
+    """What is asked of others now has no buttons here."""
+    recorded = words(visitor.reader).gettext("Recorded: you are not the one to ask")
+    await visitor.change(recorded)
 
 
 async def _too_late(visitor: Visitor, fold: Fold, response: Response) -> None:

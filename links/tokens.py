@@ -41,11 +41,13 @@ class PersonalLink:
 @dataclass(frozen=True, slots=True)
 class SlackLink:
     """What a button in a Slack message stands for: the answer of one recipient to what they were
-    shown (`State.shown`), pressed by the user to whom it was sent."""
+    shown (`State.shown`), pressed by the user to whom it was sent, in the workspace (`team_id`) in
+    which that is their name."""
 
     decision_id: str
     approver: str
     digest: str
+    team_id: str
     user_id: str
 
 
@@ -73,12 +75,12 @@ class LinkKeys:
         return PersonalLink(approver, datetime.fromtimestamp(minted_at, UTC))
 
     def mint_slack(self, link: SlackLink) -> str:
-        return self._sign(SLACK, [link.decision_id, link.approver, link.digest, link.user_id])
+        who = [link.team_id, link.user_id]
+        return self._sign(SLACK, [link.decision_id, link.approver, link.digest, *who])
 
     def read_slack(self, token: str) -> SlackLink:
         """What the token says. Raises `BadTokenError`."""
-        decision_id, approver, digest, user_id = self._signed(SLACK, token, 4)
-        return SlackLink(decision_id, approver, digest, user_id)
+        return SlackLink(*self._signed(SLACK, token, 5))
 
     def _sign(self, purpose: str, content: list[Any]) -> str:
         return f"{self._newest}.{_serializer(self._keys[self._newest], purpose).dumps(content)}"

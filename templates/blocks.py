@@ -48,6 +48,12 @@ def small(text: str) -> Block:
     return {"type": "context", "elements": [plain(text)]}
 
 
+def paragraph(text: str) -> Block:
+    """Our own words, in the place of a message that quoted somebody: Slack takes no block of
+    another kind there."""
+    return _rich("rich_text_section", text)
+
+
 def quote(text: str) -> Block:
     """The words of somebody else, with Slack's own bar beside all of their lines."""
     return _rich("rich_text_quote", text)

@@ -17,25 +17,32 @@ from tests.slack_blocks import complain_of_blocks, complain_of_view
 
 TOKEN = "xoxb-0000-test"
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+TEAM = "T012AB3C4"
 
 TRIGGER_SECONDS = 3.0
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-SAYING = {"channel", "text", "blocks", "parse", "link_names"}
-METHODS = {
-    "users.lookupByEmail": (FORM, {"email"}),
-    "conversations.open": (JSON, {"users", "return_im"}),
-    "chat.postMessage": (
-        JSON,
-        SAYING | {"thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media"},
-    ),
-    "chat.update": (JSON, SAYING | {"ts"}),
-    "chat.postEphemeral": (JSON, SAYING | {"user", "thread_ts"}),
-    "views.open": (JSON, {"trigger_id", "view"}),
+SAYING = {"text", "blocks", "parse", "link_names"}
+THREAD = {"thread_ts", "reply_broadcast"}
+METHODS: dict[str, tuple[str, set[str], set[str]]] = {
+    "users.lookupByEmail": (FORM, {"email"}, set()),
+    "conversations.open": (JSON, {"users"}, {"return_im"}),
+    "chat.postMessage": (JSON, {"channel"}, SAYING | THREAD | {"unfurl_links", "unfurl_media"}),
+    "chat.update": (JSON, {"channel", "ts"}, SAYING),
+    "chat.postEphemeral": (JSON, {"channel", "user"}, SAYING | {"thread_ts"}),
+    "views.open": (JSON, {"trigger_id", "view"}, set()),
 }
-"""What each takes, and in which form: methods that read take no JSON."""
+"""In which form each is called, what it has to be given and what it may be: methods that read take
+no JSON."""
+
+MAX_SHOWN = 12_000
+"""Characters of all texts of a message, says a maintainer of Slack's libraries; the reference does
+not."""
+
+MAX_FALLBACK = 4_000
+"""Of a `text` that is changed or seen by one person; that of a new message is cut."""
 
 
 @dataclass
@@ -57,7 +64,9 @@ def refusal(error: str, status: int = 200, **headers: str) -> Answer:
 class User:
     id: str
     conversation: str
+    team_id: str = TEAM
     is_deleted: bool = False
+    is_bot: bool = False
 
 
 @dataclass
@@ -76,6 +85,10 @@ class Message:
     @property
     def thread(self) -> str | None:
         return self.content.get("thread_ts")
+
+    @property
+    def is_rich(self) -> bool:
+        return _is_rich(self.content["blocks"])
 
     @property
     def shown(self) -> str:
@@ -109,10 +122,12 @@ class SlackServer(ThreadingHTTPServer):
         self.whispers: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
         self.calls: list[str] = []
+        self.refused: list[str] = []
         self.answers: dict[str, deque[Answer]] = {}
         self.hang = False
         self.closing = threading.Event()
         self._triggers: dict[str, float] = {}
+        self._exchanged: set[str] = set()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,))
         self._thread.start()
@@ -151,27 +166,34 @@ class SlackServer(ThreadingHTTPServer):
     def judge(self, method: str, content_type: str, token: str | None, body: bytes) -> Answer:
         with self._lock:
             self.calls.append(method)
-            if token is None:
-                return refusal("not_authed")
-            if token != TOKEN:
-                return refusal("invalid_auth")
-            if waiting := self.answers.get(method):
-                return waiting.popleft()
-            if method not in METHODS:
-                return refusal("unknown_method")
-            form, known = METHODS[method]
-            arguments = _arguments(form, content_type, body)
-            if isinstance(arguments, Answer):
-                return arguments
-            if unknown := set(arguments) - known:
-                return _invalid("invalid_arguments", f"unknown: {min(unknown)}")
-            return getattr(self, f"_{re.sub('[.]', '_', method)}")(arguments)
+            answer = self._refuse_us(method, token) or self._judge(method, content_type, body)
+            if isinstance(answer.body, dict) and "error" in answer.body:
+                self.refused.append(answer.body["error"])
+            return answer
+
+    def _refuse_us(self, method: str, token: str | None) -> Answer | None:
+        if token != TOKEN:
+            return refusal("invalid_auth" if token else "not_authed")
+        return None if method in METHODS else refusal("unknown_method")
+
+    def _judge(self, method: str, content_type: str, body: bytes) -> Answer:
+        if waiting := self.answers.get(method):
+            return waiting.popleft()
+        form, needed, more = METHODS[method]
+        arguments = _arguments(form, content_type, body)
+        if isinstance(arguments, Answer):
+            return arguments
+        if wrong := (set(arguments) - needed - more) | (needed - set(arguments)):
+            return _invalid("invalid_arguments", f"unknown or missing: {min(wrong)}")
+        return getattr(self, f"_{re.sub('[.]', '_', method)}")(arguments)
 
     def _users_lookupByEmail(self, given: dict[str, Any]) -> Answer:  # noqa: N802 - Slack's name
         user = self.users.get(given["email"].casefold())
         if user is None:
             return refusal("users_not_found")
-        return Answer({"ok": True, "user": {"id": user.id, "deleted": user.is_deleted}})
+        told = {"id": user.id, "team_id": user.team_id}
+        told |= {"deleted": user.is_deleted, "is_bot": user.is_bot}
+        return Answer({"ok": True, "user": told})
 
     def _conversations_open(self, given: dict[str, Any]) -> Answer:
         found = [user for user in self.users.values() if user.id == given["users"]]
@@ -183,51 +205,69 @@ class SlackServer(ThreadingHTTPServer):
         if refused := self._complain(given):
             return refused
         thread = given.get("thread_ts")
+        if given.get("reply_broadcast") and not thread:
+            return _invalid("invalid_arguments", "reply_broadcast without thread_ts")
         if thread and (given["channel"], thread) not in self.messages:
-            return refusal("thread_not_found")
+            # What it followed was deleted: Slack posts it as a message of its own.
+            given = {name: value for name, value in given.items() if name not in THREAD}
         ts = f"{int(time.time())}.{len(self.messages) + 1:06}"
         self.messages[given["channel"], ts] = Message(given["channel"], ts, given)
         return Answer({"ok": True, "channel": given["channel"], "ts": ts})
 
     def _chat_update(self, given: dict[str, Any]) -> Answer:
-        if refused := self._complain(given):
+        if refused := self._complain(given, MAX_FALLBACK):
             return refused
         message = self.messages.get((given["channel"], given["ts"]))
         if message is None:
             return refusal("message_not_found")
+        if message.is_rich and not _is_rich(given["blocks"]):
+            return refusal("block_mismatch")
         message.content = {**message.content, **given}
         message.versions += 1
         return Answer({"ok": True, "channel": given["channel"], "ts": given["ts"]})
 
     def _chat_postEphemeral(self, given: dict[str, Any]) -> Answer:  # noqa: N802
-        if refused := self._complain(given):
+        if refused := self._complain(given, MAX_FALLBACK):
             return refused
-        if given["user"] not in [user.id for user in self.users.values()]:
+        there = [u.id for u in self.users.values() if u.conversation == given["channel"]]
+        if given["user"] not in there:
             return refusal("user_not_in_channel")
         self.whispers.append(given)
         return Answer({"ok": True, "message_ts": str(time.time())})
 
     def _views_open(self, given: dict[str, Any]) -> Answer:
         made = self._triggers.get(given["trigger_id"])
+        if given["trigger_id"] in self._exchanged:
+            return refusal("exchanged_trigger_id")
         if made is None:
             return refusal("invalid_trigger_id")
         if time.monotonic() - made > TRIGGER_SECONDS:
             return refusal("expired_trigger_id")
         if complaint := complain_of_view(given["view"]):
             return _invalid("invalid_arguments", complaint)
-        del self._triggers[given["trigger_id"]]
+        self._exchanged.add(given["trigger_id"])
         self.views.append(given["view"])
         return Answer({"ok": True, "view": {"id": f"V{len(self.views)}"}})
 
-    def _complain(self, given: dict[str, Any]) -> Answer | None:
-        if given.get("channel") not in [user.conversation for user in self.users.values()]:
+    def _complain(self, given: dict[str, Any], most: int | None = None) -> Answer | None:
+        if given["channel"] not in [user.conversation for user in self.users.values()]:
             return refusal("channel_not_found")
         if not given.get("text"):
             return refusal("no_text")
-        if len(given["text"]) > 40_000:
+        if most and len(given["text"]) > most:
             return refusal("msg_too_long")
-        complaint = complain_of_blocks(given.get("blocks") or [], 50)
-        return _invalid("invalid_blocks", complaint) if complaint else None
+        if given.get("parse", "none") not in ("none", "full"):
+            return _invalid("invalid_arguments", "parse")
+        blocks = given.get("blocks") or []
+        if complaint := complain_of_blocks(blocks, 50):
+            return _invalid("invalid_blocks", complaint)
+        if sum(map(len, texts(blocks))) > MAX_SHOWN:
+            return refusal("msg_blocks_too_long")
+        return None
+
+
+def _is_rich(blocks: list[dict[str, Any]]) -> bool:
+    return any(block["type"] == "rich_text" for block in blocks)
 
 
 def _arguments(form: str, content_type: str, body: bytes) -> dict[str, Any] | Answer:
@@ -236,9 +276,13 @@ def _arguments(form: str, content_type: str, body: bytes) -> dict[str, Any] | An
         return refusal("invalid_post_type")
     if form == FORM:
         return {name: values[0] for name, values in parse_qs(body.decode()).items()}
-    if "charset=utf-8" not in charset.replace(" ", ""):
-        return refusal("missing_charset")
-    return json.loads(body)
+    if charset.strip().lower() not in ("", "charset=utf-8"):
+        return refusal("invalid_charset")
+    try:
+        given = json.loads(body)
+    except ValueError:
+        return refusal("invalid_json")
+    return given if isinstance(given, dict) else refusal("json_not_object")
 
 
 def _invalid(error: str, complaint: str) -> Answer:

@@ -57,8 +57,8 @@ class SlackUser:
         return {
             "type": "block_actions",
             "api_app_id": "A1",
-            "team": {"id": "T1", "domain": "example"},
-            "user": {"id": self.user.id, "username": "somebody", "team_id": "T1"},
+            "team": {"id": self.user.team_id, "domain": "example"},
+            "user": {"id": self.user.id, "username": "somebody", "team_id": self.user.team_id},
             "container": {
                 "type": "message",
                 "message_ts": message.ts,
@@ -90,7 +90,14 @@ class SlackUser:
         return (await eventually(lambda: self.slack.views[before:]))[0]
 
     async def submit(self, view: dict[str, Any], **typed: Any) -> dict[str, Any]:
-        """What Slack is told when they send this form. `typed` is by the names of its fields, `__`
+        """What Slack is told when they send this form, filled in as `submitting` says."""
+        body = body_of(self.submitting(view, **typed))
+        answer = await send(self.service, body, signed(body))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def submitting(self, view: dict[str, Any], **typed: Any) -> dict[str, Any]:
+        """What Slack tells when they send this form. `typed` is by the names of its fields, `__`
         for a dot; what is not typed stays as the form has it."""
         given = {name.replace("__", "."): value for name, value in typed.items()}
         fields = [block for block in view["blocks"] if block["type"] == "input"]
@@ -102,16 +109,12 @@ class SlackUser:
             for block in fields
         }
         sent = {name: view[name] for name in ("type", "callback_id", "private_metadata", "blocks")}
-        payload = {
+        return {
             "type": "view_submission",
-            "team": {"id": "T1"},
-            "user": {"id": self.user.id, "team_id": "T1"},
+            "team": {"id": self.user.team_id},
+            "user": {"id": self.user.id, "team_id": self.user.team_id},
             "view": {"id": "V1", **sent, "state": {"values": values}},
         }
-        body = body_of(payload)
-        answer = await send(self.service, body, signed(body))
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
 
 def _state(block: dict[str, Any], typed: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from activities.channels.email import template_context
 from activities.channels.errors import (
@@ -16,7 +16,7 @@ from activities.channels.errors import (
     UndeliverableError,
 )
 from activities.channels.notice import Notice
-from activities.notifications import STORE_TIMEOUT, delivery_key
+from activities.deliveries import STORE_TIMEOUT, delivery_key
 from handover.models import Channel
 from links import LinkKeys, SlackLink
 from slack_web import SlackError, SlackWeb
@@ -31,8 +31,17 @@ MOST_REMEMBERED = 10_000
 
 ASKING = ("decision-request", "escalation")
 
-GONE = ("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found")
+GONE = (
+    *("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"),
+    *("is_inactive", "block_mismatch"),
+)
 """Why a message cannot be changed any more: it was deleted, or the workspace forbids it."""
+
+NO_THREAD = (
+    *("cannot_reply_to_message", "restricted_action_thread_locked"),
+    "restricted_action_non_threadable_channel",
+)
+"""Why nothing can follow a message."""
 
 ADVICE = {
     "missing_scope": "Give the app the scopes of the manifest in docs/channels.md, and install it"
@@ -41,7 +50,7 @@ ADVICE = {
 }
 TOKEN = (
     *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
-    *("not_allowed_token_type", "no_permission", "org_login_required"),
+    *("not_allowed_token_type", "no_permission"),
 )
 
 
@@ -55,6 +64,7 @@ class SentMessages(Protocol):
 class Person:
     """Somebody in Slack, and our conversation with them; `until` by the monotonic clock."""
 
+    team_id: str
     user_id: str
     conversation: str
     until: float
@@ -97,12 +107,12 @@ class SlackChannel:
         sent = await self._web.write(
             "chat.postMessage",
             channel=person.conversation,
-            **self._content(notice, person, notice.message),
+            **self._content(notice, notice.message, person),
             **(where or {}),
             unfurl_links=False,
             unfurl_media=False,
         )
-        return f"{sent['channel']}:{sent['ts']}"
+        return f"{told(sent, 'channel')}:{told(sent, 'ts')}"
 
     async def _reply(self, notice: Notice, *, also_in_sight: bool = False) -> str:
         """In the thread of the question. A thread alone is easily overlooked."""
@@ -112,16 +122,20 @@ class SlackChannel:
         where: dict[str, object] = {"thread_ts": asked.rpartition(":")[2]}
         if also_in_sight:
             where["reply_broadcast"] = True
-        return await self._post(notice, where=where)
+        try:
+            return await self._post(notice, where=where)
+        except SlackError as error:
+            if error.code not in NO_THREAD:
+                raise
+            return await self._post(notice)
 
     async def _change(self, notice: Notice, *, only_if_there: bool = False) -> str:
         """Make the question the outcome, which is to be told where there is no question."""
         asked = await self._asked(notice)
         if asked:
             conversation, _, ts = asked.rpartition(":")
-            person = Person("", conversation, 0)
             try:
-                content = self._content(notice, person, "settled")
+                content = self._content(notice, "settled")
                 await self._web.write("chat.update", channel=conversation, ts=ts, **content)
             except SlackError as error:
                 if error.code not in GONE:
@@ -130,14 +144,19 @@ class SlackChannel:
                 return asked
         return "" if only_if_there else await self._post(notice)
 
-    def _content(self, notice: Notice, person: Person, message: str) -> dict[str, object]:
-        link = SlackLink(
-            notice.decision.id, notice.approver, shown_of(notice.decision), person.user_id
-        )
-        value = self._links.mint_slack(link) if message in ASKING else ""
-        told = render_slack(message, template_context(notice), notice.reader, value)
+    def _content(
+        self, notice: Notice, message: str, person: Person | None = None
+    ) -> dict[str, object]:
+        """Whoever is asked is known as a `person`, whose buttons these are."""
+        value = self._value(notice, person) if person and message in ASKING else ""
+        made = render_slack(message, template_context(notice), notice.reader, value)
         # Nothing in the text is to become a link or a mention; the blocks know none.
-        return {"text": told.text, "blocks": told.blocks, "parse": "none", "link_names": False}
+        return {"text": made.text, "blocks": made.blocks, "parse": "none", "link_names": False}
+
+    def _value(self, notice: Notice, person: Person) -> str:
+        shown = shown_of(notice.decision)
+        who = (person.team_id, person.user_id)
+        return self._links.mint_slack(SlackLink(notice.decision.id, notice.approver, shown, *who))
 
     async def _asked(self, notice: Notice) -> str | None:
         """The message that asked this approver."""
@@ -162,20 +181,30 @@ class SlackChannel:
         known = self._people.get(name)
         if known and known.until > now:
             return known
-        user_id = await self._user_id(address)
+        team_id, user_id = await self._user(address)
         opened = await self._web.write("conversations.open", users=user_id)
         if len(self._people) >= MOST_REMEMBERED:
             self._people.clear()
-        person = Person(user_id, opened["channel"]["id"], now + REMEMBERED)
+        person = Person(team_id, user_id, told(opened, "channel", "id"), now + REMEMBERED)
         self._people[name] = person
         return person
 
-    async def _user_id(self, address: str) -> str:
+    async def _user(self, address: str) -> tuple[str, str]:
+        """Of which workspace, and their name there."""
         found = await self._web.read("users.lookupByEmail", email=address)
-        user = found["user"]
+        user: Any = found.get("user") or {}
         if user.get("deleted") or user.get("is_bot"):
             raise SlackError("users.lookupByEmail", "user_disabled", "recipient")
-        return user["id"]
+        return told(found, "user", "team_id"), told(found, "user", "id")
+
+
+def told(answer: Any, *path: str) -> str:
+    """A text in Slack's answer. Raises `DeferredError` where it is not there."""
+    for name in path:
+        answer = cast(dict[str, Any], answer).get(name) if isinstance(answer, dict) else None
+    if not answer or not isinstance(answer, str):
+        raise DeferredError(f"Slack's answer lacks {'.'.join(path)}.")
+    return answer
 
 
 def delivery_error(error: SlackError) -> DeliveryError:

@@ -12,13 +12,14 @@ import pytest
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.slack import ASKING, SlackChannel
-from activities.notifications import delivery_key
+from activities.deliveries import delivery_key
 from handover.models import Channel
 from links import LinkKeys, SlackLink
 from slack_web import SlackWeb
 from templates import Reader
 from tests.activities.samples import ANN, LINK, make_notice, make_outcome
-from tests.slack_server import TOKEN, Answer, SlackServer, refusal
+from tests.hostile import TEXTS, hidden, payload_of
+from tests.slack_server import TEAM, TOKEN, Answer, SlackServer, refusal
 from tests.support import free_port
 from workflows.messages import SendNotificationInput
 from workflows.state import shown_of
@@ -92,7 +93,7 @@ async def test_a_button_stands_for_one_person_and_what_they_were_shown(
     [message] = server.sent_to(ANN)
     link = LINKS.read_slack(message.buttons()["approve"]["value"])
     user_id = server.users[ANN].id
-    assert link == SlackLink("dec_1", ANN, shown_of(notice.decision), user_id)
+    assert link == SlackLink("dec_1", ANN, shown_of(notice.decision), TEAM, user_id)
 
 
 async def test_somebody_is_looked_up_once(server: SlackServer, channel: SlackChannel):
@@ -210,7 +211,13 @@ async def test_a_receipt_is_a_reply_to_what_has_become_the_outcome(
     assert "Was that you?" in reply.shown
 
 
-@pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *("message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"),
+        *("channel_not_found", "block_mismatch"),
+    ],
+)
 async def test_an_outcome_is_told_where_there_is_no_question(
     server: SlackServer, channel: SlackChannel, sent: Sent, error: str
 ):
@@ -220,6 +227,30 @@ async def test_an_outcome_is_told_where_there_is_no_question(
     server.next("chat.update", refusal(error))
     await channel.send(make_notice("settled"))
     assert len(server.sent_to(ANN)) == 3
+
+
+@pytest.mark.parametrize("error", ["cannot_reply_to_message", "restricted_action_thread_locked"])
+@pytest.mark.parametrize("message", ["reminder", "receipt"])
+async def test_what_cannot_be_a_reply_is_a_message(
+    server: SlackServer, channel: SlackChannel, sent: Sent, message: str, error: str
+):
+    """Whatever a workspace forbids, it is said."""
+    await ask(server, channel, sent)
+    server.next("chat.postMessage", refusal(error))
+    await channel.send(make_notice(message))
+    [_, alone] = server.sent_to(ANN)
+    assert (alone.thread, alone.content.get("reply_broadcast")) == (None, None)
+
+
+@pytest.mark.parametrize("message", ["reminder", "receipt"])
+async def test_what_follows_a_deleted_question(
+    server: SlackServer, channel: SlackChannel, sent: Sent, message: str
+):
+    """Stands alone."""
+    await ask(server, channel, sent)
+    server.messages.clear()
+    await channel.send(make_notice(message))
+    assert [each.thread for each in server.sent_to(ANN)] == [None]
 
 
 @pytest.mark.parametrize("given", [{"payload": {"amount": 5, "to": "Ann"}}, {"action": "Less"}])
@@ -248,6 +279,19 @@ async def test_messages_are_in_the_readers_language(
     assert "the agent’s own words" not in sent.shown  # noqa: RUF001
 
 
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("message", ["decision-request", "settled"])
+async def test_whatever_an_agent_writes_arrives(
+    server: SlackServer, channel: SlackChannel, message: str, name: str
+):
+    """Slack takes the whole message, and shows nothing that cannot be seen."""
+    text = TEXTS[name]
+    await channel.send(make_notice(message, action=text, context=text, payload=payload_of(text)))
+    [sent] = server.sent_to(ANN)
+    assert not hidden(sent.shown)
+    assert not {"<", ">"} & set(sent.content["text"])
+
+
 @pytest.mark.parametrize("method", WHERE)
 @pytest.mark.parametrize("error", ["user_not_found", "is_archived", "cannot_dm_bot"])
 async def test_who_cannot_be_written_to_is_skipped(
@@ -265,9 +309,12 @@ async def test_who_is_not_in_slack(channel: SlackChannel):
         await channel.send(make_notice(approver="eve@example.com"))
 
 
-async def test_who_has_left(server: SlackServer, channel: SlackChannel):
-    """A deactivated account reads nothing."""
-    server.users[ANN].is_deleted = True
+@pytest.mark.parametrize("changes", [{"is_deleted": True}, {"is_bot": True}])
+async def test_who_reads_nothing(
+    server: SlackServer, channel: SlackChannel, changes: dict[str, bool]
+):
+    """A deactivated account, and a program."""
+    server.users[ANN] = replace(server.users[ANN], **changes)
     with pytest.raises(UndeliverableError):
         await channel.send(make_notice())
 
@@ -312,6 +359,8 @@ async def test_what_is_ours_skips_nobody(
         (refusal("service_unavailable", 503), None),
         (refusal("fatal_error"), None),
         (refusal("request_timeout"), None),
+        (refusal("team_added_to_org"), None),
+        (refusal("org_login_required"), None),
         (Answer("<html>Bad gateway</html>", 502), None),
         (Answer("", 500), None),
     ],
@@ -324,6 +373,36 @@ async def test_a_busy_slack_says_when_to_come_back(
     with pytest.raises(DeferredError) as caught:
         await channel.send(make_notice())
     assert caught.value.retry_after == (timedelta(seconds=seconds) if seconds else None)
+
+
+@pytest.mark.parametrize("method", WHERE)
+async def test_an_answer_that_lacks_what_it_is_for(
+    server: SlackServer, channel: SlackChannel, method: str
+):
+    """Is none: it is asked again, and the record says what was missing."""
+    server.next(method, Answer({"ok": True}))
+    with pytest.raises(DeferredError, match="lacks"):
+        await channel.send(make_notice())
+
+
+@pytest.mark.parametrize("error", ["update_failed", "external_channel_migrating", "ratelimited"])
+async def test_a_change_that_fails_for_the_moment(
+    server: SlackServer, channel: SlackChannel, sent: Sent, error: str
+):
+    """Is tried again, and nothing else is said in its place."""
+    asked = await ask(server, channel, sent)
+    server.next("chat.update", refusal(error))
+    with pytest.raises(DeferredError):
+        await channel.send(make_notice("settled"))
+    assert await channel.send(make_notice("settled")) == asked
+    assert len(server.sent_to(ANN)) == 1
+
+
+async def test_what_is_not_slack(server: SlackServer, channel: SlackChannel):
+    """A page of somebody else in its place is for the operator to look at."""
+    server.next("users.lookupByEmail", Answer("<html>Please log in</html>"))
+    with pytest.raises(RefusedError, match="HANDOVER_SLACK_API_URL"):
+        await channel.send(make_notice())
 
 
 async def test_nobody_retries_but_temporal(server: SlackServer, channel: SlackChannel):

@@ -27,6 +27,7 @@ from outgoing import Exceptions, GuardedClient
 from store.sealing import UnreadableError
 from store.webhooks import Webhook
 from tests.activities.samples import ANN, BOB, LINK, NOW, make_notice
+from tests.hostile import TEXTS, payload_of
 from tests.receiver import Receiver, drip_head, hang, hang_up, say
 
 NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
@@ -77,9 +78,9 @@ async def scene() -> AsyncIterator[Scene]:
         yield Scene(receiver)
 
 
-def asked(message: str = "decision-request", **changes: Any) -> Notice:
-    """A notice as the activity makes it."""
-    notice = make_notice(message, context="Umlaute: äöü", payload={"n": 1})
+def asked(message: str = "decision-request", now: datetime = NOW, **changes: Any) -> Notice:
+    """A notice as the activity makes it; `changes` are of the decision's request."""
+    notice = make_notice(message, **{"context": "Umlaute: äöü", "payload": {"n": 1}} | changes)
     told = Decision(
         **notice.decision.request.model_dump(),
         id=notice.decision.id,
@@ -92,8 +93,8 @@ def asked(message: str = "decision-request", **changes: Any) -> Notice:
             for each in (ANN, BOB)
         ],
     )
-    fields = {"told": told, "respond_url": RESPOND, "digest": "d1", "happened_at": NOW} | changes
-    return replace(notice, **fields)
+    fields = {"told": told, "respond_url": RESPOND, "digest": "d1", "happened_at": NOW}
+    return replace(notice, now=now, **fields)
 
 
 async def test_an_approvers_system_is_asked(scene: Scene) -> None:
@@ -114,6 +115,16 @@ async def test_an_approvers_system_is_asked(scene: Scene) -> None:
     headers = scene.receiver.requests[0].headers
     assert headers["webhook-id"] == message_id
     assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_whatever_an_agent_writes_arrives_as_it_is(scene: Scene, name: str) -> None:
+    """It is data there: nothing in it ends the JSON, and nothing is made visible or left out."""
+    text = TEXTS[name]
+    await scene.send(asked(action=text, payload=payload_of(text), metadata={text[:40]: text}))
+    decision = scene.event()["data"]["decision"]
+    assert (decision["action"], decision["payload"]) == (text, payload_of(text))
+    assert decision["metadata"] == {text[:40]: text}
 
 
 async def test_nobody_is_told_how_others_were_told(scene: Scene) -> None:
@@ -142,7 +153,8 @@ async def test_one_id_for_one_message(scene: Scene) -> None:
     """The same on every attempt; another for each message, reminder and approver."""
     first = [await scene.send(asked()), await scene.send(asked(now=NOW + timedelta(hours=1)))]
     assert len(set(first)) == 1
-    others = [asked("reminder", number=1), asked("reminder", number=2), asked("settled")]
+    reminders = [replace(asked("reminder"), number=number) for number in (1, 2)]
+    others = [*reminders, asked("settled")]
     assert len({first[0], *[await scene.send(each) for each in others]}) == 4
     bodies = [request.body for request in scene.receiver.requests]
     assert bodies[0] == bodies[1]

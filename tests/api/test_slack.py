@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from links import SlackLink
+from store.keys import AGENT_SCOPES, RESOLVE
+from templates import blocks
 from tests.api.agent import Agent, in_store, refused_fields, someone
 from tests.api.asked import Asked
+from tests.api.inboxes import link_keys, page_url
+from tests.api.systems import System
 from tests.approver import mails, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -79,14 +87,26 @@ class Case:
         await eventually(lambda: words in self.message.shown)
         assert set(self.message.buttons()) == {"open"}
 
-    async def whispered(self, words: str) -> dict[str, Any]:
+    def whispers(self) -> list[dict[str, Any]]:
         """What this person alone is told."""
+        return [each for each in self.user.slack.whispers if each["user"] == self.user.user.id]
+
+    async def whispered(self, words: str) -> dict[str, Any]:
+        """The newest with these words."""
 
         def found() -> list[dict[str, Any]]:
-            theirs = [w for w in self.user.slack.whispers if w["user"] == self.user.user.id]
-            return [whisper for whisper in theirs if words in json.dumps(whisper)]
+            return [each for each in self.whispers() if words in json.dumps(each)]
 
         return (await eventually(found))[-1]
+
+    def refusals(self) -> list[str]:
+        """Why attempts counted for nothing."""
+        rows = in_store(
+            self.agent.service,
+            "SELECT reason FROM refused_responses WHERE decision_id = ?",
+            self.decision,
+        )
+        return [reason for (reason,) in rows]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +159,8 @@ async def test_who_was_not_asked_cannot_answer(bot: Agent, slack: SlackServer) -
     """Whose button it is stands in it, signed; somebody else is told whom it is for."""
     case = await Case.of(bot, slack)
     stranger = SlackUser(slack, bot.service, someone("eve"))
-    await stranger.press(case.message, "approve")
+    theirs = replace(case.message, channel=stranger.user.conversation)
+    await stranger.press(theirs, "approve")
     [whisper] = await eventually(
         lambda: [w for w in slack.whispers if w["user"] == stranger.user.id]
     )
@@ -158,6 +179,45 @@ async def test_a_form_that_is_not_theirs_is_refused(bot: Agent, slack: SlackServ
     await case.pending()
 
 
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "another workspace": {"team": {"id": "T999"}, "team_id": "T999"},
+    "an organization's": {"team": None, "team_id": "T999"},
+    "nobody's": {"team": None, "team_id": None},
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+async def test_a_namesake_of_another_workspace_cannot_answer(
+    bot: Agent, slack: SlackServer, name: str
+) -> None:
+    """Slack's ids of people are unique within a workspace only."""
+    case = await Case.of(bot, slack)
+    view = await case.user.opened(case.message, "note")
+    pressed = moved(case.user.pressing(case.message, "approve"), **ELSEWHERE[name])
+    typed = moved(case.user.submitting(view, choice="Approve"), **ELSEWHERE[name])
+    for payload in (pressed, typed):
+        body = body_of(payload)
+        answer = await send(bot.service, body, signed(body))
+        assert answer.status_code == 200
+    assert "This question is for" in answer.text
+    await case.whispered(f"This question is for {case.user.email}.")
+    await case.pending()
+
+
+async def test_a_press_in_an_organization(bot: Agent, slack: SlackServer) -> None:
+    """Where an app belongs to all of its workspaces, Slack names that of the person alone."""
+    case = await Case.of(bot, slack)
+    pressed = moved(case.user.pressing(case.message, "approve"), None, case.user.user.team_id)
+    body = body_of(pressed)
+    await send(bot.service, body, signed(body))
+    assert (await case.settled())["status"] == "approved"
+
+
+def moved(payload: dict[str, Any], team: object, team_id: str | None) -> dict[str, Any]:
+    """The same, from there."""
+    return {**payload, "team": team, "user": {**payload["user"], "team_id": team_id}}
+
+
 @pytest.mark.parametrize(
     "how",
     [{"age": 301}, {"age": -301}, {"secret": "another" * 5}],
@@ -172,6 +232,14 @@ async def test_what_slack_did_not_sign_is_refused(
     answer = await send(bot.service, body, signed(body, **how))
     assert (answer.status_code, answer.json()["code"]) == (403, "not_signed")
     await case.pending()
+
+
+async def test_what_took_its_time_is_taken(bot: Agent, slack: SlackServer) -> None:
+    """Clocks differ, and networks are slow: less than five minutes is no reason to refuse."""
+    case = await Case.of(bot, slack)
+    body = body_of(case.user.pressing(case.message, "approve"))
+    assert (await send(bot.service, body, signed(body, age=270))).status_code == 200
+    assert (await case.settled())["status"] == "approved"
 
 
 @pytest.mark.parametrize(
@@ -256,6 +324,97 @@ async def test_the_same_press_again(bot: Agent, slack: SlackServer) -> None:
     assert (await send(bot.service, body, headers)).status_code == 200
     await case.whispered("This was already recorded.")
     assert (await case.read())["status"] == "approved"
+
+
+AGAIN = {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
+
+
+async def test_a_press_that_is_told_twice_at_once(bot: Agent, slack: SlackServer) -> None:
+    """Slack repeats what it had no answer to in time: one of them counts."""
+    case = await Case.of(bot, slack)
+    body = body_of(case.user.pressing(case.message, "approve"))
+    headers = signed(body)
+    told = await asyncio.gather(
+        *(send(bot.service, body, headers | more) for more in ({}, AGAIN, AGAIN))
+    )
+    assert [each.status_code for each in told] == [200, 200, 200]
+    assert (await case.settled())["status"] == "approved"
+    await case.shows("Approved by")
+    types = [entry["type"] for entry in await bot.audit(case.decision)]
+    assert types.count("decision.approved") == 1
+
+
+async def test_not_me_that_is_told_twice(bot: Agent, slack: SlackServer) -> None:
+    """It is no mistake of the person's."""
+    backup = SlackUser(slack, bot.service, someone("bob"))
+    steps = [{"after_minutes": 30, "approvers": [backup.email]}]
+    case = await Case.of(bot, slack, escalation=steps)
+    body = body_of(case.user.pressing(case.message, "not_me"))
+    headers = signed(body)
+    await send(bot.service, body, headers)
+    await eventually(lambda: "you are not the one to ask" in case.message.shown)
+    await send(bot.service, body, headers | AGAIN)
+    await eventually(lambda: case.refusals() == ["not_asked"])
+    assert case.whispers() == []
+    assert len(slack.sent_to(backup.email)) == 1
+
+
+async def test_a_form_that_is_told_twice(bot: Agent, slack: SlackServer) -> None:
+    """It opens once, and closes also where the answer is known already."""
+    case = await Case.of(bot, slack, response_type={"type": "number_input"})
+    body = body_of(case.user.pressing(case.message, "approve"))
+    headers, before = signed(body), len(slack.views)
+    await send(bot.service, body, headers)
+    [view] = await eventually(lambda: slack.views[before:])
+    await send(bot.service, body, headers | AGAIN)
+    await eventually(lambda: "exchanged_trigger_id" in slack.refused)
+    assert await case.user.submit(view, value=7) == {}
+    assert (await case.settled())["response_data"] == {"value": 7}
+    assert await case.user.submit(view, value=7) == {}
+    assert case.whispers() == []
+
+
+async def by_page(case: Case, other: SlackUser) -> None:
+    await press(page_url(case.agent.service, other.email, case.decision), "approve")
+
+
+async def by_slack(case: Case, other: SlackUser) -> None:
+    await other.press(await other.question(), "deny")
+
+
+async def by_an_operator(case: Case, other: SlackUser) -> None:
+    scopes = AGENT_SCOPES | {RESOLVE}
+    async with await Agent.with_new_key(case.agent.service, scopes=scopes) as operator:
+        assert (await operator.resolve(case.decision, "deny")).status_code == 200
+
+
+async def by_the_agent(case: Case, other: SlackUser) -> None:
+    assert (await case.agent.cancel(case.decision)).status_code == 200
+
+
+async def by_nobody(case: Case, other: SlackUser) -> None:
+    """Until its time is over."""
+
+
+@pytest.mark.parametrize("settle", [by_page, by_slack, by_an_operator, by_the_agent, by_nobody])
+async def test_every_message_becomes_the_outcome(
+    bot: Agent, slack: SlackServer, settle: Callable[[Case, SlackUser], Awaitable[None]]
+) -> None:
+    """Of those who were asked at first or later, and of who answered; wherever that was."""
+    other, later = (SlackUser(slack, bot.service, someone(name)) for name in ("bob", "carl"))
+    first = SlackUser(slack, bot.service, someone())
+    decision = await bot.ask(
+        approver=[first.email, other.email],
+        channel="slack",
+        escalation=[{"after_minutes": 0.01, "approvers": [later.email]}],
+        timeout_minutes=0.15 if settle is by_nobody else 60,
+    )
+    questions = [await user.question() for user in (first, other, later)]
+    await bot.audited(decision["id"], *["notification.sent"] * 3)
+    await settle(Case(bot, first, decision["id"], questions[0]), other)
+    assert (await bot.get(decision["id"], wait=20))["status"] != "pending"
+    for question in questions:
+        await eventually(lambda q=question: (q.versions, set(q.buttons())) == (2, {"open"}))
 
 
 async def test_settled_elsewhere(bot: Agent, slack: SlackServer) -> None:
@@ -419,12 +578,7 @@ async def test_what_is_wrong_stands_beside_its_field(
     assert name == field
     assert words in said
     await case.pending()
-    rows = in_store(
-        bot.service,
-        "SELECT reason FROM refused_responses WHERE decision_id = ?",
-        case.decision,
-    )
-    assert rows == [("invalid_answer",)]
+    assert case.refusals() == ["invalid_answer"]
 
 
 PAYLOAD: dict[str, Any] = {
@@ -525,10 +679,20 @@ async def test_a_stopping_service_finishes_what_was_pressed(
 
 
 async def test_a_critical_one_is_answered_on_the_page(bot: Agent, slack: SlackServer) -> None:
-    """No button in Slack answers, and one of an earlier message would not count."""
+    """No button in Slack answers, and one made before it was critical would not count."""
     case = await Case.of(bot, slack, urgency="critical")
     assert set(case.message.buttons()) == {"open"}
     assert "/d/" in case.message.buttons()["open"]["url"]
+    shown = (await System(bot, case.decision, case.user.email).read())["digest"]
+    who = (case.user.user.team_id, case.user.user.id)
+    link = SlackLink(case.decision, case.user.email, shown, *who)
+    value = link_keys(bot.service).mint_slack(link)
+    for number, choice in enumerate(("approve", "deny", "not_me"), start=1):
+        row = blocks.actions([blocks.button(choice, "x", value)])
+        await case.user.press(replace(case.message, content={"blocks": [row]}), choice)
+        await eventually(lambda n=number: case.refusals() == ["needs_code"] * n)
+    await case.whispered("Open the page")
+    await case.pending()
 
 
 async def test_a_form_that_opened_too_late(bot: Agent, slack: SlackServer) -> None:
@@ -539,6 +703,51 @@ async def test_a_form_that_opened_too_late(bot: Agent, slack: SlackServer) -> No
     view = await case.user.opened(case.message, "approve")
     assert await case.user.submit(view, value=7) == {}
     assert (await case.settled())["response_data"] == {"value": 7}
+
+
+async def test_slack_is_answered_before_anything_is_done(bot: Agent, slack: SlackServer) -> None:
+    """Also where Slack itself is slow to take what follows; then the page is there."""
+    case = await Case.of(bot, slack, response_type={"type": "number_input"})
+    slack.hang = True
+    try:
+        began = time.monotonic()
+        assert (await case.user.press(case.message, "approve")).status_code == 200
+        assert time.monotonic() - began < 3
+    finally:
+        slack.hang = False
+    await case.pending()
+
+
+async def test_temporal_is_away(
+    dev_server_program: Path, slack: SlackServer, tmp_path: Path
+) -> None:
+    """Slack has its answer within three seconds, the person is told, and may press again."""
+    (tmp_path / "temporal").mkdir()
+    temporal = DevServer(dev_server_program, tmp_path / "temporal")
+    await temporal.start()
+    settings = {**SHORT, "HANDOVER_SLACK_API_URL": slack.url}
+    running = RunningService(temporal.address, tmp_path, **settings)
+    try:
+        await running.start()
+        async with Agent.of(running) as agent:
+            case = await Case.of(agent, slack)
+            view = await case.user.opened(case.message, "note")
+            temporal.stop()
+            began = time.monotonic()
+            assert (await case.user.press(case.message, "approve")).status_code == 200
+            assert time.monotonic() - began < 3
+            began = time.monotonic()
+            answer = await case.user.submit(view, choice="Approve")
+            assert time.monotonic() - began < 3
+            assert "Nothing was recorded as far as we know" in answer["errors"]["choice"]
+            await case.whispered("Nothing was recorded as far as we know")
+            await temporal.start()
+            await eventually(lambda: running.answers("/readyz"), timeout=60)
+            await case.user.press(case.message, "approve")
+            assert (await case.settled())["status"] == "approved"
+    finally:
+        running.stop()
+        temporal.stop()
 
 
 async def test_a_form_that_comes_back_changed(bot: Agent, slack: SlackServer) -> None:

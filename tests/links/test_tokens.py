@@ -34,8 +34,8 @@ PERSONAL_TOKENS = [
     keys.mint_personal(link) for keys in (KEYS, LinkKeys([OLD])) for link in PERSONAL_LINKS
 ]
 SLACK_LINKS = [
-    SlackLink("dec_1", "ann@example.com", "0" * 64, "U012AB3CD"),
-    SlackLink("dec_" + "a" * 26, "a" * 64 + "@" + "a" * 180 + ".example.com", "f" * 64, "W1"),
+    SlackLink("dec_1", "ann@example.com", "0" * 64, "T012AB3C4", "U012AB3CD"),
+    SlackLink("dec_" + "a" * 26, "a" * 64 + "@" + "a" * 180 + ".example.com", "f" * 64, "T1", "W1"),
 ]
 SLACK_TOKENS = [keys.mint_slack(link) for keys in (KEYS, LinkKeys([OLD])) for link in SLACK_LINKS]
 GOOD = [*TOKENS, *PERSONAL_TOKENS, *SLACK_TOKENS]
