@@ -9,19 +9,18 @@ The "model" is a plain function, so that this runs without a key for one; put yo
 from __future__ import annotations
 
 import argparse
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
 from pydantic import BaseModel, PositiveFloat
 
-from handover import ActionDenied, Decision, HandoverClient
+from handover import HandoverClient
+from handover.integrations.langgraph import approval_node
 
 
 class Refund(BaseModel):
@@ -38,6 +37,7 @@ class State:
     approver: str
     proposal: dict[str, Any] = field(default_factory=dict[str, Any])
     permitted: dict[str, Any] | None = None
+    decision: dict[str, Any] = field(default_factory=dict[str, Any])
     result: str = ""
 
 
@@ -46,64 +46,36 @@ def propose(state: State) -> dict[str, Any]:
     return {"proposal": Refund(order=state.order, amount=49.90).model_dump()}
 
 
-def approval_node(client: HandoverClient):
-    """The node that asks: the action's node is reached only with what a person permitted."""
-
-    def approval(state: State, runtime: Runtime[None]) -> dict[str, Any]:
-        proposal = Refund(**state.proposal)
-        try:
-            decision = client.decisions.create(
-                action=f"Refund order {proposal.order}: {proposal.amount:.2f} EUR",
-                context=f"The customer wrote: {state.complaint}",
-                approver=state.approver,
-                urgency="high",
-                timeout_minutes=30,
-                payload=state.proposal,
-                enforce=True,
-                idempotency_key=question_key(runtime),
-            )
-        except ActionDenied as denied:
-            return {"result": str(denied)}
-        return {"permitted": permitted_payload(decision)}
-
-    return approval
-
-
-def question_key(runtime: Runtime[None]) -> str:
-    """The same whenever LangGraph runs this node again from its start, and never for another."""
-    run = runtime.execution_info
-    if run is None:
-        raise RuntimeError("this node runs inside a graph with a checkpointer")
-    parts = [str(run.thread_id), run.checkpoint_id, run.checkpoint_ns]  # the latter names the node
-    return "langgraph-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def permitted_payload(decision: Decision) -> dict[str, Any]:
-    """What may run: what the approver made of it, where they changed it."""
-    changed = (decision.response_data or {}).get("payload")
-    payload = changed if decision.status == "modified" else decision.payload
-    return Refund.model_validate(payload).model_dump()
-
-
 def refund(state: State) -> dict[str, Any]:
     """The action itself. It reads what was permitted, and never what was proposed."""
     permitted = Refund.model_validate(state.permitted)
     return {"result": f"refunded {permitted.amount:.2f} EUR for order {permitted.order}"}
 
 
-def after_approval(state: State) -> str:
-    return "refund" if state.permitted else END
+def apologize(state: State) -> dict[str, Any]:
+    status, notes = state.decision["status"], state.decision["response_notes"]
+    return {"result": f"no refund: {status}" + (f", {notes!r}" if notes else "")}
 
 
 def build_graph(client: HandoverClient) -> CompiledStateGraph[State]:
+    approval = approval_node(
+        client,
+        action=lambda state: "Refund order {order}: {amount:.2f} EUR".format(**state.proposal),
+        context=lambda state: f"The customer wrote: {state.complaint}",
+        payload=lambda state: state.proposal,
+        approver=lambda state: state.approver,
+        urgency="high",
+        timeout_minutes=30,
+        then="refund",
+        otherwise="apologize",
+    )
     graph = StateGraph(State)
     graph.add_node("propose", propose)
-    graph.add_node("approval", approval_node(client))
+    graph.add_node("approval", approval)
     graph.add_node("refund", refund)
+    graph.add_node("apologize", apologize)
     graph.add_edge(START, "propose")
     graph.add_edge("propose", "approval")
-    graph.add_conditional_edges("approval", after_approval, ["refund", END])
-    graph.add_edge("refund", END)
     return graph.compile(checkpointer=InMemorySaver())
 
 

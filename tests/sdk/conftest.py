@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from operator import attrgetter
 from typing import Any, Protocol
 
 import pytest
@@ -33,14 +34,15 @@ def serve() -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture(params=["blocking", "asynchronous"])
 async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
-    """`await connect(url)(method, …)` calls `client.decisions.<method>(…)`, whichever client."""
+    """`await connect(url)(method, …)` calls `client.<method>(…)` or, where there is none,
+    `client.decisions.<method>(…)`, of either client."""
     async with AsyncExitStack() as opened:
 
         def blocking(url: str, **options: Any) -> Callable[..., Awaitable[Any]]:
             client = opened.enter_context(HandoverClient("ho_key", url, **options))
 
             def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:
-                return asyncio.to_thread(getattr(client.decisions, method), *args, **fields)
+                return asyncio.to_thread(method_of(client, method), *args, **fields)
 
             return call
 
@@ -49,11 +51,16 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
             opened.push_async_callback(client.close)
 
             def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:
-                return getattr(client.decisions, method)(*args, **fields)
+                return method_of(client, method)(*args, **fields)
 
             return call
 
         yield blocking if request.param == "blocking" else asynchronous
+
+
+def method_of(client: HandoverClient | AsyncHandoverClient, name: str) -> Callable[..., Any]:
+    owner = client if hasattr(client, name.split(".")[0]) else client.decisions
+    return attrgetter(name)(owner)
 
 
 @pytest.fixture(autouse=True)

@@ -45,6 +45,8 @@ class Request:
     path: str
     headers: dict[str, str]
     body: dict[str, Any] | None
+    """Of JSON; None for what is none."""
+    content: bytes = b""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,8 +56,10 @@ class Handler(BaseHTTPRequestHandler):
     def handle_request(self) -> None:
         content = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = json.loads(content) if content else None
-        self.service.requests.append(Request(self.command, self.path, headers, body))
+        is_json = headers.get("content-type") == "application/json"
+        body = json.loads(content) if is_json else None
+        self.service.connections.add(self.client_address)
+        self.service.requests.append(Request(self.command, self.path, headers, body, content))
         next(self.service.script, SCRIPT_OVER)(self)
 
     do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
@@ -111,6 +115,8 @@ class Service:
 
     def __init__(self, *script: Behaviour) -> None:
         self.requests: list[Request] = []
+        self.connections: set[Any] = set()
+        """Addresses from which requests came."""
         self.script = iter(script)
         self._start(0)
         self.port = self._server.server_port

@@ -15,6 +15,8 @@ from handover import (
     HandoverClient,
     InvalidRequestError,
     NotFoundError,
+    PermissionDeniedError,
+    require_approval,
 )
 
 ASK: dict[str, Any] = {"action": "Refund order 1142", "approver": "approver@example.com"}
@@ -51,6 +53,110 @@ async def test_asynchronous_client() -> None:
             decision = await client.decisions.create(**ASK)
         assert (await client.decisions.wait(decision.id)).approved
     assert warned[0].filename == __file__
+
+
+def test_warns_at_the_users_line() -> None:
+    """Also where the package itself calls: `approve`, and a decorated function."""
+    client = HandoverClient(dev_mode=True)
+
+    @require_approval(approver="approver@example.com", client=client)
+    def refund(amount: int) -> int:
+        return amount
+
+    for ask in (lambda: client.approve(**ASK), lambda: refund(5)):
+        with pytest.warns(DevModeWarning) as warned:
+            ask()
+        assert warned[0].filename == __file__
+
+
+async def test_warns_at_the_users_line_in_an_event_loop() -> None:
+    """The same for what is awaited."""
+    client = AsyncHandoverClient(dev_mode=True)
+
+    @require_approval(approver="approver@example.com", client=client)
+    async def refund(amount: int) -> int:
+        return amount
+
+    for ask in (lambda: client.approve(**ASK), lambda: refund(5)):
+        with pytest.warns(DevModeWarning) as warned:
+            await ask()
+        assert warned[0].filename == __file__
+
+
+CHOOSE = {"type": "choose", "choices": ["staging", "production"]}
+TEXT = {"type": "text", "fields": [{"name": "reply", "required": True}, {"name": "copy"}]}
+
+
+@pytest.mark.filterwarnings("ignore::handover.DevModeWarning")
+@pytest.mark.parametrize(
+    ("fields", "status", "data"),
+    [
+        ({"response_type": {"type": "confirm"}}, "approved", None),
+        ({"response_type": CHOOSE}, "approved", {"chosen": "staging"}),
+        ({"response_type": TEXT}, "approved", {"reply": "dev_mode"}),
+        ({"response_type": {"type": "number"}}, "approved", {"value": 0}),
+        ({"response_type": {"type": "number", "min": 5}}, "approved", {"value": 5}),
+        ({"response_type": {"type": "number", "max": -5}}, "approved", {"value": -5}),
+        ({"response_type": {"type": "number", "min": -5, "max": 9}}, "approved", {"value": 0}),
+        ({"response_type": {"type": "schedule"}}, "approved", None),
+        ({"options": ["modify", "deny"]}, "modified", {"action": ASK["action"]}),
+        ({"options": ["modify"], "payload": {"n": 1}}, "modified", {"payload": {"n": 1}}),
+        ({"options": ["deny"]}, "denied", None),
+    ],
+)
+def test_plain_answers(fields: dict[str, Any], status: str, data: dict[str, Any] | None) -> None:
+    """Where a value is asked for it gets the plainest that the question takes, and nobody but
+    dev_mode says so."""
+    decision = HandoverClient(dev_mode=True).decisions.create(**ASK, **fields)
+    assert (decision.status, decision.response_data) == (status, data)
+    assert (decision.origin, decision.resolved_by, decision.proof) == ("dev", None, None)
+
+
+@pytest.mark.filterwarnings("ignore::handover.DevModeWarning")
+@pytest.mark.parametrize("accept", [None, [".pdf"], ["image/*"], ["text/csv"], [".docx", ".x"]])
+def test_plain_files(accept: list[str] | None) -> None:
+    """A file that is asked for is one of the types that are taken."""
+    asked = {"type": "file_upload", **({"accept": accept} if accept else {})}
+    decision = HandoverClient(dev_mode=True).decisions.create(**ASK, response_type=asked)
+    (file,) = (decision.response_data or {})["uploaded_files"]
+    assert file["name"].startswith("dev_mode.")
+
+
+@pytest.mark.filterwarnings("ignore::handover.DevModeWarning")
+def test_scheduled() -> None:
+    """Where now is not offered, it is scheduled for soon."""
+    later = {"type": "schedule", "allow_immediate": False}
+    decision = HandoverClient(dev_mode=True).decisions.create(**ASK, response_type=later)
+    assert decision.status == "scheduled"
+    assert decision.execute_at
+    assert decision.execute_at > decision.created_at
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.filterwarnings("ignore::handover.DevModeWarning")
+def test_every_method() -> None:
+    """Each method of the client has a sensible answer, and the record is honest: nobody was
+    asked."""
+    client = HandoverClient(dev_mode=True)
+    before = client.attachments.upload(b"a,b\n", name="orders.csv")
+    decision = client.decisions.create(**ASK, attachment_ids=[before.id], wait=False)
+    assert decision.approved
+    assert client.attachments.list(decision.id) == [before]
+    assert [each.id for each in client.decisions.list(status="approved")] == [decision.id]
+    assert list(client.decisions.list(status="pending")) == []
+    created, approved = client.decisions.audit(decision.id)
+    assert (created.type, approved.type) == ("decision.created", "decision.approved")
+    assert (approved.details["origin"], approved.details["by"]) == ("dev", None)
+    assert client.keys().keys == []
+    assert client.with_options(timeout=1).decisions.get(decision.id) == decision
+    for change in (
+        lambda: client.decisions.extend(decision.id, timeout_minutes=600),
+        lambda: client.attachments.upload(b"x", name="x.txt", decision_id=decision.id),
+    ):
+        with pytest.raises(ConflictError):
+            change()
+    with pytest.raises(PermissionDeniedError):
+        client.decisions.resolve(decision.id, "deny")
 
 
 def test_warns_on_each_decision() -> None:
@@ -106,8 +212,9 @@ def test_taken_with_this_machine(url: str) -> None:
     HandoverClient(base_url=url, dev_mode=True).close()
 
 
-def test_no_api_key() -> None:
+def test_no_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key the error names the variable to set and the way to do without."""
+    monkeypatch.setenv("CI", "true")
     with pytest.raises(ConfigurationError, match=r"HANDOVER_API_KEY.*dev_mode"):
         HandoverClient()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import traceback
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 
 import handover
+from api.problems import PROBLEMS
 from handover import (
     ActionDenied,
     APIConnectionError,
     APIError,
+    ConflictError,
     Decision,
+    DecisionExpired,
     HandoverError,
     WaitTimeoutError,
     exceptions,
@@ -39,6 +43,8 @@ def refused(status: int, content: bytes = b"{}", **headers: str) -> APIError:
         (403, "PermissionDeniedError"),
         (404, "NotFoundError"),
         (409, "ConflictError"),
+        (410, "GoneError"),
+        (413, "ContentTooLargeError"),
         (422, "InvalidRequestError"),
         (429, "RateLimitError"),
         (500, "ServiceError"),
@@ -70,9 +76,33 @@ def test_whatever_a_proxy_answers(content: bytes) -> None:
     assert str(refused(502, content)).startswith("502")
 
 
+def test_every_problem_of_the_service_has_its_class() -> None:
+    """Whatever the service refuses with is told apart by its class, and a class has one status."""
+    for found in PROBLEMS.values():
+        error = refused(found.status, found.model_dump_json().encode())
+        assert error.code == found.code
+        assert type(error) is not APIError or found.status == 405
+
+
+def test_conflict_tells_the_decision() -> None:
+    """What a settled decision ended with is on the error; another conflict has none."""
+    document = {
+        "code": "already_settled",
+        "decision": decision("denied", resolved_by="a@b.example"),
+    }
+    error = refused(409, json.dumps(document).encode())
+    assert isinstance(error, ConflictError)
+    assert error.decision
+    assert error.decision.status == "denied"
+    other = refused(409, b'{"code": "changed", "decision": 3}')
+    assert isinstance(other, ConflictError)
+    assert other.decision is None
+
+
 def test_tree_at_the_top_is_the_tree() -> None:
     """The tree drawn at the top of the file names each class under its parent."""
-    node = re.compile(r"^([│├└─ ]*)([A-Z]\w+?(?:Error|Denied|Expired|Cancelled))\b", re.MULTILINE)
+    kinds = "Error|Denied|Refused|Expired|Cancelled"
+    node = re.compile(rf"^([│├└─ ]*)([A-Z]\w+?(?:{kinds}))\b", re.MULTILINE)
     drawn = [(len(depth) // 4, name) for depth, name in node.findall(exceptions.__doc__ or "")]
     path: list[str] = []
     parents: dict[str, str | None] = {}
@@ -94,8 +124,10 @@ def test_tree_at_the_top_is_the_tree() -> None:
     [
         refused(422, b'{"errors": [{"field": "a", "message": "b"}]}'),
         ActionDenied(DENIED),
+        DecisionExpired(Decision.model_validate(decision("expired", from_the_future=1))),
         APIConnectionError("away", 2.0),
         WaitTimeoutError("dec_one", 5),
+        WaitTimeoutError("dec_one", 5, "The file is not shown yet."),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import get_type_hints
 
 import httpx2
 import pytest
 
 import handover
+from api.listing import Paging
 from handover import AsyncHandoverClient, DecisionFields, HandoverClient
 from handover.models import DecisionRequest
-from handover.resources import AsyncDecisions, Decisions
+from handover.pages import AsyncDecisionPage, DecisionPage
+from handover.resources import (
+    AsyncAttachments,
+    AsyncDecisions,
+    Attachments,
+    DecisionFilters,
+    Decisions,
+    FurtherFields,
+)
 
 PACKAGE = Path(handover.__file__).parent
 PROJECT = PACKAGE.parent
 PUBLIC = """
-APIConnectionError APIError ActionDenied AsyncHandoverClient Attachment AuditEntry
-AuthenticationError BadRequestError Channel Choice ConfigurationError ConflictError Decision
-DecisionCancelled DecisionExpired DecisionFields DevModeWarning EscalationStep FieldError
-HandoverClient HandoverError InvalidRequestError NotFoundError Notification Origin
-PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError
-Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError __version__
+APIConnectionError APIError ActionDenied ApprovalPolicy ArgumentsRefused AsyncDecisionPage
+AsyncHandoverClient Attachment AuditEntry AuthenticationError BadRequestError Channel ChannelStep
+Choice ConfigurationError ConflictError ContentTooLargeError Decision DecisionCancelled
+DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary DevModeWarning
+EscalationStep FieldError GoneError HandoverClient HandoverError InvalidRequestError NotFoundError
+Notification Origin PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError
+ResponseType ServiceError Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError
+WebhookVerificationError __version__ permitted_payload require_approval
 """
 
 
@@ -41,35 +54,39 @@ def test_public_names() -> None:
         _ = handover.Clyent  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def public_methods(of: type) -> dict[str, object]:
+def public_methods(of: type) -> dict[str, Callable[..., object]]:
     return {
-        name: found
+        name: getattr(of, name)
         for name, found in vars(of).items()
-        if not name.startswith("_") or name == "__init__"
+        if isinstance(found, FunctionType | classmethod)
+        and (not name.startswith("_") or name == "__init__")
     }
 
 
 @pytest.mark.parametrize(
     ("blocking", "asynchronous"),
-    [(HandoverClient, AsyncHandoverClient), (Decisions, AsyncDecisions)],
-    ids=["client", "decisions"],
+    [
+        (HandoverClient, AsyncHandoverClient),
+        (Decisions, AsyncDecisions),
+        (Attachments, AsyncAttachments),
+        (DecisionPage, AsyncDecisionPage),
+    ],
+    ids=lambda each: each.__name__,
 )
 def test_both_clients_are_alike(blocking: type, asynchronous: type) -> None:
-    """Both clients have the same methods with the same parameters; one's are awaited."""
+    """Both clients have the same methods with the same parameters and the same words for them;
+    one's are awaited."""
     methods, twins = public_methods(blocking), public_methods(asynchronous)
     assert methods.keys() == twins.keys()
     for name, method in methods.items():
-        assert callable(method)
         twin = twins[name]
-        assert callable(twin)
-        assert inspect.iscoroutinefunction(twin) is (name != "__init__")
+        assert inspect.iscoroutinefunction(twin) is (name not in ("__init__", "with_options"))
         assert signature(method) == signature(twin)
+        assert inspect.getdoc(method) == inspect.getdoc(twin)
 
 
-def signature(method: object) -> str:
-    assert callable(method)
-    text = str(inspect.signature(method))
-    return text.replace("AsyncHTTP", "HTTP").replace("AsyncExchange", "Exchange")
+def signature(method: Callable[..., object]) -> str:
+    return re.sub(r"\bAsync(?=HTTP|Exchange|DecisionPage)", "", str(inspect.signature(method)))
 
 
 def test_create_takes_the_fields_of_the_contract() -> None:
@@ -78,6 +95,8 @@ def test_create_takes_the_fields_of_the_contract() -> None:
     parameters = inspect.signature(Decisions.create).parameters
     assert list(parameters) == ["self", "wait", "idempotency_key", "fields"]
     assert DecisionFields.__required_keys__ == {"action", "approver"}
+    further = DecisionFields.__annotations__.keys() - {"action", "approver", "enforce"}
+    assert FurtherFields.__annotations__.keys() == further
     assert get_type_hints(DecisionFields)["enforce"] == bool | None
 
 
@@ -87,23 +106,40 @@ def test_types_load_no_http_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_list_takes_the_filters_of_the_contract() -> None:
+    """The keywords of list are the parameters of `GET /decisions`."""
+    assert {*DecisionFilters.__annotations__, "cursor"} == Paging.model_fields.keys()
+
+
 def imports() -> Iterator[tuple[str, str]]:
+    """The module or folder of the package, and what it imports."""
     for file in PACKAGE.rglob("*.py"):
+        place = file.relative_to(PACKAGE).parts[0]
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
-                yield from ((file.name, alias.name.split(".")[0]) for alias in node.names)
+                yield from ((place, alias.name.split(".")[0]) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                yield file.name, (node.module or "").split(".")[0]
+                yield place, (node.module or "").split(".")[0]
+
+
+LIBRARIES = {
+    "_http.py": {"httpx2"},
+    "proof.py": {"cryptography", "rfc8785"},
+    "_commands.py": {"typer"},
+    "_console.py": {"rich"},
+    "pytest_plugin.py": {"pytest"},
+    "integrations": {"langgraph", "langchain", "langchain_core"},
+}
+"""Beside pydantic, and each in its own place: those of an extra are loaded with their module."""
 
 
 def test_dependencies() -> None:
-    """The package imports pydantic, one HTTP library in one module, and in another what verifying
-    takes."""
-    foreign = {(file, name) for file, name in imports() if name not in sys.stdlib_module_names}
-    verifying = {(file, name) for file, name in foreign if file == "proof.py"}
-    assert {name for _, name in verifying} == {"pydantic_core", "cryptography", "rfc8785"}
-    assert {name for _, name in foreign - verifying} == {"pydantic", "pydantic_core", "httpx2"}
-    assert {file for file, name in foreign if name == "httpx2"} == {"_http.py"}
+    """The package imports pydantic, one HTTP library in one module, and what extras take in modules
+    of their own."""
+    known = sys.stdlib_module_names | {"handover"}
+    foreign = {(place, name) for place, name in imports() if name not in known}
+    for place, name in foreign:
+        assert name.startswith("pydantic") or name in LIBRARIES.get(place, ()), place
 
 
 def test_own_http_client() -> None:
@@ -143,8 +179,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
-    """The wheel contains `handover` with its types marker, and needs two libraries; two more for
-    who asks for `verify`."""
+    """The wheel contains `handover` with its types marker, and needs two libraries; others only for
+    who asks for an extra."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -158,12 +194,24 @@ def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     required = [line for line in described.splitlines() if line.startswith("Requires-Dist: ")]
     extras = [line for line in required if "extra ==" in line]
     assert [name_in(line) for line in required if line not in extras] == ["httpx2", "pydantic"]
-    assert [name_in(line) for line in extras] == ["cryptography", "rfc8785"]
-    assert all("extra == 'verify'" in line for line in extras)
+    assert {(extra_in(line), name_in(line)) for line in extras} == EXTRAS
+
+
+EXTRAS = {
+    ("verify", "cryptography"),
+    ("verify", "rfc8785"),
+    ("cli", "typer"),
+    ("langgraph", "langgraph"),
+    ("langchain", "langchain"),
+}
 
 
 def name_in(requirement: str) -> str:
     return requirement.split()[1].split(">")[0]
+
+
+def extra_in(requirement: str) -> str:
+    return requirement.split("extra == ")[1].strip("'")
 
 
 def test_version_is_one() -> None:

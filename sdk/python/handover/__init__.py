@@ -6,71 +6,90 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .exceptions import (
-    ActionDenied,
-    APIConnectionError,
-    APIError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    ConflictError,
-    DecisionCancelled,
-    DecisionExpired,
-    FieldError,
-    HandoverError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProofError,
-    RateLimitError,
-    ServiceError,
-    UnreadableAnswerError,
-    WaitTimeoutError,
-)
-from .models import (
-    Attachment,
-    AuditEntry,
-    Channel,
-    Choice,
-    Decision,
-    EscalationStep,
-    Notification,
-    Origin,
-    Proof,
-    PublicKey,
-    PublicKeys,
-    ResponseType,
-    Signature,
-    Status,
-    TextField,
-    Urgency,
-)
 
 if TYPE_CHECKING:
     from ._dev import DevModeWarning
+    from ._permission import permitted_payload
+    from ._require_approval import require_approval
     from .client import AsyncHandoverClient, HandoverClient
-    from .resources import DecisionFields
+    from .exceptions import (
+        ActionDenied,
+        APIConnectionError,
+        APIError,
+        ArgumentsRefused,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        ConflictError,
+        ContentTooLargeError,
+        DecisionCancelled,
+        DecisionExpired,
+        FieldError,
+        GoneError,
+        HandoverError,
+        InvalidRequestError,
+        NotFoundError,
+        PermissionDeniedError,
+        ProofError,
+        RateLimitError,
+        ServiceError,
+        UnreadableAnswerError,
+        WaitTimeoutError,
+        WebhookVerificationError,
+    )
+    from .models import (
+        Attachment,
+        AuditEntry,
+        Channel,
+        ChannelStep,
+        Choice,
+        Decision,
+        DecisionSummary,
+        EscalationStep,
+        Notification,
+        Origin,
+        Proof,
+        PublicKey,
+        PublicKeys,
+        ResponseType,
+        Signature,
+        Status,
+        TextField,
+        Urgency,
+    )
+    from .pages import AsyncDecisionPage, DecisionPage
+    from .policy import ApprovalPolicy
+    from .resources import DecisionFields, DecisionFilters
 
 __all__ = [
     "APIConnectionError",
     "APIError",
     "ActionDenied",
+    "ApprovalPolicy",
+    "ArgumentsRefused",
+    "AsyncDecisionPage",
     "AsyncHandoverClient",
     "Attachment",
     "AuditEntry",
     "AuthenticationError",
     "BadRequestError",
     "Channel",
+    "ChannelStep",
     "Choice",
     "ConfigurationError",
     "ConflictError",
+    "ContentTooLargeError",
     "Decision",
     "DecisionCancelled",
     "DecisionExpired",
     "DecisionFields",
+    "DecisionFilters",
+    "DecisionPage",
+    "DecisionSummary",
     "DevModeWarning",
     "EscalationStep",
     "FieldError",
+    "GoneError",
     "HandoverClient",
     "HandoverError",
     "InvalidRequestError",
@@ -91,23 +110,38 @@ __all__ = [
     "UnreadableAnswerError",
     "Urgency",
     "WaitTimeoutError",
+    "WebhookVerificationError",
     "__version__",
+    "permitted_payload",
+    "require_approval",
 ]
 
 _LOADED_WHEN_USED = {
+    "ApprovalPolicy": ".policy",
+    "AsyncDecisionPage": ".pages",
     "AsyncHandoverClient": ".client",
-    "DevModeWarning": "._dev",
     "DecisionFields": ".resources",
+    "DecisionFilters": ".resources",
+    "DecisionPage": ".pages",
+    "DevModeWarning": "._dev",
     "HandoverClient": ".client",
+    "require_approval": "._require_approval",
 }
 """What needs the HTTP library, which a program that only wants the types never loads: a workflow
 imports `handover.models`, and must not do I/O."""
 
+_TYPES = (".models", ".exceptions", "._permission")
+"""Where all else is. It is loaded when it is used too: every run of pytest imports this package."""
+
 
 def __getattr__(name: str) -> object:
-    if module := _LOADED_WHEN_USED.get(name):
-        return getattr(import_module(module, __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    places = (_LOADED_WHEN_USED[name],) if name in _LOADED_WHEN_USED else _TYPES
+    modules = (import_module(place, __name__) for place in places)
+    found = next(getattr(module, name) for module in modules if hasattr(module, name))
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The client without its I/O: requests, answers, errors, and when to try again.
+"""The client without its I/O: requests, answers, errors.
 
 What a method does is a generator: it yields a `Call`, is sent the `Answer` (or thrown an
 `APIConnectionError`), and returns the result. So the logic stands once, and the blocking and the
@@ -8,33 +8,23 @@ asynchronous client are two loops that carry out calls.
 from __future__ import annotations
 
 import json
-import logging
-import random
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from .exceptions import (
-    APIConnectionError,
-    APIError,
-    HandoverError,
-    UnreadableAnswerError,
-    error_class,
-)
-
-logger = logging.getLogger("handover")
+from ._options import Options
+from ._patience import Patience
+from .exceptions import APIError, HandoverError, UnreadableAnswerError, error_class
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 5.0
-LONGEST_RETRY_AFTER = 60
-HELD = 1.0
-"""A connection that dropped after this many seconds was being held: the service had the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +33,12 @@ class Call:
 
     method: str
     path: str
-    params: Mapping[str, int] = field(default_factory=dict[str, int])
+    params: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     content: bytes | None = None
+    """JSON."""
+    file: tuple[str, bytes] | None = None
+    """Name and content, to be sent as the one part `file` of a form."""
     read_within: float | None = None
     """Seconds for the answer to come, where the client's own timeout is not what is meant."""
     after: float = 0.0
@@ -59,6 +52,11 @@ class Answer:
     content: bytes
     took: float
     """Seconds from sending the request to having the answer."""
+
+    @property
+    def at(self) -> datetime:
+        """The service's own clock, so that a wrong one here does not shorten a decision's life."""
+        return _http_date(self.headers.get("date", "")) or datetime.now(UTC)
 
 
 Steps = Generator[Call, Answer, T]
@@ -88,13 +86,24 @@ def _refusal(answer: Answer) -> APIError:
     except ValueError:
         told = None
     problem = cast(dict[str, Any], told) if isinstance(told, dict) else {"detail": _detail(answer)}
-    asked = answer.headers.get("retry-after", "")
-    return error_class(answer.status)(
-        answer.status,
-        problem,
-        answer.headers.get("x-request-id"),
-        min(int(asked), LONGEST_RETRY_AFTER) if asked.isdecimal() else None,
-    )
+    request_id = answer.headers.get("x-request-id")
+    return error_class(answer.status)(answer.status, problem, request_id, _retry_after(answer))
+
+
+def _retry_after(answer: Answer) -> int | None:
+    asked = answer.headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdecimal():
+        return int(asked[:12])  # of more digits Python may refuse to make a number
+    date = _http_date(asked)
+    return max(0, math.ceil((date - answer.at).total_seconds())) if date else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _detail(answer: Answer) -> str:
@@ -107,51 +116,23 @@ def _beginning(answer: Answer) -> str:
     return answer.content[:200].decode(errors="replace")
 
 
-def may_pass(error: HandoverError) -> bool:
-    """Whether the same request may succeed later."""
-    if isinstance(error, APIError):
-        return error.status in (408, 429) or (error.status >= 500 and error.status != 501)
-    return isinstance(error, APIConnectionError | UnreadableAnswerError)
+def send(options: Options, call: Call, model: type[M]) -> Steps[M]:
+    """One request that may be repeated, and the object in its answer."""
+    patience = Patience(options.clock, options.retry_for)
+    result, _ = yield from retried(call, patience, model)
+    return result
 
 
-def backoff(times: int) -> float:
-    """Seconds to pause after `times` failures: doubling, and random so that many do not meet."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 10))
-    return random.uniform(0, longest)  # noqa: S311 - spreads load, hides nothing
+def retried(call: Call, patience: Patience, model: type[M]) -> Steps[tuple[M, Answer]]:
+    while True:
+        try:
+            answer = yield call
+            return read(model, answer), answer
+        except HandoverError as error:
+            call = replace(call, after=patience.pause(error))
 
 
-class Patience:
-    """How long to go on trying, counted from the first failure: a request may be held for long
-    before it fails.
-
-    With `once_held`, the patience grows to that many seconds when a connection drops while the
-    service holds the request: it has the request then, and what it asks for may exist.
-    """
-
-    def __init__(
-        self, clock: Callable[[], float], seconds: float, *, once_held: float = 0.0
-    ) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._once_held = once_held
-        self._failures = 0
-        self._since = 0.0
-
-    def pause(self, error: HandoverError) -> float:
-        """Seconds to pause before the next attempt; raises `error` when there should be none."""
-        if not may_pass(error):
-            raise error
-        self._failures += 1
-        if self._failures == 1:
-            self._since = self._clock()
-        if isinstance(error, APIConnectionError) and error.held >= HELD:
-            self._seconds = max(self._seconds, self._once_held)
-        seconds = backoff(self._failures) + (getattr(error, "retry_after", None) or 0)
-        if self._clock() + seconds > self._since + self._seconds:
-            raise error
-        self._log(error, seconds)
-        return seconds
-
-    def _log(self, error: HandoverError, seconds: float) -> None:
-        level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        logger.log(level, "%s; trying again in %.1f s", error, seconds)
+def path_of(decision_id: str, *further: str) -> str:
+    if not decision_id:
+        raise ValueError("decision_id is empty")
+    return "/".join(["/decisions", quote(decision_id, safe=""), *further])

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
-from urllib.parse import quote
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
 
-from ._base import Answer, Call, Patience, Steps, backoff, may_pass, read, to_content
+from ._base import Call, Steps, path_of, read, retried, send, to_content
 from ._options import Options
+from ._patience import Patience, may_pass
 from ._permission import permits
-from .exceptions import HandoverError, WaitTimeoutError, denial
-from .models import AuditEntry, Decision, PublicKeys
-
-M = TypeVar("M", bound=BaseModel)
-
-HOLD = 30
-"""Seconds for which the service is asked to hold each poll."""
-QUICK = 1.0
-"""An answer `pending` within this many seconds was not held: the service is full, or stopping."""
-GRACE = 600.0
-"""Seconds beyond a decision's life to go on trying to reach a service that is away: its outcome
-may be recorded and wait for us there."""
+from ._waiting import GRACE, HOLD, Deadline, patience_with, until_settled
+from .exceptions import ConflictError, HandoverError, RateLimitError, denial
+from .models import AuditEntry, Decision, DecisionSummary, Origin, PublicKeys
 
 
 class _Audit(BaseModel):
     entries: list[AuditEntry]
+
+
+class Listed(BaseModel):
+    """One page of a list."""
+
+    decisions: list[DecisionSummary]
+    next_cursor: str | None = None
 
 
 def create(
@@ -39,141 +35,98 @@ def create(
 ) -> Steps[Decision]:
     """Ask, and unless told otherwise wait until the decision is settled."""
     key = _checked_key(idempotency_key or f"auto-{uuid4()}")
-    hold = HOLD if wait and not fields.get("callback_url") else 0
+    hold = HOLD if wait else 0
     call = Call(
         method="POST",
         path="/decisions",
         params={"wait": hold} if hold else {},
         headers={"idempotency-key": key},
-        content=to_content({name: value for name, value in fields.items() if value is not None}),
+        content=_given(fields),
         read_within=hold + options.timeout,
     )
     lifetime = float(fields.get("timeout_minutes") or 60) * 60 + GRACE
     patience = Patience(options.clock, options.retry_for, once_held=lifetime)
     try:
-        decision, answer = yield from _retried(call, patience, Decision)
+        decision, answer = yield from retried(call, patience, Decision)
     except HandoverError as error:
         if may_pass(error):
             error.add_note(f"Call again with idempotency_key={key!r}, and nobody is asked twice.")
         raise
     if hold and not decision.settled:
-        patience = _patience(options, decision, answer)
-        decision = yield from _until_settled(options, decision.id, _Deadline(options), patience)
+        patience = patience_with(options, decision, answer)
+        decision = yield from until_settled(options, decision.id, Deadline(options), patience)
     return _permitted(decision, enforce=bool(fields.get("enforce")))
 
 
+def approve(
+    options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None
+) -> Steps[Decision]:
+    """Ask with `enforce`, wait, and return what permits; raises `ActionDenied` for all else."""
+    asked = {**fields, "enforce": True}
+    decision = yield from create(options, asked, wait=True, idempotency_key=idempotency_key)
+    if not permits(decision):
+        raise denial(decision)
+    return decision
+
+
 def get(options: Options, decision_id: str) -> Steps[Decision]:
-    call = Call(method="GET", path=_path(decision_id))
-    return _send(options, call, Decision)
-
-
-def cancel(options: Options, decision_id: str) -> Steps[Decision]:
-    call = Call(method="POST", path=_path(decision_id) + "/cancel")
-    return _send(options, call, Decision)
-
-
-def audit(options: Options, decision_id: str) -> Steps[list[AuditEntry]]:
-    call = Call(method="GET", path=_path(decision_id) + "/audit")
-    return (yield from _send(options, call, _Audit)).entries
-
-
-def keys(options: Options) -> Steps[PublicKeys]:
-    return _send(options, Call(method="GET", path="/.well-known/handover-keys"), PublicKeys)
+    return send(options, Call(method="GET", path=path_of(decision_id)), Decision)
 
 
 def wait(options: Options, decision_id: str, *, timeout: float | None) -> Steps[Decision]:
     """Wait until the decision is settled, at most `timeout` seconds."""
-    patience = Patience(options.clock, GRACE)
-    deadline = _Deadline(options, timeout)
-    decision = yield from _until_settled(options, decision_id, deadline, patience)
+    patience = Patience(options.clock, GRACE, through_limits=True)
+    deadline = Deadline(options, timeout)
+    decision = yield from until_settled(options, decision_id, deadline, patience)
     return _permitted(decision, enforce=decision.enforce)
 
 
-class _Deadline:
-    def __init__(self, options: Options, timeout: float | None = None) -> None:
-        self._clock = options.clock
-        self.timeout = math.inf if timeout is None else timeout
-        self._at = self._clock() + self.timeout
-
-    def left(self) -> float:
-        return max(0.0, self._at - self._clock())
+def list_(options: Options, filters: Mapping[str, Any]) -> Steps[Listed]:
+    params = {name: _param(value) for name, value in filters.items() if value is not None}
+    return send(options, Call(method="GET", path="/decisions", params=params), Listed)
 
 
-def _until_settled(
-    options: Options, decision_id: str, deadline: _Deadline, patience: Patience
+def resolve(
+    options: Options,
+    decision_id: str,
+    action: str,
+    *,
+    notes: str | None,
+    response_data: Mapping[str, Any] | None,
 ) -> Steps[Decision]:
-    """Poll, each time for as long as the service holds it.
-
-    While the service answers, it is the service that says whether the decision lives, and no clock
-    of ours. Only when it is away do we count: the life that was left at its last answer, and
-    `GRACE`.
-    """
-    after, quick = 0.0, 0
-    while True:
-        left = deadline.left()
-        poll = _poll(options, decision_id, left, min(after, left))
-        try:
-            answer = yield poll
-            decision = read(Decision, answer)
-        except HandoverError as error:
-            after = _pause(patience, error, decision_id)
-        else:
-            if decision.settled:
-                return decision
-            patience = _patience(options, decision, answer)
-            quick = quick + 1 if answer.took < QUICK else 0
-            after = backoff(quick) if quick else 0.0
-        if not left:
-            raise WaitTimeoutError(decision_id, deadline.timeout)
-
-
-def _poll(options: Options, decision_id: str, left: float, after: float) -> Call:
-    hold = math.ceil(min(HOLD, left - after))
-    return Call(
-        method="GET",
-        path=_path(decision_id),
-        params={"wait": hold} if hold else {},
-        read_within=min(hold + options.timeout, left + 1),
-        after=after,
-    )
-
-
-def _pause(patience: Patience, error: HandoverError, decision_id: str) -> float:
-    try:
-        return patience.pause(error)
-    except HandoverError:
-        if may_pass(error):
-            error.add_note(f"client.decisions.wait({decision_id!r}) goes on waiting for it.")
-        raise
-
-
-def _patience(options: Options, decision: Decision, answer: Answer) -> Patience:
-    """With a service that is away, from this answer on: as long as the decision can live."""
-    life = (decision.expires_at - _service_time(answer)).total_seconds()
-    return Patience(options.clock, max(0.0, life) + GRACE)
-
-
-def _service_time(answer: Answer) -> datetime:
-    """The service's own clock, so that a wrong one here does not shorten a decision's life."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
-        return datetime.now(UTC)
-
-
-def _send(options: Options, call: Call, model: type[M]) -> Steps[M]:
+    """Answer, and take it for done where an attempt that got no answer has done it."""
+    given = {"action": action, "notes": notes, "response_data": response_data}
+    call = _post(decision_id, "resolve", given)
     patience = Patience(options.clock, options.retry_for)
-    result, _ = yield from _retried(call, patience, model)
-    return result
-
-
-def _retried(call: Call, patience: Patience, model: type[M]) -> Steps[tuple[M, Answer]]:
+    unsure = False
     while True:
         try:
-            answer = yield call
-            return read(model, answer), answer
+            return read(Decision, (yield call))
+        except ConflictError as error:
+            if unsure and error.decision and _is_answered(error.decision, action, notes):
+                return error.decision
+            raise
         except HandoverError as error:
             call = replace(call, after=patience.pause(error))
+            unsure = unsure or not isinstance(error, RateLimitError)
+
+
+def cancel(options: Options, decision_id: str, *, notes: str | None) -> Steps[Decision]:
+    return send(options, _post(decision_id, "cancel", {"notes": notes}), Decision)
+
+
+def extend(options: Options, decision_id: str, timeout_minutes: float) -> Steps[Decision]:
+    call = _post(decision_id, "extend", {"timeout_minutes": timeout_minutes})
+    return send(options, call, Decision)
+
+
+def audit(options: Options, decision_id: str) -> Steps[list[AuditEntry]]:
+    call = Call(method="GET", path=path_of(decision_id, "audit"))
+    return (yield from send(options, call, _Audit)).entries
+
+
+def keys(options: Options) -> Steps[PublicKeys]:
+    return send(options, Call(method="GET", path="/.well-known/handover-keys"), PublicKeys)
 
 
 def _permitted(decision: Decision, *, enforce: bool) -> Decision:
@@ -191,7 +144,21 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _path(decision_id: str) -> str:
-    if not decision_id:
-        raise ValueError("decision_id is empty")
-    return f"/decisions/{quote(decision_id, safe='')}"
+def _is_answered(decision: Decision, action: str, notes: str | None) -> bool:
+    """Whether an operator has answered just this."""
+    choice = decision.proof.choice if decision.proof else None
+    return (decision.origin, choice, decision.response_notes) == (Origin.OPERATOR, action, notes)
+
+
+def _post(decision_id: str, what: str, fields: Mapping[str, Any]) -> Call:
+    return Call(method="POST", path=path_of(decision_id, what), content=_given(fields))
+
+
+def _given(fields: Mapping[str, Any]) -> bytes:
+    return to_content({name: value for name, value in fields.items() if value is not None})
+
+
+def _param(value: object) -> int | str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int) else str(value)

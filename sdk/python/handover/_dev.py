@@ -2,116 +2,121 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import warnings
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from datetime import datetime, timedelta
 
-from pydantic import ValidationError
+from ._memory.answers import accepts
+from ._memory.files import media_type
+from ._memory.front import Front
+from ._memory.life import Life, Reply
+from ._memory.service import Caller, MemoryService
+from .models import Choice, DecisionRequest, Origin, ResponseType
 
-from ._base import Answer, Call
-from .models import Decision, DecisionRequest, Origin, Status
-
-USERS_LINE = 5
-"""Frames from the warning to the line that called `create`, for both kinds of client."""
+SOON = timedelta(minutes=1)
+SAMPLES = {
+    ".txt": b"",
+    ".csv": b"",
+    ".json": b"",
+    ".md": b"",
+    ".xml": b"",
+    ".png": b"\x89PNG\r\n\x1a\n",
+    ".jpg": b"\xff\xd8\xff",
+    ".gif": b"GIF8",
+    ".pdf": b"%PDF-",
+    ".docx": b"PK",
+    ".xlsx": b"PK",
+    ".pptx": b"PK",
+}
+"""How files of these kinds begin."""
 
 
 class DevModeWarning(UserWarning):
     """A decision was approved by `dev_mode`: no person has seen it."""
 
 
-class DevService:
-    """Answers as the service would, from memory and without any network."""
+class DevPlayer:
+    """Approves; where something else is asked for, in the plainest way that the question takes."""
 
-    def __init__(self) -> None:
-        self._decisions: dict[str, Decision] = {}
-        self._by_key: dict[str, str] = {}
+    at_once = True
 
-    def answer(self, call: Call) -> Answer:
-        match call.method, call.path.split("/")[2:]:
-            case "POST", []:
-                return self._create(call)
-            case "GET", ["handover-keys"]:
-                return _answer(200, {"keys": []})
-            case "GET", [decision_id] if decision_id in self._decisions:
-                return _answer(200, self._decisions[decision_id].model_dump(mode="json"))
-            case "POST", [decision_id, "cancel"] if decision_id in self._decisions:
-                return _problem(409, "decision_settled", "dev_mode has approved it already")
-            case _:
-                return _problem(404, "not_found", "dev_mode has no such decision, and no record")
+    def __init__(self, service: MemoryService) -> None:
+        self._service = service
 
-    def _create(self, call: Call) -> Answer:
-        try:
-            request = DecisionRequest.model_validate_json(call.content or b"")
-        except ValidationError as error:
-            return _invalid(error)
-        key = call.headers["idempotency-key"]
-        if key not in self._by_key:
-            decision = _approved(request)
-            self._by_key[key] = decision.id
-            self._decisions[decision.id] = decision
-            warnings.warn(
-                f"dev_mode approved {decision.id} without asking anybody: {decision.action}",
-                DevModeWarning,
-                stacklevel=USERS_LINE + 1,
-            )
-        return _answer(201, self._decisions[self._by_key[key]].model_dump(mode="json"))
+    def caller(self, key: str) -> Caller:
+        return Caller("dev_mode")
+
+    def play(self, life: Life) -> None:
+        self._service.respond(life, plain_reply(life.request, self._service.now), Origin.DEV)
+        warnings.warn(
+            f"dev_mode {life.decision.status} {life.decision.id} without asking anybody:"
+            f" {life.decision.action}",
+            DevModeWarning,
+            stacklevel=_users_level(),
+        )
+
+    def check_wait(self, life: Life) -> None:
+        """None is pending."""
 
 
-class DevExchange:
-    """`DevService` for the blocking client."""
-
-    def __init__(self) -> None:
-        self._service = DevService()
-
-    def send(self, call: Call) -> Answer:
-        return self._service.answer(call)
-
-    def close(self) -> None:
-        """There is nothing to close."""
+def dev_front(base_url: str) -> Front:
+    service = MemoryService(base_url, asks=False, id_prefix="dec_dev_")
+    return Front(service, DevPlayer(service))
 
 
-class AsyncDevExchange:
-    """`DevService` for the asynchronous client."""
+def plain_reply(request: DecisionRequest, now: datetime) -> Reply:
+    """The approval, with the plainest value where one is asked for.
 
-    def __init__(self) -> None:
-        self._service = DevService()
-
-    async def send(self, call: Call) -> Answer:
-        return self._service.answer(call)
-
-    async def close(self) -> None:
-        """There is nothing to close."""
-
-
-def _approved(request: DecisionRequest) -> Decision:
-    now = datetime.now(UTC)
-    return Decision(
-        **request.model_dump(exclude={"attachment_ids", "callback_url", "escalation", "channel"}),
-        id=f"dec_dev_{uuid4().hex}",
-        status=Status.APPROVED,
-        approved=True,
-        action_permitted=True if request.enforce else None,
-        origin=Origin.DEV,
-        created_at=now,
-        resolved_at=now,
-        expires_at=now + timedelta(minutes=request.timeout_minutes),
-    )
-
-
-def _invalid(error: ValidationError) -> Answer:
-    errors = [
-        {"field": ".".join(map(str, found["loc"])), "message": found["msg"]}
-        for found in error.errors(include_url=False)
-    ]
-    return _problem(422, "invalid_request", "the request is not valid", errors=errors)
+    Where no approval is offered, or no file is at hand as it is asked for: the payload as it is, or
+    the denial.
+    """
+    asked = request.response_type
+    if Choice.APPROVE not in request.options:
+        if Choice.MODIFY in request.options:
+            unchanged = {"payload": request.payload} if request.payload is not None else None
+            return Reply(choice="modify", data=unchanged or {"action": request.action})
+        return Reply(choice="deny")
+    match asked.type:
+        case "choose":
+            return Reply(choice="approve", data={"chosen": (asked.choices or [""])[0]})
+        case "text_input":
+            names = [field.name for field in asked.fields or () if field.required]
+            return Reply(choice="approve", data=dict.fromkeys(names, "dev_mode"))
+        case "number_input":
+            return Reply(choice="approve", data={"value": _plain_number(asked)})
+        case "schedule":
+            later = {"execute_at": (now + SOON).isoformat()}
+            return Reply(choice="approve", data=later if asked.allow_immediate is False else None)
+        case "file_upload":
+            files = _plain_file(asked)
+            return Reply(choice="approve" if files else "deny", files=files)
+        case _:
+            return Reply(choice="approve")
 
 
-def _problem(status: int, code: str, sentence: str, **more: object) -> Answer:
-    return _answer(status, {"status": status, "code": code, "error": sentence, **more})
+def _plain_number(asked: ResponseType) -> float:
+    """Zero, or the allowed number that is next to it."""
+    least = 0 if asked.min is None else asked.min
+    most = 0 if asked.max is None else asked.max
+    return least if least > 0 else min(most, 0) if asked.max is not None else 0
 
 
-def _answer(status: int, body: Mapping[str, Any]) -> Answer:
-    return Answer(status, {}, json.dumps(body).encode(), took=0.0)
+def _plain_file(asked: ResponseType) -> dict[str, bytes] | None:
+    """None where this has no file of the kinds that are asked for."""
+    for ending, beginning in SAMPLES.items():
+        name, content = f"dev_mode{ending}", beginning + b"dev_mode\n"
+        if accepts(asked.accept, media_type(name, content), name):
+            return {name: content}
+    return None
+
+
+def _users_level() -> int:
+    """How many frames up from `play` the code is that uses this package."""
+    level, frame = 0, inspect.currentframe()
+    while frame and _is_ours(str(frame.f_globals.get("__name__"))):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return module == "handover" or module.startswith("handover.")

@@ -24,11 +24,17 @@ USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
 class Exchange(Protocol):
     def send(self, call: Call) -> Answer: ...
     def close(self) -> None: ...
+    def with_options(self, options: Options) -> Exchange:
+        """The same connections, which stay this one's to close, with other options."""
+        ...
 
 
 class AsyncExchange(Protocol):
     async def send(self, call: Call) -> Answer: ...
     async def close(self) -> None: ...
+    def with_options(self, options: Options) -> AsyncExchange:
+        """The same connections, which stay this one's to close, with other options."""
+        ...
 
 
 def run(exchange: Exchange, steps: Steps[T]) -> T:
@@ -85,6 +91,9 @@ class HTTPExchange:
         if self._owned:
             self._http.close()
 
+    def with_options(self, options: Options) -> HTTPExchange:
+        return HTTPExchange(options, self._http)
+
 
 class AsyncHTTPExchange:
     """The same in an event loop."""
@@ -105,6 +114,9 @@ class AsyncHTTPExchange:
     async def close(self) -> None:
         if self._owned:
             await self._http.aclose()
+
+    def with_options(self, options: Options) -> AsyncHTTPExchange:
+        return AsyncHTTPExchange(options, self._http)
 
 
 def _pool(options: Options) -> dict[str, Any]:
@@ -130,6 +142,7 @@ def _request(options: Options, call: Call) -> dict[str, Any]:
         "params": call.params or None,
         "headers": headers,
         "content": call.content,
+        "files": {"file": call.file} if call.file else None,
         "timeout": httpx2.Timeout(options.timeout, read=call.read_within or options.timeout),
         "follow_redirects": False,  # the API key is for the service at base_url and no other
     }

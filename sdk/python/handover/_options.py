@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -24,6 +25,22 @@ class Options:
     retry_for: float
     """Seconds to go on trying to reach a service that has not answered yet."""
     clock: Callable[[], float] = time.monotonic
+    terminal: bool = False
+    """Whether whoever sits at the terminal is asked, and no service."""
+
+    def changed(
+        self, api_key: str | None, timeout: float | None, retry_for: float | None
+    ) -> Options:
+        """With what is given; raises `ConfigurationError` for a key that is none."""
+        key = self.api_key if api_key is None else api_key.strip()
+        if not (self.dev_mode or self.terminal):
+            _check_key(key)
+        return replace(
+            self,
+            api_key=key,
+            timeout=self.timeout if timeout is None else timeout,
+            retry_for=self.retry_for if retry_for is None else retry_for,
+        )
 
 
 def resolve_options(
@@ -33,7 +50,8 @@ def resolve_options(
 
     Raises `ConfigurationError` where they do not make a client.
     """
-    url = (base_url or os.environ.get("HANDOVER_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
+    given = base_url or os.environ.get("HANDOVER_BASE_URL")
+    url = (given or DEFAULT_BASE_URL).rstrip("/")
     _check_url(url)
     if dev_mode and not is_loopback(url):
         raise ConfigurationError(
@@ -41,11 +59,24 @@ def resolve_options(
             " not this machine. Leave out dev_mode, or base_url and HANDOVER_BASE_URL."
         )
     key = (api_key or os.environ.get("HANDOVER_API_KEY") or "").strip()
-    if not dev_mode:
+    terminal = not (dev_mode or key or given) and _is_at_terminal()
+    if not (dev_mode or terminal):
         _check_key(key)
     return Options(
-        api_key=key, base_url=url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
+        api_key=key,
+        base_url=url,
+        dev_mode=dev_mode,
+        terminal=terminal,
+        timeout=timeout,
+        retry_for=retry_for,
     )
+
+
+def _is_at_terminal() -> bool:
+    """Whether somebody sits here who can be asked."""
+    if os.environ.get("CI") or sys.stdin is None or sys.stdout is None:
+        return False
+    return not sys.stdin.closed and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def is_loopback(url: str) -> bool:
@@ -73,7 +104,7 @@ def _check_key(key: str) -> None:
     if not key:
         raise ConfigurationError(
             "No API key: pass api_key, or set HANDOVER_API_KEY. To try your agent without asking"
-            " anybody, use dev_mode=True."
+            " anybody, use dev_mode=True; in a terminal, without a base_url, you are asked there."
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigurationError("The API key has characters that no key has: copy it again.")

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from . import _decisions as steps
-from ._dev import AsyncDevExchange, DevExchange
-from ._http import AsyncHTTPClient, AsyncHTTPExchange, HTTPClient, HTTPExchange, run, run_async
-from ._options import resolve_options
-from .models import PublicKeys
-from .resources import AsyncDecisions, Decisions
+from ._exchanges import open_async_exchange, open_exchange
+from ._http import AsyncExchange, AsyncHTTPClient, Exchange, HTTPClient, run, run_async
+from ._options import Options, resolve_options
+from .models import Decision, PublicKeys
+from .resources import (
+    AsyncAttachments,
+    AsyncDecisions,
+    Attachments,
+    Decisions,
+    FurtherFields,
+    checked_question,
+)
 
 
 class HandoverClient:
@@ -22,10 +30,15 @@ class HandoverClient:
     that has not answered yet. `dev_mode` approves everything at once, without any network.
     `http_client` replaces the HTTP client, for tests and for proxies; it is yours to close.
 
+    Without a key and a base_url, in a terminal and not in CI (`CI` is set there), no service is
+    asked but whoever sits there. That is for developing: the decision has the origin `dev`, and
+    `resolved_by` is the terminal's user, whom nothing proves. Ctrl-C means no.
+
     Raises `ConfigurationError` when these do not make a client.
     """
 
     decisions: Decisions
+    attachments: Attachments
 
     def __init__(
         self,
@@ -40,17 +53,59 @@ class HandoverClient:
         options = resolve_options(
             api_key, base_url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
         )
+        self._speak(options, open_exchange(options, http_client))
+
+    def _speak(self, options: Options, exchange: Exchange) -> None:
         self._options = options
-        self._exchange = DevExchange() if dev_mode else HTTPExchange(options, http_client)
-        self.decisions = Decisions(options, self._exchange)
+        self._exchange = exchange
+        self.decisions = Decisions(options, exchange)
+        self.attachments = Attachments(options, exchange)
+
+    def approve(
+        self,
+        action: str,
+        approver: str | Sequence[str],
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[FurtherFields],
+    ) -> Decision:
+        """Ask, wait, and return only when the action may run; also with a `callback_url`.
+
+        What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
+        approver changed it. `idempotency_key` is as for `decisions.create`.
+
+        Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
+        `DecisionCancelled`, and what `decisions.create` raises.
+        """
+        asked = checked_question(action, approver, fields)
+        return run(
+            self._exchange,
+            steps.approve(self._options, asked, idempotency_key=idempotency_key),
+        )
 
     def keys(self) -> PublicKeys:
         """The public keys of the service, for `decision.verify`.
 
         Verifying with what was fetched just now believes whoever answers at `base_url`. Keep a copy
-        (`keys().model_dump_json()`) to verify without the service.
+        (its `model_dump_json()`) to verify without the service.
         """
         return run(self._exchange, steps.keys(self._options))
+
+    def with_options(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        retry_for: float | None = None,
+    ) -> Self:
+        """A client with other options, over the connections of this one, which closes them.
+
+        What is left out stays as it is. Raises `ConfigurationError` for what is no API key.
+        """
+        options = self._options.changed(api_key, timeout, retry_for)
+        client = object.__new__(type(self))
+        client._speak(options, self._exchange.with_options(options))
+        return client
 
     def close(self) -> None:
         """Close the connections."""
@@ -72,6 +127,7 @@ class AsyncHandoverClient:
     """`HandoverClient` for an event loop: the same arguments, the same methods to be awaited."""
 
     decisions: AsyncDecisions
+    attachments: AsyncAttachments
 
     def __init__(
         self,
@@ -86,13 +142,59 @@ class AsyncHandoverClient:
         options = resolve_options(
             api_key, base_url, dev_mode=dev_mode, timeout=timeout, retry_for=retry_for
         )
+        self._speak(options, open_async_exchange(options, http_client))
+
+    def _speak(self, options: Options, exchange: AsyncExchange) -> None:
         self._options = options
-        self._exchange = AsyncDevExchange() if dev_mode else AsyncHTTPExchange(options, http_client)
-        self.decisions = AsyncDecisions(options, self._exchange)
+        self._exchange = exchange
+        self.decisions = AsyncDecisions(options, exchange)
+        self.attachments = AsyncAttachments(options, exchange)
+
+    async def approve(
+        self,
+        action: str,
+        approver: str | Sequence[str],
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[FurtherFields],
+    ) -> Decision:
+        """Ask, wait, and return only when the action may run; also with a `callback_url`.
+
+        What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
+        approver changed it. `idempotency_key` is as for `decisions.create`.
+
+        Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
+        `DecisionCancelled`, and what `decisions.create` raises.
+        """
+        asked = checked_question(action, approver, fields)
+        return await run_async(
+            self._exchange,
+            steps.approve(self._options, asked, idempotency_key=idempotency_key),
+        )
 
     async def keys(self) -> PublicKeys:
-        """As `HandoverClient.keys`."""
+        """The public keys of the service, for `decision.verify`.
+
+        Verifying with what was fetched just now believes whoever answers at `base_url`. Keep a copy
+        (its `model_dump_json()`) to verify without the service.
+        """
         return await run_async(self._exchange, steps.keys(self._options))
+
+    def with_options(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        retry_for: float | None = None,
+    ) -> Self:
+        """A client with other options, over the connections of this one, which closes them.
+
+        What is left out stays as it is. Raises `ConfigurationError` for what is no API key.
+        """
+        options = self._options.changed(api_key, timeout, retry_for)
+        client = object.__new__(type(self))
+        client._speak(options, self._exchange.with_options(options))
+        return client
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,15 +9,19 @@ HandoverError
 │   ├── AuthenticationError      401
 │   ├── PermissionDeniedError    403
 │   ├── NotFoundError            404
-│   ├── ConflictError            409
+│   ├── ConflictError            409; `decision` is what it is
+│   ├── GoneError                410
+│   ├── ContentTooLargeError     413
 │   ├── InvalidRequestError      422; `fields` says which and why
 │   ├── RateLimitError           429
 │   └── ServiceError             5xx
 ├── ProofError                   the decision is not proven to be what it says
+├── WebhookVerificationError     the request is no callback of the service
 ├── WaitTimeoutError             we stopped waiting; the decision goes on (also a TimeoutError)
 └── ActionDenied                 the action must not run
     ├── DecisionExpired          nobody answered in time
-    └── DecisionCancelled        withdrawn by the agent, or stopped by an operator
+    ├── DecisionCancelled        withdrawn by the agent, or stopped by an operator
+    └── ArgumentsRefused         what was permitted is nothing that this function can run
 
 None of them ever means that the action may run.
 """
@@ -27,6 +31,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import shorten
 from typing import Any, NamedTuple, cast
+
+from pydantic import ValidationError
 
 from .models import Decision, Origin, Status
 
@@ -126,7 +132,25 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: the decision's state does not allow this, for example because it is settled."""
+    """409: the decision's state does not allow this, for example because it is settled.
+
+    `decision` is the decision as it stands, where the service tells it.
+    """
+
+    @property
+    def decision(self) -> Decision | None:
+        try:
+            return Decision.model_validate(self.problem.get("decision"))
+        except ValidationError:
+            return None
+
+
+class GoneError(APIError):
+    """410: the record is no longer kept. To ask again, use another `idempotency_key`."""
+
+
+class ContentTooLargeError(APIError):
+    """413: the request or the file is larger than what is taken."""
 
 
 class InvalidRequestError(APIError):
@@ -134,7 +158,8 @@ class InvalidRequestError(APIError):
 
 
 class RateLimitError(APIError):
-    """429: too many requests."""
+    """429: too many requests, or the key's decisions of the month are used up
+    (`code` is `quota_exceeded`)."""
 
 
 class ServiceError(APIError):
@@ -147,6 +172,8 @@ _BY_STATUS: dict[int, type[APIError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
     409: ConflictError,
+    410: GoneError,
+    413: ContentTooLargeError,
     422: InvalidRequestError,
     429: RateLimitError,
 }
@@ -161,16 +188,21 @@ class ProofError(HandoverError):
     """The decision is not proven to be what it says. The message says what does not hold."""
 
 
+class WebhookVerificationError(HandoverError):
+    """The request is no callback of the service, or a very old one. Answer it with 400."""
+
+
 class WaitTimeoutError(HandoverError, TimeoutError):
     """We stopped waiting. It says nothing about the decision, which goes on without us."""
 
-    def __init__(self, decision_id: str, timeout: float) -> None:
-        super().__init__(decision_id, timeout)
+    def __init__(self, decision_id: str, timeout: float, told: str = "") -> None:
+        super().__init__(decision_id, timeout)  # a third would be the file name of an OSError
         self.decision_id = decision_id
         self.timeout = timeout
+        self._told = told
 
     def __str__(self) -> str:
-        return (
+        return self._told or (
             f"Not settled after {self.timeout:g} s. The decision is still open:"
             f" client.decisions.wait({self.decision_id!r}) goes on waiting for it."
         )
@@ -194,6 +226,18 @@ class DecisionExpired(ActionDenied):
 
 class DecisionCancelled(ActionDenied):
     """The agent withdrew its question, or an operator stopped the decision."""
+
+
+class ArgumentsRefused(ActionDenied):
+    """What was permitted are not arguments that the function can run with; `reason` says why."""
+
+    def __init__(self, decision: Decision, reason: str) -> None:
+        super().__init__(decision)
+        self.args = (decision, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{_quoted(self.decision.action)} must not run: {self.reason} [{self.decision.id}]"
 
 
 def denial(decision: Decision) -> ActionDenied:

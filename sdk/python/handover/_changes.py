@@ -1,0 +1,153 @@
+"""What an approver made of a call's arguments, read as the function's signature has them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Unpack, cast, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+
+from ._arguments import Parameters, as_json, dumps, listed
+from ._permission import permitted_payload
+from .exceptions import ArgumentsRefused
+from .models import Decision, Status
+
+PLAIN = (str, int, float, bool, type(None), list, dict)
+
+
+class _Refusal(Exception):  # noqa: N818 - becomes an error with the decision
+    pass
+
+
+def permitted_call(
+    parameters: Parameters,
+    call: inspect.BoundArguments,
+    asked: Mapping[str, Any],
+    decision: Decision,
+) -> inspect.BoundArguments:
+    """The call as it was permitted, `asked` being what the approver was shown of it.
+
+    What the approver left alone are the very objects of the call. Raises `ActionDenied` unless the
+    decision permits, and `ArgumentsRefused` where what it permits is nothing that may run.
+    """
+    permitted = permitted_payload(decision) or {}
+    try:
+        _check_still_as_asked(parameters, call, asked)
+        if decision.status == Status.MODIFIED:
+            return _changed(parameters, call, asked, permitted)
+        _check_same(permitted, asked)
+    except (_Refusal, TypeError) as error:
+        raise ArgumentsRefused(decision, str(error)) from error
+    return call
+
+
+def _check_still_as_asked(
+    parameters: Parameters, call: inspect.BoundArguments, asked: Mapping[str, Any]
+) -> None:
+    """A list or an object may have been changed by somebody else meanwhile."""
+    if dumps(parameters.shown(call)) != dumps(asked):
+        raise _Refusal("its arguments changed while it was being decided")
+
+
+def _check_same(permitted: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    if permitted != asked:
+        raise _Refusal("what was approved are other arguments than were asked")
+
+
+def _changed(
+    parameters: Parameters,
+    call: inspect.BoundArguments,
+    asked: Mapping[str, Any],
+    permitted: Mapping[str, Any],
+) -> inspect.BoundArguments:
+    """A default is no substitute for what was left out: nobody has seen it."""
+    if missing := asked.keys() - permitted.keys():
+        raise _Refusal(f"the approver left out {listed(missing)}")
+    if unexpected := permitted.keys() - asked.keys():
+        raise _Refusal(f"the approver added {listed(unexpected)}")
+    arguments = {**call.arguments}
+    for name, value in permitted.items():
+        if dumps(value) != dumps(asked[name]):
+            arguments[name] = _argument(parameters, name, value, asked[name], arguments[name])
+    changed = inspect.BoundArguments(call.signature, cast(Any, arguments))
+    call.signature.bind(*changed.args, **changed.kwargs)
+    return changed
+
+
+def _argument(parameters: Parameters, name: str, value: Any, asked: Any, original: Any) -> Any:
+    _check_not_masked(parameters, name)
+    hint = _hints(parameters).get(name, Any)
+    if name == parameters.several:
+        return tuple(_read(name, value, list[hint]))
+    if name == parameters.further:
+        return _further(parameters, value, asked, original, hint)
+    return _read(name, value, _type_of(original) if hint is Any else hint)
+
+
+def _further(
+    parameters: Parameters, value: Any, asked: Mapping[str, Any], original: Any, hint: Any
+) -> dict[str, Any]:
+    """What the approver made of that which `**` takes, where names may come and go."""
+    permitted: dict[str, Any] = _read(parameters.further, value, dict[str, Any])
+    for name in asked.keys() - permitted.keys():
+        _check_not_masked(parameters, name)
+    read: dict[str, Any] = {}
+    for name, each in permitted.items():
+        if name in asked and dumps(each) == dumps(asked[name]):
+            read[name] = original[name]
+        else:
+            _check_not_masked(parameters, name)
+            read[name] = _read(name, each, _hint_of(name, hint))
+    return read
+
+
+def _check_not_masked(parameters: Parameters, name: str) -> None:
+    if name in parameters.mask:
+        raise _Refusal(f"{name} is masked, and cannot be changed")
+
+
+def _hints(parameters: Parameters) -> dict[str, Any]:
+    try:
+        return get_type_hints(parameters.function, include_extras=True)
+    except Exception as error:
+        raise _Refusal(f"its annotations cannot be read: {error}") from error
+
+
+def _hint_of(name: str, hint: Any) -> Any:
+    """The annotation of one of those that `**` takes."""
+    if get_origin(hint) is not Unpack:
+        return hint
+    hints = get_type_hints(get_args(hint)[0], include_extras=True)
+    if name not in hints:
+        raise _Refusal(f"the approver added {name}")
+    return hints[name]
+
+
+def _type_of(original: object) -> Any:
+    """Of an argument without annotation: JSON may become any JSON, the rest keeps its type."""
+    return Any if type(original) in PLAIN else type(original)
+
+
+def _read(name: str, value: object, hint: Any) -> Any:
+    """The value as the annotation has it, nothing added to it and nothing lost."""
+    try:
+        read = TypeAdapter(hint).validate_json(dumps(value), strict=True)
+        again = as_json(name, read)
+    except Exception as error:
+        raise _Refusal(f"the approver's {name} does not fit: {error}") from error
+    if not _has_same_parts(value, again):
+        raise _Refusal(f"the approver's {name} does not fit: it has other parts than {hint}")
+    return read
+
+
+def _has_same_parts(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        ones, others = cast(dict[str, Any], one), cast(dict[str, Any], other)
+        if ones.keys() != others.keys():
+            return False
+        return all(_has_same_parts(ones[key], others[key]) for key in ones)
+    if isinstance(one, list) and isinstance(other, list):
+        first, second = cast(list[Any], one), cast(list[Any], other)
+        return len(first) == len(second) and all(map(_has_same_parts, first, second))
+    return True

@@ -1,0 +1,1 @@
+"""A service in this process: what `dev_mode`, the terminal and `handover.testing` answer with."""

@@ -1,0 +1,89 @@
+"""Files, kept in memory; of what is taken, as much as a test needs to be true."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePath
+from uuid import uuid4
+
+from ..models import Attachment
+from .refusals import Refusal, at_fault
+
+MAX_FILE = 10 * 1024 * 1024
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+TEXTS = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".markdown": "text/markdown",
+    ".md": "text/markdown",
+    ".tsv": "text/tab-separated-values",
+    ".xml": "application/xml",
+}
+OFFICE = {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+RUNNABLE = (".bat", ".cmd", ".exe", ".htm", ".html", ".js", ".ps1", ".py", ".sh")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """`sender` is the name of the key that sent it; of an approver, their address."""
+
+    attachment: Attachment
+    sender: str
+
+
+def new_file(name: str, content: bytes, sender: str, base_url: str) -> File:
+    """Raises `Refusal`, as the service does for what it does not take."""
+    name = PurePath(name.replace("\\", "/")).name or "file"
+    if not content:
+        raise at_fault(("file", f"{name} is empty."), code="file_empty")
+    if len(content) > MAX_FILE:
+        why = f"{name} is larger than {MAX_FILE // 1024**2} MB."
+        raise at_fault(("file", why), code="file_too_large")
+    id = f"att_{uuid4().hex}"
+    return File(
+        Attachment(
+            id=id,
+            name=name,
+            url=f"{base_url}/attachments/{id}",
+            type=media_type(name, content),
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        ),
+        sender,
+    )
+
+
+def media_type(name: str, content: bytes) -> str:
+    """Raises `Refusal` for what is not taken."""
+    ending = PurePath(name.lower()).suffix
+    if ending not in RUNNABLE and not content.startswith(b"#!"):
+        for signature, type in SIGNATURES.items():
+            if content.startswith(signature):
+                return type
+        if ending in OFFICE and content.startswith(b"PK"):
+            return OFFICE[ending]
+        if _is_text(content):
+            return TEXTS.get(ending, "text/plain")
+    raise _refused(name)
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return "\0" not in content.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _refused(name: str) -> Refusal:
+    why = f"{name}: programs and unknown kinds of files are not taken."
+    return at_fault(("file", why), code="file_type_refused")

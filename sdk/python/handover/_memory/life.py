@@ -1,0 +1,256 @@
+"""One decision, by the rules of the service, as far as they show in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from ..models import (
+    Attachment,
+    AuditEntry,
+    Choice,
+    Decision,
+    DecisionRequest,
+    Origin,
+    Status,
+    is_permitted,
+)
+from .answers import complaint, execute_at, normal
+from .refusals import Refusal, at_fault
+
+MAX_ATTACHMENTS = 5
+MAX_LIFE = timedelta(minutes=525_600)
+NOT_ME = "not_me"
+
+ReplyChoice = Literal["approve", "deny", "modify", "not_me"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer: the `choice` that is pressed, `notes` beside it, and what the type of the question
+    asks for: `data` as `response_data` has it, or `files` by their names.
+
+    `by` is who gives it; None for whoever is asked and comes first.
+    """
+
+    choice: ReplyChoice
+    notes: str | None = None
+    data: Mapping[str, Any] | None = None
+    files: Mapping[str, bytes] | None = None
+    by: str | None = None
+
+
+class Life:
+    """A decision with its record, changed in place."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        request: DecisionRequest,
+        *,
+        agent: str,
+        fingerprint: str,
+        asks: bool = True,
+    ) -> None:
+        self.decision = decision
+        self.request = request
+        self.agent = agent
+        self.fingerprint = fingerprint
+        self.entries: list[AuditEntry] = []
+        self._asked: list[str] = []
+        self._declined: list[str] = []
+        self._asks = asks
+        later = sorted(request.escalation, key=lambda step: step.after_minutes)
+        self._steps = [(step.after_minutes, step.approvers) for step in later] if asks else []
+        names = [each.model_dump(mode="json") for each in decision.attachments]
+        created = {"agent": agent, "action": request.action, "attachments": names}
+        self._log("decision.created", decision.created_at, created)
+        self._ask(request.approvers, decision.created_at)
+
+    @property
+    def approvers(self) -> set[str]:
+        """All who are asked, at once or by an escalation."""
+        later = (who for step in self.request.escalation for who in step.approvers)
+        return {*self.request.approvers, *later}
+
+    @property
+    def awaited(self) -> list[str]:
+        """Who may answer."""
+        return [each for each in self._asked if each not in self._declined]
+
+    def told(self, now: datetime) -> dict[str, Any]:
+        """The decision as the service answers it."""
+        decision = self.decision
+        if decision.enforce:
+            decision.action_permitted = is_permitted(
+                decision.status,
+                has_payload=decision.payload is not None,
+                execute_at=decision.execute_at,
+                now=now,
+            )
+        decision.unreachable = (
+            self._asks and not decision.settled and not self._steps and not self.awaited
+        )
+        return decision.model_dump(
+            mode="json", exclude=None if decision.enforce else {"action_permitted"}
+        )
+
+    def advance(self, now: datetime) -> None:
+        """What time alone changes: escalations, and the expiry."""
+        end = self.decision.expires_at
+        while not self.decision.settled and self._steps:
+            at = self.decision.created_at + timedelta(minutes=self._steps[0][0])
+            if at > min(now, end):
+                break
+            self._escalate(at, "no_answer")
+        if not self.decision.settled and now > end:
+            self._settle(Status.EXPIRED, Origin.TIMEOUT, end)
+
+    def respond(self, reply: Reply, origin: Origin, at: datetime) -> None:
+        """Take an answer. Raises `Refusal`, and the record has the attempt."""
+        by = reply.by or next(iter(self.awaited), None)
+        data = normal(self.request, reply.choice, reply.data)
+        refusal = self._objection(reply.choice, data or {}, by, origin, at)
+        if refusal:
+            tried = {"approver": by, "choice": reply.choice, "notes": reply.notes, "data": data}
+            type = "response.late" if self.decision.settled else "response.refused"
+            self._log(type, at, tried | {"reason": refusal.code, "message": refusal.error})
+            raise refusal
+        if reply.choice == NOT_ME:
+            self._decline(by or "", reply.notes, at)
+            return
+        moment = execute_at(self.request, reply.choice, data)
+        self.decision.response_data = data
+        self.decision.execute_at = moment
+        status = _status(reply.choice, moment)
+        more = {"choice": reply.choice, "data": data}
+        self._settle(status, origin, at, by, reply.notes, **more)
+
+    def extend(self, minutes: float, at: datetime) -> None:
+        """Raises `Refusal`."""
+        self.check_pending()
+        until, now_until = at + timedelta(minutes=minutes), self.decision.expires_at
+        if until <= now_until:
+            why = f"it can only become longer; it already runs until {now_until:%Y-%m-%d %H:%M:%S}."
+            raise at_fault(("timeout_minutes", why), code="not_longer")
+        if until > self.decision.created_at + MAX_LIFE:
+            why = "a decision takes at most 525,600 minutes (a year) from its creation."
+            raise at_fault(("timeout_minutes", why), code="not_longer")
+        self.decision.expires_at = until
+        times = {"from": now_until.isoformat(), "to": until.isoformat()}
+        self._log("decision.extended", at, {"by": self.agent, **times})
+
+    def cancel(self, notes: str | None, origin: Origin, at: datetime) -> None:
+        """Raises `Refusal`, but for what the agent has withdrawn already."""
+        is_again = self.decision.status == Status.CANCELLED
+        if is_again and self.decision.origin == origin == Origin.AGENT:
+            return
+        self.check_pending()
+        by = self.agent if origin == Origin.AGENT else None
+        self._settle(Status.CANCELLED, origin, at, by, notes)
+
+    def attach(self, attachment: Attachment, at: datetime) -> None:
+        """Raises `Refusal`."""
+        self.check_pending()
+        if len(self.decision.attachments) >= MAX_ATTACHMENTS:
+            why = f"a decision has at most {MAX_ATTACHMENTS} attachments."
+            raise at_fault(("file", why), code="too_many_attachments")
+        self.decision.attachments.append(attachment)
+        self._log("attachment.added", at, {"by": self.agent, **attachment.model_dump(mode="json")})
+
+    def deny(self, origin: Origin, at: datetime, by: str, notes: str) -> None:
+        """A no that needs no button."""
+        more = {"choice": Choice.DENY.value, "data": None}
+        self._settle(Status.DENIED, origin, at, by, notes, **more)
+
+    def check_pending(self) -> None:
+        """Raises `Refusal`, with the outcome."""
+        if self.decision.settled:
+            told = self.told(self.decision.resolved_at or self.decision.created_at)
+            why = f"The decision is already {self.decision.status}."
+            raise Refusal("already_settled", why, decision=told)
+
+    def _objection(
+        self, choice: str, data: Mapping[str, Any], by: str | None, origin: Origin, at: datetime
+    ) -> Refusal | None:
+        try:
+            self.check_pending()
+        except Refusal as over:
+            return over
+        if origin == Origin.HUMAN and by not in self.awaited:
+            return _no_answer("action", "this person is not being asked.")
+        if choice == NOT_ME:
+            return None
+        if choice not in self.request.options:
+            offered = ", ".join(self.request.options)
+            return _no_answer("action", f"this was not offered; offered are: {offered}.")
+        why = complaint(self.request, choice, data, at)
+        return _no_answer(f"response_data.{why[0]}", why[1]) if why else None
+
+    def _decline(self, approver: str, notes: str | None, at: datetime) -> None:
+        self._declined.append(approver)
+        self._log("approver.declined", at, {"approver": approver, "notes": notes})
+        if self._steps and approver in self._asked_last:
+            self._escalate(at, NOT_ME)
+
+    def _escalate(self, at: datetime, reason: str) -> None:
+        _, approvers = self._steps.pop(0)
+        self.decision.escalation_level += 1
+        level = self.decision.escalation_level
+        details = {"level": level, "reason": reason, "approvers": list(approvers)}
+        self._log("decision.escalated", at, details)
+        self._ask(approvers, at)
+
+    def _ask(self, approvers: list[str], at: datetime) -> None:
+        new = [each for each in dict.fromkeys(approvers) if each not in self._asked]
+        self._asked_last = new
+        for approver in new if self._asks else ():
+            self._asked.append(approver)
+            details = {"approver": approver, "level": self.decision.escalation_level}
+            self._log("approver.asked", at, details)
+
+    def _settle(
+        self,
+        status: Status,
+        origin: Origin,
+        at: datetime,
+        by: str | None = None,
+        notes: str | None = None,
+        **more: object,
+    ) -> None:
+        decision = self.decision
+        decision.status, decision.approved = status, status == Status.APPROVED
+        decision.origin, decision.resolved_at = origin, at
+        decision.resolved_by, decision.response_notes = by, notes
+        decision.payload_digest = payload_digest(decision)
+        details = {"origin": origin.value, "by": by, "notes": notes, **more}
+        self._log(f"decision.{status}", at, details)
+
+    def _log(self, type: str, at: datetime, details: dict[str, Any]) -> None:
+        self.entries.append(AuditEntry(type=type, at=at, details=details))
+
+
+def payload_digest(decision: Decision) -> str | None:
+    """As the service tells it; None without `handover-sdk[verify]`, whose library it takes."""
+    if find_spec("rfc8785") is None or find_spec("cryptography") is None:
+        return None
+    from ..proof import payload_digest
+
+    return payload_digest(decision)
+
+
+def _status(choice: str, moment: datetime | None) -> Status:
+    match choice:
+        case Choice.DENY:
+            return Status.DENIED
+        case Choice.MODIFY:
+            return Status.MODIFIED
+        case _:
+            return Status.SCHEDULED if moment else Status.APPROVED
+
+
+def _no_answer(field: str, message: str) -> Refusal:
+    return at_fault((field, message), code="invalid_answer")

@@ -1,0 +1,253 @@
+"""What may be asked, with the limits of the service and the names that its refusals use."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
+
+from ..models import DecisionRequest
+from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, complaint_about_json
+from .refusals import at_fault
+from .response_types import complaints_about_type, read_response_type
+
+B = TypeVar("B", bound=BaseModel)
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([\w-]{1,63}\.)+[\w-]{2,63}")
+RESERVED = ("arpa", "invalid", "local", "localhost", "onion", "test")
+"""Top-level domains to which no mail can be sent."""
+ONE_OR_LIST = ("<one>", "<list>")
+ADVICE = {
+    "extra_forbidden": "this is not known here; check its spelling, or leave it out",
+    "missing": "this is required; send it",
+}
+
+
+def _address(value: Any) -> str:
+    text: str = value if isinstance(value, str) else ""
+    local, _, domain = text.partition("@")
+    whole = ADDRESS.fullmatch(text) and ".." not in text and local.strip(".") == local
+    if not whole or domain.rpartition(".")[2].lower() in RESERVED:
+        raise ValueError("this is no e-mail address")
+    return f"{local}@{domain.lower()}"
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    names = [value.channel if isinstance(value, ChannelStep) else value for value in values]
+    if len(set(names)) < len(names):
+        raise ValueError("an entry is there twice; name each once")
+    return values
+
+
+def _json(value: Any, most: int) -> Any:
+    if why := complaint_about_json(value, most):
+        raise ValueError(why)
+    return value
+
+
+def _url(schemes: tuple[str, ...], url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in schemes and parts.hostname
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(f"this is no {' or '.join(schemes)} URL")
+    return url
+
+
+def _one_or_list(value: Any) -> str:
+    return ONE_OR_LIST[isinstance(value, list)]
+
+
+def _one_or_step(value: Any) -> str:
+    return ONE_OR_LIST[isinstance(value, dict | ChannelStep)]
+
+
+Text = Annotated[str, StringConstraints(strict=True)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
+Address = Annotated[str, BeforeValidator(_address)]
+Distinct = AfterValidator(_distinct)
+Approvers = Annotated[list[Address], Field(min_length=1, max_length=20), Distinct]
+Channel = Literal["email", "slack", "webhook"]
+OneOr = Annotated[
+    Annotated[Address, Tag("<one>")] | Annotated[Approvers, Tag("<list>")],
+    Discriminator(_one_or_list),
+]
+Notes = Annotated[
+    Text,
+    StringConstraints(max_length=10_000),
+    AfterValidator(partial(_json, most=MAX_PAYLOAD)),
+]
+WebUrl = Annotated[
+    Text,
+    StringConstraints(max_length=2_000),
+    AfterValidator(partial(_url, ("http", "https"))),
+]
+CallbackUrl = Annotated[
+    Text, StringConstraints(max_length=2_000), AfterValidator(partial(_url, ("https",)))
+]
+AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ChannelStep(Strict):
+    channel: Channel
+    after_minutes: Annotated[float, Field(strict=True, ge=0, le=525_600, allow_inf_nan=False)] = 0
+
+
+ChannelOrStep = Annotated[
+    Annotated[Channel, Tag("<one>")] | Annotated[ChannelStep, Tag("<list>")],
+    Discriminator(_one_or_step),
+]
+Channels = Annotated[list[ChannelOrStep], Field(min_length=1, max_length=3), Distinct]
+
+
+class EscalationStep(Strict):
+    after_minutes: Minutes
+    approvers: Approvers
+
+
+class NewDecision(Strict):
+    """The body of `POST /decisions`, without `response_type`."""
+
+    action: Annotated[Text, StringConstraints(min_length=1, max_length=2_000, pattern=r"\S")]
+    approver: OneOr
+    context: Annotated[Text, StringConstraints(max_length=100_000)] | None = None
+    urgency: Literal["low", "medium", "high", "critical"] = "medium"
+    timeout_minutes: Minutes = 60
+    escalation: Annotated[list[EscalationStep], Field(max_length=10)] = []
+    channel: Annotated[
+        Annotated[Channel, Tag("<one>")] | Annotated[Channels, Tag("<list>")],
+        Discriminator(_one_or_list),
+    ] = "email"
+    options: Annotated[
+        list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct
+    ] = ["approve", "deny", "modify"]
+    payload: Annotated[dict[str, Any], AfterValidator(partial(_json, most=MAX_PAYLOAD))] | None = (
+        None
+    )
+    context_images: Annotated[list[WebUrl], Field(max_length=5)] = []
+    attachment_ids: Annotated[list[AttachmentId], Field(max_length=5), Distinct] = []
+    callback_url: CallbackUrl | None = None
+    enforce: StrictBool = False
+    metadata: Annotated[dict[str, Text], AfterValidator(partial(_json, most=MAX_METADATA))] = {}
+    remind_after_minutes: Minutes | None = None
+    remind_every_minutes: Annotated[float, Field(ge=1, le=525_600, allow_inf_nan=False)] | None = (
+        None
+    )
+    max_reminders: Annotated[int, Field(strict=True, ge=0, le=10)] | None = None
+
+
+class Resolution(Strict):
+    action: Literal["approve", "deny", "modify"]
+    notes: Notes | None = None
+    response_data: (
+        Annotated[dict[str, Any], AfterValidator(partial(_json, most=MAX_DATA))] | None
+    ) = None
+
+
+class Cancellation(Strict):
+    notes: Notes | None = None
+
+
+class Extension(Strict):
+    timeout_minutes: Minutes
+
+
+class Filters(Strict):
+    """The parameters of `GET /decisions`."""
+
+    status: (
+        Literal["pending", "approved", "denied", "modified", "scheduled", "expired", "cancelled"]
+        | None
+    ) = None
+    approver: Address | None = None
+    agent: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    urgency: Literal["low", "medium", "high", "critical"] | None = None
+    created_after: AwareDatetime | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = None
+
+
+def read_body(model: type[B], body: Any) -> B:
+    """Raises `Refusal`, naming the fields."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise at_fault(*_named(error)) from error
+
+
+def read_request(content: bytes) -> DecisionRequest:
+    """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
+    body = cast(dict[str, Any], json.loads(content))
+    given_type = body.pop("response_type", {"type": "approve_deny"})
+    errors: list[tuple[str, str]] = []
+    asked, response_type = None, {}
+    try:
+        asked = NewDecision.model_validate(body)
+    except ValidationError as error:
+        errors += _named(error)
+    try:
+        response_type = read_response_type(given_type)
+    except ValidationError as error:
+        errors += _named(error, "response_type")
+    if errors or asked is None:
+        raise at_fault(*errors)
+    if response_type["type"] != "approve_deny" and "options" not in body:
+        asked.options = ["approve", "deny"]
+    if errors := [*complaints_about_type(response_type), *_together(asked, response_type["type"])]:
+        raise at_fault(*errors)
+    return DecisionRequest(**asked.model_dump(mode="json"), response_type=response_type)  # pyright: ignore[reportArgumentType]
+
+
+def _together(asked: NewDecision, response_type: str) -> Iterable[tuple[str, str]]:
+    """What several fields say together."""
+    minutes = asked.timeout_minutes
+    for index, step in enumerate(asked.escalation):
+        if step.after_minutes >= minutes:
+            why = f"the decision expires after {minutes:g} minutes; escalate earlier"
+            yield f"escalation.{index}.after_minutes", why
+    steps = asked.channel if isinstance(asked.channel, list) else []
+    later = [step.after_minutes if isinstance(step, ChannelStep) else 0 for step in steps]
+    if later and all(later):
+        yield "channel", "use one of the channels at once: leave out its after_minutes"
+    for index, after in enumerate(later):
+        if after >= minutes:
+            why = f"the decision expires after {minutes:g} minutes; use it earlier"
+            yield f"channel.{index}.after_minutes", why
+    if response_type != "approve_deny" and "approve" not in asked.options:
+        yield "options", f"offer 'approve' too, which answers {response_type!r}"
+
+
+def _named(error: ValidationError, *outer: str) -> list[tuple[str, str]]:
+    return [
+        (
+            ".".join([*outer, *_inner(found["loc"])]) or "body",
+            ADVICE.get(found["type"]) or found["msg"].removeprefix("Value error, "),
+        )
+        for found in error.errors(include_url=False)
+    ]
+
+
+def _inner(location: Sequence[str | int]) -> list[str]:
+    return [str(part) for part in location if part not in ONE_OR_LIST]

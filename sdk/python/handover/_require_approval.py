@@ -1,0 +1,248 @@
+"""`require_approval`: a function that runs only as a person approved."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast
+
+from ._arguments import Parameters
+from ._changes import permitted_call
+from ._default_clients import asynchronous_client, blocking_client
+from .client import AsyncHandoverClient, HandoverClient
+from .models import ChannelStep, Decision, EscalationStep, ResponseType, Urgency
+from .policy import ApprovalPolicy
+from .resources import ChannelName, OptionName, UrgencyName, checked
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Client = HandoverClient | AsyncHandoverClient
+Told = str | Callable[[Mapping[str, Any]], str | None] | None
+"""A text in which `{argument}` stands for one, or a function of the arguments by name."""
+
+logger = logging.getLogger("handover")
+
+
+class ApprovalFields(TypedDict, total=False):
+    """What `client.approve` takes besides; None is the service's default."""
+
+    urgency: UrgencyName | None
+    timeout_minutes: float | None
+    escalation: Sequence[EscalationStep | Mapping[str, Any]] | None
+    channel: ChannelName | Sequence[ChannelName | ChannelStep | Mapping[str, Any]] | None
+    options: Sequence[OptionName] | None
+    response_type: ResponseType | Mapping[str, Any] | None
+    context_images: Sequence[str] | None
+    attachment_ids: Sequence[str] | None
+    callback_url: str | None
+    metadata: Mapping[str, str] | None
+    remind_after_minutes: float | None
+    remind_every_minutes: float | None
+    max_reminders: int | None
+
+
+def require_approval(
+    *,
+    approver: str | Sequence[str],
+    client: Client | None = None,
+    action: Told = None,
+    context: Told = None,
+    payload: Collection[str] | None = None,
+    mask: Collection[str] = (),
+    policy: ApprovalPolicy | None = None,
+    idempotency_key: Told = None,
+    **fields: Unpack[ApprovalFields],
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Have a person approve each call of a function, before the function runs.
+
+    >>> from handover import require_approval
+    >>> from handover.testing import FakeHandover
+    >>> fake = FakeHandover()
+    >>> @require_approval(approver="approver@example.com", client=fake.client())
+    ... def refund(order: int, amount: float) -> str:
+    ...     \"\"\"Give a customer their money back.\"\"\"
+    ...     return f"refunded {amount:.2f} for order {order}"
+    >>> fake.modifies({"order": 1142, "amount": 20.0})
+    >>> refund(1142, amount=49.90)
+    'refunded 20.00 for order 1142'
+
+    The approver sees the arguments, and may change them: what they left alone are the very objects
+    of the call, what they changed has been checked against the signature and its annotations. The
+    function has not run when this raises: `ActionDenied` when they denied, `DecisionExpired`
+    when nobody answered in time, `DecisionCancelled`, `ArgumentsRefused` when what they permitted
+    does not fit the function, and what `client.approve` raises.
+
+    `action` and `context` are texts in which `{argument}` stands for one, or functions of the
+    arguments by name; where nothing is said the action is the function's name and the first line of
+    its docstring.
+
+    `payload` names the arguments that the approver sees; where nothing is said that is all, and
+    they have to have a form in JSON. Those that it leaves out run as they were called. `mask` names
+    those of which the approver sees `***`: their values are never sent, nor given to the texts, and
+    the approver cannot change them. What a mask hides is no part of what was approved.
+
+    `policy` allows without a request what it lists as harmless, by the function's name (a method's
+    is `Class.method`), and logs it.
+
+    `idempotency_key`, told as the action is, makes a call with the same key and the same question
+    find the answer of the first one: also after the process died, and also when that one has run.
+
+    `client` is made from the environment at the first call where none is given. A function that
+    is awaited takes an `AsyncHandoverClient`. Generators are refused, since they run only after
+    they were called, and so is everything else that is no function (`TypeError`).
+    """
+
+    checked_fields = checked(fields, ApprovalFields, "require_approval")
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        if isinstance(function, classmethod | staticmethod):
+            method = cast(Any, function)
+            return type(method)(decorate(method.__func__))
+        _check_function(function)
+        gate = Gate(
+            name=function.__qualname__.rpartition("<locals>.")[2],
+            parameters=(parameters := Parameters(function, payload, mask)),
+            approver=approver,
+            action=_text("action", action, parameters.names),
+            context=_text("context", context, parameters.names),
+            idempotency_key=_text(
+                "idempotency_key", idempotency_key, parameters.names - parameters.mask
+            ),
+            policy=policy,
+            fields=checked_fields,
+        )
+        if inspect.iscoroutinefunction(function):
+            return cast(Callable[P, T], _awaited(function, gate, client))
+        return _blocking(function, gate, client)
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked about one call; nobody, where `asked` is None."""
+
+    parameters: Parameters
+    call: inspect.BoundArguments
+    asked: Mapping[str, Any] | None
+
+    def permitted(self, decision: Decision) -> inspect.BoundArguments:
+        shown: Mapping[str, Any] = (self.asked or {})["payload"] or {}
+        return permitted_call(self.parameters, self.call, shown, decision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What stands before a function, without any I/O."""
+
+    name: str
+    parameters: Parameters
+    approver: str | Sequence[str]
+    action: Callable[[Mapping[str, Any]], str | None]
+    context: Callable[[Mapping[str, Any]], str | None]
+    idempotency_key: Callable[[Mapping[str, Any]], str | None]
+    policy: ApprovalPolicy | None
+    fields: Mapping[str, Any]
+
+    def question(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Question:
+        call = self.parameters.bind(args, kwargs)
+        told = self.parameters.masked(call.arguments)
+        action = self.action(told) or self._described()
+        if self._is_harmless(action, call):
+            return Question(self.parameters, call, None)
+        asked = {
+            "action": action,
+            "context": self.context(told),
+            "payload": self.parameters.shown(call) or None,
+            "idempotency_key": self.idempotency_key(self.parameters.unmasked(call.arguments)),
+            "approver": self.approver,
+            **self.fields,
+        }
+        return Question(self.parameters, call, asked)
+
+    def _is_harmless(self, action: str, call: inspect.BoundArguments) -> bool:
+        if self.policy is None:
+            return False
+        urgency = self.fields.get("urgency") or Urgency.MEDIUM
+        known = self.parameters.known(call)
+        verdict = self.policy.check(action, known, urgency=urgency, name=self.name)
+        if not verdict.asked:
+            logger.info("%s runs without asking anybody (%s)", self.name, verdict.rule)
+        return not verdict.asked
+
+    def _described(self) -> str:
+        line = (inspect.getdoc(self.parameters.function) or "").partition("\n")[0].strip()
+        return f"{self.name}: {line}" if line else self.name
+
+
+def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Callable[P, T]:
+    if isinstance(client, AsyncHandoverClient):
+        raise TypeError(f"{gate.name} is not awaited, and takes a HandoverClient")
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        question = gate.question(args, kwargs)
+        call = question.call
+        if question.asked is not None:
+            call = question.permitted((client or blocking_client()).approve(**question.asked))
+        return function(*call.args, **call.kwargs)
+
+    return run
+
+
+def _awaited(
+    function: Callable[P, Awaitable[T]], gate: Gate, client: Client | None
+) -> Callable[P, Awaitable[T]]:
+    if isinstance(client, HandoverClient):
+        raise TypeError(f"{gate.name} is awaited, and takes an AsyncHandoverClient")
+
+    @functools.wraps(function)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        question = gate.question(args, kwargs)
+        call = question.call
+        if question.asked is not None:
+            call = question.permitted(await _approved(client, question.asked))
+        return await function(*call.args, **call.kwargs)
+
+    return run
+
+
+async def _approved(client: AsyncHandoverClient | None, asked: Mapping[str, Any]) -> Decision:
+    if client:
+        return await client.approve(**asked)
+    async with asynchronous_client() as shared:
+        return await shared.approve(**asked)
+
+
+def _check_function(function: object) -> None:
+    if not inspect.isfunction(function):
+        raise TypeError(
+            f"require_approval is put on a function, and {function!r} is none: of several"
+            " decorators it is the one next to the `def`"
+        )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"require_approval cannot stand before the generator {function.__qualname__}, which"
+            " does nothing when it is called: put it on what is called for each item"
+        )
+
+
+def _text(
+    option: str, told: Told, names: Collection[str]
+) -> Callable[[Mapping[str, Any]], str | None]:
+    if told is None:
+        return lambda arguments: None
+    if callable(told):
+        return told
+    for _, field, _, _ in Formatter().parse(told):
+        if field is not None and (name := re.split(r"[.\[]", field)[0]) not in names:
+            raise ValueError(
+                f"{option}: {{{field}}} is no argument that may stand in it, {name!r} being none of"
+                f" {', '.join(sorted(names)) or 'none'}; a brace that is meant is written twice"
+            )
+    return told.format_map

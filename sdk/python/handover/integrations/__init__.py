@@ -1,0 +1,1 @@
+"""Handover inside the frameworks that agents are built with; each takes the extra of its name."""

@@ -1,0 +1,98 @@
+"""A tool with which a model asks a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, Field
+
+from .._permission import permits
+from ..client import AsyncHandoverClient, HandoverClient
+from ..exceptions import ConfigurationError, denial
+from ..models import Decision, Status
+from ..resources import FurtherFields
+from ._fields import check_fields
+from ._keys import key_of_this_run
+from ._waiting_room import undenied, undenied_async
+
+NAME = "request_human_approval"
+DESCRIPTION = (
+    "Ask a person for approval before you do something that they should agree to, and wait for"
+    " their answer. Do what they approved, and nothing else."
+)
+
+
+class ApprovalRequest(BaseModel):
+    """What the model fills in. Whom to ask is not among it."""
+
+    action: str = Field(description="What you want to do, in one sentence with all that matters.")
+    context: str | None = Field(default=None, description="What the person needs to decide.")
+
+
+def request_human_approval(
+    client: HandoverClient | AsyncHandoverClient,
+    *,
+    approver: str | Sequence[str],
+    name: str = NAME,
+    description: str = DESCRIPTION,
+    **fields: Unpack[FurtherFields],
+) -> BaseTool:
+    """A tool with which a model asks a person, and is told in words what they decided.
+
+    The model writes `action` and `context`. Who is asked, and every other field of
+    `decisions.create`, is set here and not seen by the model. With a `HandoverClient` the tool is
+    for `invoke`, with an `AsyncHandoverClient` for `ainvoke`.
+
+    The model is told, and trusted to heed it. Where it should not be, `ApprovalMiddleware` asks
+    about the tool call itself and runs what was approved.
+
+    >>> from handover import HandoverClient
+    >>> from handover.integrations.langchain import request_human_approval
+    >>> ask = request_human_approval(
+    ...     HandoverClient(dev_mode=True), approver="approver@example.com", timeout_minutes=30
+    ... )
+    >>> sorted(ask.args)
+    ['action', 'context']
+    """
+    check_fields(fields)
+
+    def asked(action: str, context: str | None) -> Any:
+        key = key_of_this_run(name, action, context or "")
+        told = {"action": action, "context": context, "approver": approver}
+        return {**fields, **told, "enforce": True, "idempotency_key": key}
+
+    def ask(action: str, context: str | None = None) -> str:
+        if not isinstance(client, HandoverClient):
+            raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
+        create = client.decisions.create
+        return in_words(undenied(lambda: create(**asked(action, context))))
+
+    async def ask_async(action: str, context: str | None = None) -> str:
+        if not isinstance(client, AsyncHandoverClient):
+            raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
+        create = client.decisions.create
+        return in_words(await undenied_async(create(**asked(action, context))))
+
+    return StructuredTool.from_function(
+        ask, ask_async, name=name, description=description, args_schema=ApprovalRequest
+    )
+
+
+def in_words(decision: Decision) -> str:
+    """What was decided, for a model."""
+    who = decision.resolved_by or "the service"
+    if permits(decision):
+        return f"Approved by {who}. You may do this: {decision.action}{_besides(decision)}"
+    instead = (decision.response_data or {}).get("action")
+    if decision.status == Status.MODIFIED and instead:
+        return f"Not approved as you asked. {who} says what to do instead: {instead}"
+    return f"Not approved: {denial(decision)}. Do not do it."
+
+
+def _besides(decision: Decision) -> str:
+    notes = f"\nTheir notes: {decision.response_notes}" if decision.response_notes else ""
+    data = decision.response_data
+    return notes + (f"\nTheir answer: {json.dumps(data, ensure_ascii=False)}" if data else "")

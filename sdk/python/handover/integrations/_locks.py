@@ -1,0 +1,26 @@
+"""One at a time: LangGraph itself lets two resume the same thread at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
+
+L = TypeVar("L")
+
+
+class Locks(Generic[L]):
+    """A lock for each thread of a graph, kept for as long as somebody holds it or waits for it."""
+
+    def __init__(self, make: Callable[[], L]) -> None:
+        self._make = make
+        self._guard = Lock()
+        self._locks: WeakValueDictionary[str, L] = WeakValueDictionary()
+
+    def __call__(self, thread_id: str) -> L:
+        with self._guard:
+            lock = self._locks.get(thread_id)
+            if lock is None:
+                lock = self._locks[thread_id] = self._make()
+            return lock

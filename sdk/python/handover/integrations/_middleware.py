@@ -1,0 +1,165 @@
+"""A middleware that asks people about tool calls, and runs what they approve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from langchain.agents.middleware import AgentMiddleware
+from langchain.agents.middleware.human_in_the_loop import InterruptOnConfig
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import ToolMessage
+from langgraph.runtime import get_runtime
+from langgraph.types import Command
+
+from ..client import AsyncHandoverClient, HandoverClient
+from ..exceptions import ConfigurationError
+from ..models import Decision
+from ._fields import check_fields, resolve
+from ._keys import key_of_this_run
+from ._tool_calls import ALL, FIXED, answer_about, ask_about
+from ._waiting_room import undenied, undenied_async
+
+Result = ToolMessage | Command[Any]
+Approver = str | Sequence[str] | Callable[[ToolCallRequest], str | Sequence[str]]
+
+
+class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Asks people about tool calls before they run, as LangChain's `HumanInTheLoopMiddleware` does,
+    and itself waits for their answers: it takes no checkpointer and no open session.
+
+    `interrupt_on` is LangChain's: by the name of a tool, `True` for all four decisions, or a
+    mapping with `allowed_decisions`, `description` and `when`. Tools that it does not name run
+    unasked.
+    `approver`, and every further keyword, is a field of `decisions.create`: a value, or a function
+    of the `ToolCallRequest` that returns one.
+
+    - `approve` runs the tool.
+    - `edit` runs it with the approver's arguments, and tells the model so.
+    - `reject`, an expiry, and whatever is not certain is an error for the model, with the reason;
+      the tool has not run. Where `allowed_decisions` has neither `reject` nor `respond`,
+      `ActionDenied` is raised.
+    - `respond` gives what the approver typed as the tool's result, and the tool has not run.
+
+    Each tool call waits by itself, so that calls of one turn are asked about at the same time. With
+    a checkpointer a tool call that runs again, after a crash, finds the decision that it asked for.
+
+    With a `HandoverClient` the agent runs with `invoke`, with an `AsyncHandoverClient` with
+    `ainvoke`. Put it before middlewares that try tools again, so that it is outside them.
+    """
+
+    def __init__(
+        self,
+        client: HandoverClient | AsyncHandoverClient,
+        *,
+        approver: Approver,
+        interrupt_on: Mapping[str, bool | InterruptOnConfig],
+        **fields: Any,
+    ) -> None:
+        super().__init__()
+        check_fields(fields, without=FIXED)
+        self._client = client
+        self._fields: dict[str, Any] = {"approver": approver, **fields}
+        self._asked_about = {
+            name: _checked(name, config)
+            for name, config in interrupt_on.items()
+            if config is not False
+        }
+
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]
+    ) -> Result:
+        """Ask about the call, where it is one to ask about."""
+        config = self._config(request)
+        if config is None:
+            return handler(request)
+        client = self._client
+        if not isinstance(client, HandoverClient):
+            raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
+        question = self._question(request, config)
+        answer = _answer(request, config, undenied(lambda: client.decisions.create(**question)))
+        told = _told(request, answer)
+        return told or _with_notice(handler(_to_run(request, answer)), answer)
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
+    ) -> Result:
+        """As `wrap_tool_call`."""
+        config = self._config(request)
+        if config is None:
+            return await handler(request)
+        client = self._client
+        if not isinstance(client, AsyncHandoverClient):
+            raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
+        question = self._question(request, config)
+        decision = await undenied_async(client.decisions.create(**question))
+        answer = _answer(request, config, decision)
+        told = _told(request, answer)
+        return told or _with_notice(await handler(_to_run(request, answer)), answer)
+
+    def _config(self, request: ToolCallRequest) -> InterruptOnConfig | None:
+        config = self._asked_about.get(request.tool_call["name"])
+        when = config and config.get("when")
+        return None if when and not when(request) else config
+
+    def _question(self, request: ToolCallRequest, config: InterruptOnConfig) -> Any:
+        call = request.tool_call
+        about = ask_about(
+            call["name"], call["args"], config["allowed_decisions"], _description(request, config)
+        )
+        key = key_of_this_run(str(call["id"]), call["name"], json.dumps(call["args"]))
+        return {**about, **resolve(self._fields, request), "enforce": True, "idempotency_key": key}
+
+
+def _checked(name: str, config: bool | InterruptOnConfig) -> InterruptOnConfig:
+    if isinstance(config, bool):
+        return InterruptOnConfig(allowed_decisions=list(ALL))
+    if set(config.get("allowed_decisions") or [""]) - set(ALL):
+        raise ConfigurationError(f"interrupt_on[{name!r}]: allowed_decisions takes some of {ALL}")
+    return config
+
+
+def _description(request: ToolCallRequest, config: InterruptOnConfig) -> str | None:
+    """What to tell beside the arguments; where nothing is said, what the tool says of itself."""
+    description = config.get("description")
+    if callable(description):
+        return description(request.tool_call, request.state, get_runtime())
+    return description or (request.tool.description if request.tool else None)
+
+
+def _answer(
+    request: ToolCallRequest, config: InterruptOnConfig, decision: Decision
+) -> dict[str, Any]:
+    return answer_about(request.tool_call["name"], decision, config["allowed_decisions"])
+
+
+def _told(request: ToolCallRequest, answer: Mapping[str, Any]) -> ToolMessage | None:
+    """What the model gets where the tool does not run."""
+    if answer["type"] in ("approve", "edit"):
+        return None
+    return ToolMessage(
+        content=answer["message"],
+        name=request.tool_call["name"],
+        tool_call_id=request.tool_call["id"],
+        status="success" if answer["type"] == "respond" else "error",
+    )
+
+
+def _to_run(request: ToolCallRequest, answer: Mapping[str, Any]) -> ToolCallRequest:
+    if answer["type"] == "approve":
+        return request
+    args = answer["edited_action"]["args"]
+    return request.override(tool_call={**request.tool_call, "args": args})
+
+
+def _with_notice(result: Result, answer: Mapping[str, Any]) -> Result:
+    """The model is told that another call ran than the one in its message."""
+    if answer["type"] == "approve" or not isinstance(result, ToolMessage):
+        return result
+    args = json.dumps(answer["edited_action"]["args"], ensure_ascii=False)
+    notice = f"The approver changed the arguments; the tool ran with {args}, and not with yours."
+    content = cast(Any, result.content)
+    if isinstance(content, str):
+        return result.model_copy(update={"content": f"{notice}\n\n{content}"})
+    return result.model_copy(update={"content": [{"type": "text", "text": notice}, *content]})

@@ -1,0 +1,160 @@
+"""The node that asks, and holds the graph until people have decided."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, overload
+
+from langgraph.types import Command
+
+from .._permission import permits, permitted_payload
+from ..client import AsyncHandoverClient, HandoverClient
+from ..exceptions import ConfigurationError, denial
+from ..models import Decision
+from ._fields import check_fields, resolve
+from ._keys import key_of_this_run
+from ._waiting_room import undenied, undenied_async
+
+Action = str | Callable[[Any], str]
+Approver = str | Sequence[str] | Callable[[Any], str | Sequence[str]]
+ToUpdate = Callable[[Any, Decision], Any]
+
+
+class Node(Protocol):
+    def __call__(self, state: Any) -> Any: ...
+
+
+class AsyncNode(Protocol):
+    def __call__(self, state: Any) -> Awaitable[Any]: ...
+
+
+@overload
+def approval_node(
+    client: HandoverClient,
+    *,
+    action: Action,
+    approver: Approver,
+    then: str | None = None,
+    otherwise: str | None = None,
+    denied: Literal["update", "raise"] = "update",
+    to_update: ToUpdate | None = None,
+    **fields: Any,
+) -> Node: ...
+@overload
+def approval_node(
+    client: AsyncHandoverClient,
+    *,
+    action: Action,
+    approver: Approver,
+    then: str | None = None,
+    otherwise: str | None = None,
+    denied: Literal["update", "raise"] = "update",
+    to_update: ToUpdate | None = None,
+    **fields: Any,
+) -> AsyncNode: ...
+def approval_node(
+    client: HandoverClient | AsyncHandoverClient,
+    *,
+    action: Action,
+    approver: Approver,
+    then: str | None = None,
+    otherwise: str | None = None,
+    denied: Literal["update", "raise"] = "update",
+    to_update: ToUpdate | None = None,
+    **fields: Any,
+) -> Node | AsyncNode:
+    """A node that asks people, waits for them, and writes what they permit into the state.
+
+    `action`, `approver`, `payload`, `context` and every other field of `decisions.create` is a
+    value, or a function of the state that returns one. A `HandoverClient` makes a node for
+    `invoke`, an `AsyncHandoverClient` one for `ainvoke`.
+
+    The update is `permitted`, the payload that may run as the approver left it ({} for an action
+    without one, None where nothing may run), and `decision`, all of it as plain JSON. The action's
+    node reads `permitted`, and never what was proposed. `to_update` is called with the state and
+    the decision, and returns another update: a branch of a `Send` needs one for its reducer.
+
+    Where nothing may run the node returns all the same, and an edge decides; with `denied="raise"`
+    it raises `ActionDenied`; with `then` and `otherwise` it goes to the one or to the other by
+    itself. No edge leads out of it then: LangGraph would follow that one too.
+
+    A node that runs again, because it failed or its process died, finds the decision that it asked
+    for: the key is made of thread, checkpoint namespace and node. The same node in a later step of
+    the thread asks anew. The fields have to be the same when it runs again, so compute what varies,
+    such as a model's words, in a node before it.
+
+    With a `HandoverClient` each waiting node holds a thread of the graph, which has few of them:
+    where `Send` starts many, set `max_concurrency` in the config, or use the asynchronous client.
+
+    >>> from handover import HandoverClient
+    >>> from handover.integrations.langgraph import approval_node
+    >>> approval = approval_node(
+    ...     HandoverClient(dev_mode=True),
+    ...     action=lambda state: f"Refund order {state['order']}",
+    ...     payload=lambda state: {"order": state["order"], "amount": 49.90},
+    ...     approver="approver@example.com",
+    ...     timeout_minutes=30,
+    ... )
+    """
+    asked = {"action": action, "approver": approver, **fields}
+    asking = _Asking(asked, then, otherwise, denied == "raise", to_update or _update)
+    node = (
+        _async_node(client, asking)
+        if isinstance(client, AsyncHandoverClient)
+        else _node(client, asking)
+    )
+    if then is not None and otherwise is not None:  # so that drawings of the graph have both ways
+        node.__annotations__["return"] = Command[Literal[then, otherwise]]
+    return node
+
+
+def _node(client: HandoverClient, asking: _Asking) -> Node:
+    def approval(state: Any) -> Any:
+        return asking.result(state, undenied(lambda: client.decisions.create(**asking.ask(state))))
+
+    return approval
+
+
+def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
+    async def approval(state: Any) -> Any:
+        decision = await undenied_async(client.decisions.create(**asking.ask(state)))
+        return asking.result(state, decision)
+
+    return approval
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    fields: Mapping[str, Any]
+    then: str | None
+    otherwise: str | None
+    raises: bool
+    to_update: ToUpdate
+
+    def __post_init__(self) -> None:
+        check_fields(self.fields)
+        if (self.then is None) != (self.otherwise is None):
+            raise ConfigurationError("`then` and `otherwise` come together: edges are followed too")
+
+    def ask(self, state: Any) -> dict[str, Any]:
+        return {
+            **resolve(self.fields, state),
+            "enforce": True,
+            "idempotency_key": key_of_this_run(),
+        }
+
+    def result(self, state: Any, decision: Decision) -> Any:
+        permitted = permits(decision)
+        if self.raises and not permitted:
+            raise denial(decision)
+        update = self.to_update(state, decision)
+        if self.then is None or self.otherwise is None:
+            return update
+        return Command(update=update, goto=self.then if permitted else self.otherwise)
+
+
+def _update(_: Any, decision: Decision) -> dict[str, Any]:
+    """None takes back what an earlier decision of the thread permitted."""
+    permitted = (permitted_payload(decision) or {}) if permits(decision) else None
+    return {"permitted": permitted, "decision": decision.model_dump(mode="json")}

@@ -1,0 +1,107 @@
+"""Waiting for many decisions at once: for whichever is settled next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from queue import SimpleQueue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+from ..client import AsyncHandoverClient, HandoverClient
+from ..exceptions import ActionDenied, WaitTimeoutError
+from ..models import Decision
+
+LINGER = 3600.0
+"""Seconds after which a thread that waits looks whether anybody still wants to know."""
+
+
+def undenied(call: Callable[[], Decision]) -> Decision:
+    """The decision, also where it does not permit: whoever asks reads it."""
+    try:
+        return call()
+    except ActionDenied as denied:
+        return denied.decision
+
+
+async def undenied_async(call: Awaitable[Decision]) -> Decision:
+    try:
+        return await call
+    except ActionDenied as denied:
+        return denied.decision
+
+
+class WaitingRoom:
+    """A thread for each decision. They keep no program from ending."""
+
+    def __init__(self, client: HandoverClient) -> None:
+        self._client = client
+        self._watched: set[str] = set()
+        self._results: SimpleQueue[Decision | Exception] = SimpleQueue()
+        self._closed = Event()
+
+    def next(self, decision_ids: set[str]) -> Decision:
+        """One that is settled, as soon as there is one. Raises what waiting for it raised."""
+        for decision_id in decision_ids - self._watched:
+            self._watched.add(decision_id)
+            Thread(target=self._watch, args=(decision_id,), daemon=True).start()
+        result = self._results.get()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _watch(self, decision_id: str) -> None:
+        try:
+            self._results.put(self._settled(decision_id))
+        except Exception as error:
+            self._results.put(error)
+
+    def _settled(self, decision_id: str) -> Decision:
+        while True:
+            try:
+                return undenied(lambda: self._client.decisions.wait(decision_id, timeout=LINGER))
+            except WaitTimeoutError:
+                if self._closed.is_set():
+                    raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+
+
+class AsyncWaitingRoom:
+    """A task for each decision, cancelled when the room is left."""
+
+    def __init__(self, client: AsyncHandoverClient) -> None:
+        self._client = client
+        self._tasks: dict[str, asyncio.Task[Decision]] = {}
+
+    async def next(self, decision_ids: set[str]) -> Decision:
+        """As `WaitingRoom.next`."""
+        for decision_id in decision_ids - self._tasks.keys():
+            wait = undenied_async(self._client.decisions.wait(decision_id))
+            self._tasks[decision_id] = asyncio.create_task(wait)
+        waited_for = [self._tasks[decision_id] for decision_id in decision_ids]
+        done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,160 @@
+"""A Handover service for tests: in memory, answered by the test's own script.
+
+>>> from handover.testing import FakeHandover
+>>> fake = FakeHandover()
+>>> fake.modifies({"amount": 20}, notes="Without the postage.")
+>>> decision = fake.client().decisions.create(
+...     action="Refund order 1142", approver="approver@example.com", payload={"amount": 25}
+... )
+>>> print(decision.status, decision.response_data)
+modified {'payload': {'amount': 20}}
+>>> [asked.action for asked in fake.decisions]
+['Refund order 1142']
+
+The clients are the real ones, and the rules are those of the service: what it refuses is refused
+here too, with the same errors. Nobody is reminded, no callback is delivered, and nothing is signed:
+`proof` and `notifications` are empty. With pytest, the fixture `handover` is a `FakeHandover` that
+clients in the code under test find by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from ._exchanges import FAKES
+from ._memory.front import Front
+from ._memory.life import Reply, ReplyChoice
+from ._memory.refusals import Refusal
+from ._memory.scripts import Script, ScriptPlayer, UnansweredError, UnfitReplyError
+from ._memory.service import Caller, MemoryService
+from .client import AsyncHandoverClient, HandoverClient
+from .exceptions import error_class
+from .models import Decision, Origin
+
+__all__ = ["FakeHandover", "Reply", "UnansweredError", "UnfitReplyError"]
+
+AGENT = "agent"
+
+
+class FakeHandover:
+    """A service in memory. Each of `approves`, `denies`, `modifies`, `answers`, `expires`,
+    `cancels` and `stays_pending` is the script for one decision, in their order.
+
+    It has a time of its own: that of the machine, or from `now` on, and `advance` moves it.
+    Clients compare `execute_at` with the machine's own clock besides; begin in the past (`now`) to
+    see a scheduled action permitted after `advance`.
+    """
+
+    def __init__(self, *, now: datetime | None = None) -> None:
+        self.base_url = f"http://{uuid4().hex}.handover.invalid"
+        """Where clients find it, in this process only; with `api_key`, as the agent `agent`."""
+        self._service = MemoryService(self.base_url)
+        self._player = ScriptPlayer(self._service)
+        self._front = FAKES[self.base_url] = Front(self._service, self._player)
+        self.api_key = self._player.key(AGENT, may_resolve=False)
+        if now is not None:
+            self._service.advance(now - datetime.now(UTC))
+
+    def client(self, agent: str = AGENT, *, may_resolve: bool = False) -> HandoverClient:
+        """A client of this service, with the key of an agent; `may_resolve` gives the key the scope
+        `decisions:resolve`."""
+        return HandoverClient(self._player.key(agent, may_resolve=may_resolve), self.base_url)
+
+    def async_client(self, agent: str = AGENT, *, may_resolve: bool = False) -> AsyncHandoverClient:
+        """The same for an event loop."""
+        return AsyncHandoverClient(self._player.key(agent, may_resolve=may_resolve), self.base_url)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What was asked, in order, as it stands now."""
+        return [Decision.model_validate(self._service.told(life)) for life in self._service.lives]
+
+    @property
+    def now(self) -> datetime:
+        """The time of this service, in UTC."""
+        return self._service.now
+
+    def approves(
+        self,
+        *,
+        notes: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        by: str | None = None,
+    ) -> None:
+        """The next decision is approved; with `data` or `files` where more is asked for."""
+        self._player.then(Reply(choice="approve", notes=notes, data=data, files=files, by=by))
+
+    def denies(self, *, notes: str | None = None, by: str | None = None) -> None:
+        """The next decision is denied."""
+        self._player.then(Reply(choice="deny", notes=notes, by=by))
+
+    def modifies(
+        self, change: Mapping[str, Any] | str, *, notes: str | None = None, by: str | None = None
+    ) -> None:
+        """The next decision gets this payload, or where it has none this action, in words."""
+        what = "action" if isinstance(change, str) else "payload"
+        data = {what: change if isinstance(change, str) else dict(change)}
+        self._player.then(Reply(choice="modify", notes=notes, data=data, by=by))
+
+    def answers(
+        self,
+        choice: ReplyChoice = "approve",
+        *,
+        notes: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        by: str | None = None,
+    ) -> None:
+        """The next decision is answered so: `data` is as in `response_data`.
+
+        After `not_me`, the next approvers are asked, and the script goes on with their answer.
+        """
+        self._player.then(Reply(choice=choice, notes=notes, data=data, files=files, by=by))
+
+    def expires(self) -> None:
+        """Nobody answers the next decision: time passes until it expires."""
+        self._player.then("expires")
+
+    def cancels(self) -> None:
+        """An operator ends the next decision."""
+        self._player.then("cancels")
+
+    def stays_pending(self) -> None:
+        """The next decision waits for `answer`, `advance`, or a client that ends it."""
+        self._player.then("stays_pending")
+
+    def answers_by(self, script: Script) -> None:
+        """Have this answer every decision for which it returns a `Reply`, or one of the words
+        `expires`, `cancels`, `stays_pending`; None leaves it to what is scripted after it."""
+        self._player.add(script)
+
+    def answer(
+        self,
+        decision_id: str,
+        choice: ReplyChoice = "approve",
+        *,
+        notes: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        by: str | None = None,
+    ) -> Decision:
+        """Answer a pending decision now, as one of its approvers, and so end all waiting for it.
+
+        Raises the `APIError` that an answer would get from the service: `ConflictError` for a
+        decision that is settled, `InvalidRequestError` for what it does not take.
+        """
+        reply = Reply(choice=choice, notes=notes, data=data, files=files, by=by)
+        try:
+            life = self._service.find(decision_id, Caller("", may_resolve=True))
+            self._service.respond(life, reply, Origin.HUMAN)
+        except Refusal as refusal:
+            raise error_class(refusal.status)(refusal.status, refusal.document()) from None
+        return Decision.model_validate(self._service.told(life))
+
+    def advance(self, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Let time pass: what is due by then escalates and expires."""
+        self._service.advance(timedelta(minutes=minutes, hours=hours, days=days))

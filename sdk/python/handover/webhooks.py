@@ -1,0 +1,122 @@
+"""Callbacks: what the service posts to a decision's `callback_url`, verified.
+
+They follow the Standard Webhooks (standardwebhooks.com).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from .exceptions import ConfigurationError, WebhookVerificationError
+from .models import Decision
+
+SHORTEST_SECRET = 24
+"""Bytes, as the Standard Webhooks have it. A signature with an empty one is anybody's."""
+
+
+class CallbackEvent(BaseModel):
+    """What one callback says.
+
+    `id` is the same whenever the service sends this callback again: do what it asks for once.
+    `type` is `decision.` and a status, `timestamp` when the decision ended in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    type: str
+    timestamp: AwareDatetime
+    decision: Decision
+
+
+class _Body(BaseModel):
+    type: str
+    timestamp: AwareDatetime
+    decision: Decision = Field(validation_alias=AliasPath("data"))
+
+
+def verify(
+    body: bytes,
+    headers: Mapping[str, str],
+    secret: str | Sequence[str],
+    *,
+    tolerance: float = 300,
+) -> CallbackEvent:
+    """The event in a request, if it is a callback of the service, sent just now.
+
+    `body` is the request's, as it came: JSON that was read and written again has other bytes.
+    `secret` begins with `whsec_`; with several, a callback signed with any one is good. It may have
+    been sent `tolerance` seconds ago, or ahead of this machine's clock.
+
+    Raises `WebhookVerificationError` for everything else, and `ConfigurationError` for a secret
+    that is none.
+    """
+    keys = [_key(each) for each in ([secret] if isinstance(secret, str) else secret)]
+    if not keys:
+        raise ConfigurationError("secret: at least one is needed to verify callbacks with")
+    named = {name.lower(): value for name, value in headers.items()}
+    id, sent_at = _header(named, "webhook-id"), _header(named, "webhook-timestamp")
+    signatures = _header(named, "webhook-signature")
+    _check_time(sent_at, tolerance)
+    signed = b".".join([id.encode(), sent_at.encode(), body])
+    if not _is_signed(signed, signatures, keys):
+        raise WebhookVerificationError("None of its signatures is by one of the secrets.")
+    return _read(id, body)
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < SHORTEST_SECRET:
+        raise ConfigurationError(
+            "secret: a callback's secret is 'whsec_' and base64, as POST /auth/callback-secret"
+            " shows it"
+        )
+    return key
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    if value := headers.get(name):
+        return value
+    raise WebhookVerificationError(f"It has no {name}, which every callback has.")
+
+
+def _check_time(sent_at: str, tolerance: float) -> None:
+    if not (sent_at.isascii() and sent_at.isdecimal() and len(sent_at) <= 12):
+        raise WebhookVerificationError("Its webhook-timestamp is no number of seconds.")
+    age = time.time() - int(sent_at)
+    if abs(age) > tolerance:
+        when = f"{age:.0f} s ago" if age > 0 else f"{-age:.0f} s ahead of this machine's clock"
+        raise WebhookVerificationError(f"It was sent {when}; {tolerance:g} s are tolerated.")
+
+
+def _is_signed(signed: bytes, signatures: str, keys: Sequence[bytes]) -> bool:
+    expected = [base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
+    return any(
+        hmac.compare_digest(given, right) for given in _given(signatures) for right in expected
+    )
+
+
+def _given(signatures: str) -> Iterator[bytes]:
+    for signature in signatures.split():
+        version, _, value = signature.partition(",")
+        if version == "v1":
+            yield value.encode()
+
+
+def _read(id: str, body: bytes) -> CallbackEvent:
+    try:
+        read = _Body.model_validate_json(body)
+    except ValidationError as error:
+        raise WebhookVerificationError(
+            f"It is signed, but what it says is no callback of Handover's: {error}"
+        ) from error
+    return CallbackEvent(id=id, type=read.type, timestamp=read.timestamp, decision=read.decision)

@@ -1,0 +1,183 @@
+"""Callbacks are believed when they are the service's, and when they were sent just now."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook
+from starlette.datastructures import Headers
+from werkzeug.datastructures import Headers as WerkzeugHeaders
+
+from handover import ConfigurationError, HandoverError, WebhookVerificationError
+from handover.webhooks import CallbackEvent, verify
+from tests.sdk.service import decision
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgZRMQ1Kk="
+TIMESTAMP = "2026-01-05T10:05:00Z"
+BODY = json.dumps(
+    {
+        "type": "decision.approved",
+        "timestamp": TIMESTAMP,
+        "data": decision("approved", response_notes="Überprüft", enforce=True),
+    },
+    ensure_ascii=False,
+).encode()
+
+
+def signed(
+    body: bytes = BODY, secrets: tuple[str, ...] = (SECRET,), ago: float = 0, id: str = "msg_1"
+) -> dict[str, str]:
+    """Headers as the standard's own library makes them."""
+    at = datetime.fromtimestamp(time.time() - ago, UTC)
+    signatures = [Webhook(secret).sign(id, at, body.decode()) for secret in secrets]
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def test_event() -> None:
+    """A callback is read as what it says, with its id to know it by."""
+    event = verify(BODY, signed(), SECRET)
+    assert isinstance(event, CallbackEvent)
+    assert (event.id, event.type) == ("msg_1", "decision.approved")
+    assert event.timestamp == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+    assert event.decision.approved
+    assert event.decision.response_notes == "Überprüft"
+
+
+@pytest.mark.parametrize(
+    ("signers", "known"),
+    [
+        ((SECRET,), [OTHER, SECRET]),
+        ((OTHER, SECRET), [SECRET]),
+        ((SECRET,), [SECRET.removeprefix("whsec_")]),
+        ((SECRET, OTHER), [f"{OTHER}\n"]),
+    ],
+)
+def test_one_signature_by_one_secret_is_enough(signers: tuple[str, ...], known: list[str]) -> None:
+    """While secrets are exchanged, either side may have two."""
+    assert verify(BODY, signed(secrets=signers), known).id == "msg_1"
+
+
+@pytest.mark.parametrize("kind", [dict, Headers, WerkzeugHeaders])
+def test_headers_of_any_framework(kind: Any) -> None:
+    """Names are compared without regard to case."""
+    upper = {name.title(): value for name, value in signed().items()}
+    headers = kind(upper)
+    assert verify(BODY, headers, SECRET).id == "msg_1"
+
+
+def unlike(**changes: str | None) -> dict[str, str]:
+    headers: dict[str, str | None] = {**signed()}
+    headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+SIGNATURE = signed()["webhook-signature"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        unlike(webhook_id=None),
+        unlike(webhook_timestamp=None),
+        unlike(webhook_signature=None),
+        unlike(webhook_id="msg_2"),
+        unlike(webhook_timestamp=str(int(time.time()) - 1)),
+        unlike(webhook_timestamp="yesterday"),
+        unlike(webhook_timestamp="1e9"),
+        unlike(webhook_timestamp="-1"),
+        unlike(webhook_timestamp="٣"),
+        unlike(webhook_timestamp="9" * 400),
+        unlike(webhook_signature=""),
+        unlike(webhook_signature="v1"),
+        unlike(webhook_signature="v1,"),
+        unlike(webhook_signature="v1,é"),
+        unlike(webhook_signature=f"v1a,{SIGNATURE[3:]}"),
+        unlike(webhook_signature=SIGNATURE[3:]),
+        unlike(webhook_signature=SIGNATURE[:-2]),
+        unlike(webhook_signature=SIGNATURE.swapcase()),
+    ],
+    ids=str,
+)
+def test_other_headers_are_refused(headers: Mapping[str, str]) -> None:
+    """What is missing, changed or no signature is no callback."""
+    with pytest.raises(WebhookVerificationError):
+        verify(BODY, headers, SECRET)
+
+
+def test_other_secret_is_refused() -> None:
+    """Signed with a secret that is not ours."""
+    with pytest.raises(WebhookVerificationError, match="None of its signatures"):
+        verify(BODY, signed(secrets=(OTHER,)), SECRET)
+
+
+@given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
+def test_changed_body_is_refused(place: int, change: int) -> None:
+    """Not one byte may be another."""
+    changed = bytearray(BODY)
+    changed[place] ^= change
+    with pytest.raises(WebhookVerificationError):
+        verify(bytes(changed), signed(), SECRET)
+
+
+@pytest.mark.parametrize(("ago", "told"), [(400, "s ago"), (-400, "ahead of this machine's clock")])
+def test_old_ones_are_refused(ago: float, told: str) -> None:
+    """Sent too long ago, or by a clock too far ahead; how far is the receiver's to say."""
+    headers = signed(ago=ago)
+    with pytest.raises(WebhookVerificationError, match=told):
+        verify(BODY, headers, SECRET)
+    assert verify(BODY, headers, SECRET, tolerance=500)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"type": "decision.approved"}',
+        b'{"type": "x", "data": {}}',
+        b"nonsense",
+    ],
+)
+def test_signed_but_no_callback(body: bytes) -> None:
+    """What is signed and says something else is refused like all else."""
+    with pytest.raises(WebhookVerificationError, match="signed, but"):
+        verify(body, signed(body), SECRET)
+
+
+def test_what_a_newer_service_says_survives() -> None:
+    """Statuses and fields that this version does not know are read, and permit nothing."""
+    said = json.loads(BODY)
+    said["data"] |= {"status": "delegated", "approved": False, "new": 1}
+    body = json.dumps({**said, "type": "decision.delegated", "more": 1}).encode()
+    event = verify(body, signed(body), SECRET)
+    assert (event.decision.status, event.decision.approved) == ("delegated", False)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "whsec_!!!", "whsec_c2hvcnQ=", [], [SECRET, ""], "ho_key"], ids=str
+)
+def test_secret_that_is_none(secret: Any) -> None:
+    """An empty or mistyped secret would verify what anybody signs: it is refused by itself."""
+    with pytest.raises(ConfigurationError, match="secret") as refused:
+        verify(BODY, signed(), secret)
+    assert "c2hvcnQ=" not in str(refused.value)
+    assert not isinstance(refused.value, WebhookVerificationError)
+
+
+def test_the_error_is_one_of_ours() -> None:
+    """Who catches all errors of this package catches this one too."""
+    assert issubclass(WebhookVerificationError, HandoverError)
