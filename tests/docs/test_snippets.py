@@ -67,18 +67,22 @@ async def willing_approver(service: RunningService) -> AsyncIterator[None]:
 
 
 async def run(code: str, service: RunningService, python: Path, folder: Path) -> str:
-    """What it printed. Raises `AssertionError` with its last words when it fails."""
+    """What this program printed. Raises `AssertionError` with its last words when it fails."""
     script = folder / "snippets.py"
     script.write_text(code)
+    return await carry_out([str(python), str(script)], service, folder)
+
+
+async def carry_out(command: list[str], service: RunningService, folder: Path) -> str:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("HANDOVER_")},
         "HANDOVER_API_KEY": service.api_key,
         "HANDOVER_BASE_URL": service.base_url,
         "PYTHONPATH": "",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     process = await asyncio.create_subprocess_exec(
-        python,
-        script,
+        *command,
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -96,6 +100,15 @@ async def test_the_snippets_of_a_document(
 ) -> None:
     """From top to bottom, as somebody types them; the approver says yes."""
     await run(program(document, service), service, Path(sys.executable), tmp_path)
+
+
+async def test_the_line_of_shell(service: RunningService, tmp_path: Path) -> None:
+    """What follows `&&` is done, because the approver agreed."""
+    [line] = re.findall(r"^handover ask .*$", (SDK / "README.md").read_text(), re.MULTILINE)
+    deploy = tmp_path / "deploy"
+    deploy.write_text('#!/bin/sh\necho "deployed $1"\n')
+    deploy.chmod(0o755)
+    assert "deployed v42" in await carry_out(["bash", "-c", line], service, tmp_path)
 
 
 @pytest.mark.parametrize("name", MODULES)
