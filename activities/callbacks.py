@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
-from activities.notifications import DeliveryLog
+from activities.deliveries import DeliveryLog
 from activities.requests import ContentStore, Requests
 from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event

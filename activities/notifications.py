@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
 
+from activities import holding
 from activities.channels.errors import DeliveryError, RefusedError, application_error
 from activities.channels.notice import Channel, Notice, Unreached
+from activities.deliveries import STORE_TIMEOUT, DeliveryLog, Journal, about
+from activities.digests import Digests, Gathering, HeldMessages, Letter, held_back, others
 from activities.requests import ContentStore, Requests, verify
 from links import Codes, Link, LinkKeys, PersonalLink
+from store.approvers import Preferences
 from templates import Reader
 from workflows import messages, proof
 from workflows.messages import (
@@ -31,42 +35,9 @@ from workflows.stored import MissingContentError
 
 logger = logging.getLogger(__name__)
 
-STORE_TIMEOUT = 5.0
-"""Seconds for the store, which a message never waits for longer."""
-
-
-class DeliveryLog(Protocol):
-    """What became of each message. `key` names one message to one approver by one channel."""
-
-    async def find(self, key: str) -> str | None:
-        """The provider's id of a message that was sent."""
-        ...
-
-    async def record(
-        self,
-        *,
-        key: str,
-        decision_id: str,
-        message: str,
-        approver: str,
-        channel: str,
-        result: Literal["sent", "failed", "deferred", "refused"],
-        provider: str,
-        provider_message_id: str | None = None,
-    ) -> None: ...
-
-
-class Preferring(Protocol):
-    """What somebody has set for themselves; None where nothing."""
-
-    @property
-    def language(self) -> str | None: ...
-    @property
-    def time_zone(self) -> str | None: ...
-
 
 class ApproverBook(Protocol):
-    async def find(self, address: str) -> Preferring: ...
+    async def find(self, address: str) -> Preferences: ...
 
 
 class Notifications:
@@ -83,6 +54,7 @@ class Notifications:
         public_url: str,
         channels: Mapping[str, Channel],
         deliveries: DeliveryLog,
+        held: HeldMessages,
         contents: ContentStore,
         approvers: ApproverBook,
         reader: Reader,
@@ -92,7 +64,8 @@ class Notifications:
         self._codes = codes
         self._public_url = public_url.rstrip("/")
         self._channels = channels
-        self._deliveries = deliveries
+        self._journal = Journal(deliveries)
+        self._digests = Digests(held, deliveries)
         self._approvers = approvers
         self._reader = reader
 
@@ -100,7 +73,8 @@ class Notifications:
     async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
         """Send one message to one approver, once.
 
-        Raises `ApplicationError`, retryable or not, as `channels.errors` says.
+        Raises `ApplicationError`, retryable or not, as `channels.errors` says, and where its reader
+        is not to be disturbed yet.
         """
         channel = self._channels.get(input.channel)
         if channel is None:
@@ -109,38 +83,108 @@ class Notifications:
                 type=UNDELIVERABLE,
                 non_retryable=True,
             )
-        message_id = await self._sent_before(input)
+        message_id = await self._journal.sent_before(input)
         if message_id is None:
             message_id = await self._send(input, channel)
         return NotificationSent(provider=channel.provider, message_id=message_id)
 
     async def _send(self, input: SendNotificationInput, channel: Channel) -> str:
-        notice = await self._notice(input)
+        fold = await self._believed(input)
+        set_by_them = await self._preferences_of(input)
+        reader = self._reader.preferring(set_by_them.language, set_by_them.time_zone)
+        info, now = activity.info(), datetime.now(UTC)
+        if holding.is_needless(input, fold, info.scheduled_time):
+            raise needless()
+        due = holding.due(input, fold, info.scheduled_time, info.schedule_to_close_timeout)
+        gathers = isinstance(channel, Gathering) and holding.may_gather(input, fold)
+        gathers = gathers and set_by_them.digest_minutes is not None
+        hold = holding.hold(now, due, set_by_them, reader.zone, gathers=gathers)
+        if hold and holding.may_wait(input, fold):
+            if gathers:
+                await self._digests.keep(input, hold.until)
+            logger.info("message %s", hold, extra=about(input))
+            raise held_back(str(hold), hold.until - now)
+        letter = input, self._notice(input, fold, reader, now)
+        if gathers:
+            return await self._send_with_others(letter, channel)
+        return await self._hand_over([letter], channel)
+
+    async def _send_with_others(self, letter: Letter, channel: Channel) -> str:
+        input, notice = letter
+        claim = await self._digests.claim(input)
+        if claim is None:
+            return await self._hand_over([letter], channel)
+        if isinstance(claim, str):
+            return claim
+        found = await asyncio.gather(
+            *(self._letter(each, notice) for each in others(claim, input)), return_exceptions=True
+        )
+        letters = [letter, *(each for each in found if isinstance(each, tuple))]
+        void = [each for each in found if isinstance(each, SendNotificationInput)]
         try:
-            message_id = await channel.send(notice)
-        except DeliveryError as error:
-            level = logging.ERROR if isinstance(error, RefusedError) else logging.WARNING
-            logger.log(level, "message not sent: %s", error, extra=_about(input))
-            await self._record(input, error.result, channel.provider)
-            # Without its cause: the audit trail shows the innermost message, which is to be ours.
-            raise application_error(error) from None
-        logger.info("message sent", extra=_about(input))
-        await self._record(input, "sent", channel.provider, message_id)
+            message_id = await self._hand_over(letters, channel)
+        except ApplicationError:
+            await self._digests.end(claim, void)
+            raise
+        await self._digests.end(claim, [*(sending for sending, _ in letters), *void])
         return message_id
 
-    async def _notice(self, input: SendNotificationInput) -> Notice:
+    async def _letter(
+        self, sending: SendNotificationInput, beside: Notice
+    ) -> Letter | SendNotificationInput:
+        """Another one for the same mail, or its input where there is nothing to send any more.
+
+        Raises what `Requests.load` raises where it cannot be known now.
+        """
+        try:
+            fold = await self._requests.load(sending.decision_id)
+            verify(sending, fold)
+        except proof.UnprovenError:
+            return sending
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return sending
+        if fold.settled:
+            return sending
+        return sending, self._notice(sending, fold, beside.reader, beside.now)
+
+    async def _hand_over(self, letters: list[Letter], channel: Channel) -> str:
+        """One message with all of these, the first of which is that of this activity."""
+        input, notice = letters[0]
+        try:
+            if len(letters) > 1 and isinstance(channel, Gathering):
+                message_id = await channel.send_together([notice for _, notice in letters])
+            else:
+                message_id = await channel.send(notice)
+        except DeliveryError as error:
+            level = logging.ERROR if isinstance(error, RefusedError) else logging.WARNING
+            logger.log(level, "message not sent: %s", error, extra=about(input))
+            await self._journal.record(input, error.result, channel.provider)
+            # Without its cause: the audit trail shows the innermost message, which is to be ours.
+            raise application_error(error) from None
+        for sending, _ in letters:
+            logger.info("message sent", extra=about(sending))
+            await self._journal.record(sending, "sent", channel.provider, message_id)
+        return message_id
+
+    async def _believed(self, input: SendNotificationInput) -> Fold:
         try:
             fold = await self._requests.load(input.decision_id)
             verify(input, fold)
         except proof.UnprovenError as error:
-            logger.error("message refused: %s", error, extra=_about(input))  # noqa: TRY400
+            logger.error("message refused: %s", error, extra=about(input))  # noqa: TRY400
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
             ) from None
         except MissingContentError as error:
-            logger.exception("message not sent", extra=_about(input))
+            logger.exception("message not sent", extra=about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
-        now = datetime.now(UTC)
+        return fold
+
+    def _notice(
+        self, input: SendNotificationInput, fold: Fold, reader: Reader, now: datetime
+    ) -> Notice:
         notice = Notice(
             decision=fold.decision_input(),
             message=input.message,
@@ -149,7 +193,7 @@ class Notifications:
             link="",
             now=now,
             outcome=fold.outcome() if input.outcome else None,
-            reader=await self._reader_of(input),
+            reader=reader,
         )
         match input.message:
             case messages.CODE:
@@ -172,50 +216,24 @@ class Notifications:
                     unreached=unreached(fold),
                 )
 
-    async def _reader_of(self, input: SendNotificationInput) -> Reader:
+    async def _preferences_of(self, input: SendNotificationInput) -> Preferences:
         try:
             async with asyncio.timeout(STORE_TIMEOUT):
-                set_by_them = await self._approvers.find(input.approver)
+                return await self._approvers.find(input.approver)
         except Exception:
-            # In another language is better than never.
-            logger.exception("the store cannot say how to write to them", extra=_about(input))
-            return self._reader
-        return self._reader.preferring(set_by_them.language, set_by_them.time_zone)
+            # In another language, and at night, is better than never.
+            logger.exception("the store cannot say how to write to them", extra=about(input))
+            return Preferences()
 
-    async def _sent_before(self, input: SendNotificationInput) -> str | None:
-        """The id of this message if an earlier attempt sent it, and only its report was lost."""
-        if activity.info().attempt == 1:
-            return None
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT):
-                return await self._deliveries.find(delivery_key(input))
-        except Exception:
-            # Twice is better than never.
-            logger.exception("the store cannot say what was sent", extra=_about(input))
-            return None
 
-    async def _record(
-        self,
-        input: SendNotificationInput,
-        result: Literal["sent", "failed", "deferred", "refused"],
-        provider: str,
-        provider_message_id: str | None = None,
-    ) -> None:
-        """Note it, and never fail: a retry for the note's sake would send the message again."""
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT):
-                await self._deliveries.record(
-                    key=delivery_key(input),
-                    decision_id=input.decision_id,
-                    message=input.message,
-                    approver=input.approver,
-                    channel=input.channel,
-                    result=result,
-                    provider=provider,
-                    provider_message_id=provider_message_id,
-                )
-        except Exception:
-            logger.exception("the store did not take a delivery", extra=_about(input))
+def needless() -> ApplicationError:
+    """No retry makes it useful, and nobody is to be alarmed."""
+    return ApplicationError(
+        "Not sent: what it reminds of goes out only now.",
+        type="Needless",
+        non_retryable=True,
+        category=ApplicationErrorCategory.BENIGN,
+    )
 
 
 def unreached(fold: Fold) -> list[Unreached]:
@@ -235,19 +253,3 @@ def happened_at(sending: SendNotificationInput, fold: Fold) -> datetime | None:
         if entry.type == type and {name: entry.details.get(name) for name in about} == about:
             return entry.at
     return None
-
-
-def delivery_key(input: SendNotificationInput) -> str:
-    """Names this message to this approver by this channel."""
-    named = [input.decision_id, input.message, input.approver, input.channel]
-    content = "\n".join((*named, *([str(input.number)] if input.number else [])))
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _about(input: SendNotificationInput) -> dict[str, str]:
-    return {
-        "decision_id": input.decision_id,
-        "notification": input.message,
-        "approver": input.approver,
-        "channel": input.channel,
-    }

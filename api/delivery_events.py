@@ -34,12 +34,12 @@ async def take(service: Service, events: Sequence[MailEvent]) -> None:
     new = [event for event in events if event.id not in known]
     names = {name for event in new for name in event.message_ids}
     sent = await service.store.delivery_events.sent(PROVIDER, names)
-    ours = [(event, found) for event in new if (found := _message(event, sent))]
+    ours = [(event, found) for event in new if (found := _told(event, sent))]
     await service.store.delivery_events.keep(
-        _told(event, message) for event, message in ours if not event.is_loss
+        each for event, told in ours for each in told if not event.is_loss
     )
-    await _tell_all(service, [(event, message) for event, message in ours if event.is_loss])
-    await _look_for_unrecorded(service, [event for event in new if not _message(event, sent)])
+    await _tell_all(service, [told for event, told in ours if event.is_loss])
+    await _look_for_unrecorded(service, [event for event in new if not _told(event, sent)])
 
 
 async def delivered(service: Service, decision_id: str) -> set[str]:
@@ -51,21 +51,17 @@ async def delivered(service: Service, decision_id: str) -> set[str]:
     return {each.provider_message_id for each in told if each.event == "delivered"}
 
 
-def _message(event: MailEvent, sent: dict[str, SentMessage]) -> SentMessage | None:
-    return next((sent[name] for name in event.message_ids if name in sent), None)
-
-
-async def _tell_all(service: Service, lost: Sequence[tuple[MailEvent, SentMessage]]) -> None:
-    """Whatever fails for one decision, all others are told."""
+async def _tell_all(service: Service, lost: Sequence[Sequence[Told]]) -> None:
+    """Whatever fails for one mail, the decisions of all others are told."""
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def tell(event: MailEvent, message: SentMessage) -> None:
+    async def tell(mail: Sequence[Told]) -> None:
         async with limit:
-            told = _told(event, message)
-            await service.decisions.report_failure(told)
-            await service.store.delivery_events.keep([told])
+            for told in mail:
+                await service.decisions.report_failure(told)
+                await service.store.delivery_events.keep([told])
 
-    results = await asyncio.gather(*(tell(*each) for each in lost), return_exceptions=True)
+    results = await asyncio.gather(*map(tell, lost), return_exceptions=True)
     if failed := [each for each in results if isinstance(each, BaseException)]:
         log.error("%s of %s lost messages could not be told", len(failed), len(lost))
         raise failed[0]
@@ -88,10 +84,18 @@ async def _is_ours(service: Service, decision_id: str) -> bool:
         return False
 
 
-def _told(event: MailEvent, message: SentMessage) -> Told:
+def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[Told]:
+    """What it says of each message that was in the mail, the last under the event's own id: once
+    that is kept, all are."""
+    messages = next((sent[name] for name in event.message_ids if name in sent), list[SentMessage]())
+    ids = [*(f"{event.id}/{number}" for number in range(1, len(messages))), event.id]
+    return [_told_of(event, message, id) for message, id in zip(messages, ids, strict=False)]
+
+
+def _told_of(event: MailEvent, message: SentMessage, id: str) -> Told:
     return Told(
         provider=PROVIDER,
-        id=event.id,
+        id=id,
         provider_message_id=message.provider_message_id,
         decision_id=message.decision_id,
         message=message.message,

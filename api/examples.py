@@ -146,6 +146,17 @@ APPROVER = _examples(
         {"language": "de", "time_zone": "Europe/Vienna"},
     ),
     language=("A language only", {"language": "fr"}),
+    quiet=(
+        "Not at night, and at most one mail an hour",
+        {"quiet_hours": {"from": "20:00", "to": "07:00"}, "digest_minutes": 60},
+    ),
+    channels=(
+        "In their own system, and by e-mail where that has not answered in ten minutes",
+        {
+            "webhook_url": "https://192.0.3.1:8443/approvals",
+            "channels": {"critical": ["webhook", {"channel": "email", "after_minutes": 10}]},
+        },
+    ),
     webhook=(
         "Asked in their own system, too",
         {"webhook_url": "https://192.0.3.1:8443/approvals", "language": "en"},

@@ -137,6 +137,17 @@ FAILURES = [
     },
     {"approver": BEN, "channel": "slack", "reason": "Slack knows nobody with this address."},
 ]
+
+
+def _question(story: Story) -> dict[str, Any]:
+    return {
+        "agent": story.agent,
+        "request": story.request,
+        "expires_at": NOW + timedelta(minutes=story.minutes_left),
+        "link": f"{LINK}-{story.decision_id[-4:]}",
+    }
+
+
 PERSONAL = {"link": LINK, "inbox": INBOX}
 
 SAMPLES: Mapping[str, tuple[Story, dict[str, Any]]] = {
@@ -153,6 +164,10 @@ SAMPLES: Mapping[str, tuple[Story, dict[str, Any]]] = {
     ),
     "settled": (CONTRACT, {**PERSONAL, "outcome": MODIFIED}),
     "receipt": (REFUND, {**PERSONAL, "outcome": APPROVED}),
+    "digest": (
+        CONTRACT,
+        {**PERSONAL, "link": "", "questions": [_question(REFUND), _question(CONTRACT)]},
+    ),
     "code": (DEPLOYMENT, {"code": "482913"}),
     "delivery-failure": (
         DEPLOYMENT,
@@ -182,6 +197,7 @@ def sample(message: str) -> dict[str, Any]:
         "link": "",
         "inbox": "",
         "outcome": None,
+        "questions": [],
         **more,
     }
 

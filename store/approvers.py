@@ -3,23 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, time
+from typing import Any, Self, TypedDict
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.tables import approvers
 
 
+class Use(TypedDict):
+    """A channel, and how long after the question it is used."""
+
+    channel: str
+    after_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From one time of the day to another, which may be that of the next day; never the same."""
+
+    start: time
+    end: time
+
+    @classmethod
+    def of(cls, told: dict[str, str]) -> Self:
+        """`{"from": "20:00", "to": "07:00"}`. Raises `ValueError`."""
+        return cls(time.fromisoformat(told["from"]), time.fromisoformat(told["to"]))
+
+    def told(self) -> dict[str, str]:
+        return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
+
+    def covers(self, clock: time) -> bool:
+        """Whether it is quiet when a clock on the wall shows this."""
+        if self.start < self.end:
+            return self.start <= clock < self.end
+        return clock >= self.start or clock < self.end
+
+
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """None where nothing was set: then the service's default holds, or what their browser says."""
+    """None where nothing was set: then the service's default holds, or what their browser says.
+
+    `digest_minutes`: no more than one mail of requests in so many. `channels`: by urgency, how they
+    are asked by decisions that don't say it themselves.
+    """
 
     language: str | None = None
     time_zone: str | None = None
+    quiet_hours: QuietHours | None = None
+    digest_minutes: int | None = None
+    channels: dict[str, list[Use]] | None = None
+
+
+COLUMNS = (
+    *(approvers.c.language, approvers.c.time_zone),
+    *(approvers.c.quiet_hours, approvers.c.digest_minutes, approvers.c.channels),
+)
 
 
 class Approvers:
@@ -28,12 +70,15 @@ class Approvers:
 
     async def find(self, address: str) -> Preferences:
         """What this approver has set."""
-        query = select(approvers.c.language, approvers.c.time_zone).where(
-            approvers.c.address == name_of(address)
-        )
+        found = await self.find_all([address])
+        return found.get(name_of(address), Preferences())
+
+    async def find_all(self, addresses: Collection[str]) -> dict[str, Preferences]:
+        """What these people have set, by `name_of` their address; without those who have not."""
+        names = {name_of(address) for address in addresses}
+        query = select(approvers.c.address, *COLUMNS).where(approvers.c.address.in_(names))
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return Preferences(*row) if row else Preferences()
+            return {row.address: _preferences(row) for row in await connection.execute(query)}
 
     async def without_webhook(self, addresses: Collection[str]) -> list[str]:
         """Those of these people for whom none is set."""
@@ -47,10 +92,10 @@ class Approvers:
 
     async def set(self, address: str, preferences: Preferences) -> None:
         """Put these in the place of what was set before."""
-        row = {
+        quiet_hours = preferences.quiet_hours
+        row = asdict(preferences) | {
             "address": name_of(address),
-            "language": preferences.language,
-            "time_zone": preferences.time_zone,
+            "quiet_hours": quiet_hours.told() if quiet_hours else None,
             "changed_at": datetime.now(UTC),
         }
         if await self._change(row):
@@ -78,3 +123,13 @@ class Approvers:
 def name_of(address: str) -> str:
     """One person, however their address is spelled."""
     return address.casefold()
+
+
+def _preferences(row: Row[*tuple[Any, ...]]) -> Preferences:
+    return Preferences(
+        language=row.language,
+        time_zone=row.time_zone,
+        quiet_hours=QuietHours.of(row.quiet_hours) if row.quiet_hours else None,
+        digest_minutes=row.digest_minutes,
+        channels=row.channels,
+    )

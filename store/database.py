@@ -21,6 +21,7 @@ from store.codes import SentCodes
 from store.contents import Contents
 from store.deliveries import Deliveries
 from store.events import DeliveryEvents
+from store.held import Held
 from store.idempotency import IdempotencyKeys
 from store.images import Images
 from store.keys import ApiKeys
@@ -48,6 +49,7 @@ class Store:
         self.attachments = Attachments(engine)
         self.images = Images(engine)
         self.approvers = Approvers(engine)
+        self.held = Held(engine)
         self.codes = SentCodes(engine)
 
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:

@@ -51,18 +51,24 @@ class DeliveryEvents:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def sent(self, provider: str, message_ids: Collection[str]) -> dict[str, SentMessage]:
-        """Those of these messages that we sent by this provider, by its ids of them."""
+    async def sent(
+        self, provider: str, message_ids: Collection[str]
+    ) -> dict[str, list[SentMessage]]:
+        """Those of these messages that we sent by this provider, by its ids of them: one mail may
+        have been several."""
         shown = [deliveries.c[each.name] for each in fields(SentMessage)]
         ids = deliveries.c.provider_message_id
-        query = select(*shown).where(
-            deliveries.c.provider == provider, deliveries.c.result == "sent"
+        query = (
+            select(*shown)
+            .where(deliveries.c.provider == provider, deliveries.c.result == "sent")
+            .order_by(deliveries.c.id)
         )
-        found: dict[str, SentMessage] = {}
+        found: dict[str, list[SentMessage]] = {}
         async with self._engine.connect() as connection:
             for some in _portions(message_ids):
                 rows = await connection.execute(query.where(ids.in_(some)))
-                found |= {row.provider_message_id: SentMessage(*row) for row in rows}
+                for row in rows:
+                    found.setdefault(row.provider_message_id, []).append(SentMessage(*row))
         return found
 
     async def known(self, provider: str, ids: Collection[str]) -> set[str]:

@@ -155,11 +155,29 @@ approvers = Table(
     Column("address", String(320), primary_key=True),
     Column("language", String(10)),
     Column("time_zone", String(64)),
+    Column("quiet_hours", JSON(none_as_null=True)),
+    Column("digest_minutes", Integer),
+    Column("channels", JSON(none_as_null=True)),
     Column("webhook_url", String(2000)),
     Column("webhook_secret", Text),
     Column("webhook_secret_before", Text),
     Column("webhook_rotated_at", Instant),
     Column("changed_at", Instant, nullable=False),
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("name", String(320), nullable=False),
+    Column("approver", String(320), nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("message", String(40), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("claim", String(40)),
+    Column("claimed_at", Instant),
+    Index("held_name", "name", "due_at"),
 )
 
 codes = Table(

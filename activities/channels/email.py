@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -13,8 +15,14 @@ from activities.channels.errors import UndeliverableError
 from activities.channels.notice import Notice
 from templates import render_email
 
-ALONE = ("code", "delivery-failure")
-"""Messages outside a thread: a code is to be seen at once, and operators have been told nothing."""
+DIGEST = "digest"
+"""Several questions in one mail."""
+
+URGENCIES = ("critical", "high", "medium", "low")
+
+ALONE = ("code", "delivery-failure", DIGEST)
+"""Messages outside a thread: a code is to be seen at once, operators have been told nothing, and
+several questions have no thread in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ class EmailChannel:
     async def send(self, notice: Notice) -> str:
         return await self._transport.send(compose(notice, self._sender))
 
+    async def send_together(self, notices: Sequence[Notice]) -> str:
+        return await self.send(together(notices))
+
 
 def compose(notice: Notice, sender: Address) -> Email:
     """The e-mail of this notice. Raises `UndeliverableError` for what is no address."""
@@ -90,6 +101,18 @@ def compose(notice: Notice, sender: Address) -> Email:
         decision_id=notice.decision.id,
         message=notice.message,
     )
+
+
+def together(notices: Sequence[Notice]) -> Notice:
+    """All of these as one notice, the most pressing first."""
+    ordered = sorted(notices, key=_pressing)
+    return replace(notices[0], message=DIGEST, number=0, link="", together=ordered)
+
+
+def _pressing(notice: Notice) -> tuple[int, datetime]:
+    urgency = str(notice.decision.request.urgency)
+    rank = URGENCIES.index(urgency) if urgency in URGENCIES else len(URGENCIES)
+    return rank, notice.decision.expires_at
 
 
 def template_context(notice: Notice) -> dict[str, Any]:
@@ -112,6 +135,15 @@ def template_context(notice: Notice) -> dict[str, Any]:
         "code": notice.code,
         "step_up": notice.decision.step_up,
         "now": notice.now,
+        "questions": [
+            {
+                "agent": each.decision.agent,
+                "request": each.decision.request,
+                "expires_at": each.decision.expires_at,
+                "link": each.link,
+            }
+            for each in notice.together
+        ],
         "outcome": outcome
         and {
             "status": outcome.status,
@@ -153,5 +185,6 @@ def _message_id(notice: Notice, message: str, domain: str) -> str:
     """The same for every attempt, so that a mail client folds a repeated mail into one."""
     number = notice.number if message == notice.message else 0
     told_apart = [str(number)] if number else []
-    content = "\n".join((notice.decision.id, notice.approver, message, *told_apart))
+    others = [f"{each.decision.id} {each.message} {each.number}" for each in notice.together]
+    content = "\n".join((notice.decision.id, notice.approver, message, *told_apart, *others))
     return f"<{hashlib.sha256(content.encode()).hexdigest()[:24]}@{domain}>"

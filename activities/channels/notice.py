@@ -49,6 +49,8 @@ class Notice:
     respond_url: str = ""
     digest: str = ""
     happened_at: datetime | None = None
+    together: list[Notice] = field(default_factory=list["Notice"])
+    """What this message has in it, where it has several."""
 
     @property
     def asked_before(self) -> list[str]:

@@ -1,25 +1,28 @@
-"""`/approvers/{address}`: how an approver reads, and where their own system is asked, set by an
-administrator.
+"""`/approvers/{address}`: how an approver reads, when and by what they are asked, and where their
+own system is, set by an administrator.
 
-How they read, they set for themselves behind the link to their inbox (`api/routes/inbox.py`). Where
-somebody's system is asked is an administrator's word alone: it answers in their name.
+All but the last they set for themselves behind the link to their inbox (`api/routes/inbox.py`).
+Where somebody's system is asked is an administrator's word alone: it answers in their name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Path, Response
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from api.auth import Administrator, KeyedRoute
 from api.deps import The
-from api.errors import NotFound
+from api.errors import NotFound, invalid
 from api.examples import APPROVER
 from api.openapi import answers, body_examples
-from api.schemas import Address, Strict, WebhookUrl
+from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
+from api.schemas import Address, NewChannelStep, OneChannelOrMore, Strict, Text, WebhookUrl
 from api.urls import check_url
-from store.approvers import Preferences
+from handover.models import Channel
+from store.approvers import Preferences, QuietHours, Use
 from templates.reader import is_time_zone
 
 LONGEST = 64
@@ -41,20 +44,116 @@ Language = Literal["en", "de", "fr"]
 TimeZone = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_zone)]
 
 
+Clock = Annotated[Text, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class NewQuietHours(Strict):
+    """Every day, by the clocks of the approver's time zone; over midnight where `to` is earlier."""
+
+    start: Clock = Field(alias="from", examples=["20:00"])
+    end: Clock = Field(alias="to", examples=["07:00"])
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("`from` and `to` are the same; leave quiet_hours out for none")
+        return self
+
+
+NewDigest = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=SHORTEST_DIGEST,
+        le=LONGEST_DIGEST,
+        description="No more than one mail with requests in so many minutes; critical ones pass.",
+    ),
+]
+
+
+class NewChannels(Strict):
+    """By urgency, what the `channel` is of decisions that name none."""
+
+    critical: OneChannelOrMore | None = None
+    high: OneChannelOrMore | None = None
+    medium: OneChannelOrMore | None = None
+    low: OneChannelOrMore | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.uses:
+            raise ValueError("name an urgency, or leave channels out")
+        return self
+
+    @property
+    def uses(self) -> dict[str, list[Use]]:
+        """By urgency, each channel with when it is used."""
+        given = ((urgency, getattr(self, urgency)) for urgency in URGENCIES)
+        return {urgency: _uses(channels) for urgency, channels in given if channels}
+
+
 class NewReading(Strict):
     """What is left out, or null, is taken back."""
 
     language: Language | None = None
     time_zone: TimeZone | None = Field(default=None, examples=["Europe/Berlin"])
+    quiet_hours: NewQuietHours | None = None
+    digest_minutes: NewDigest | None = None
+    channels: NewChannels | None = None
     webhook_url: WebhookUrl | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.language is self.time_zone is self.webhook_url is None:
-            raise ValueError(
-                "language: set this, time_zone or webhook_url; DELETE takes all of them back"
-            )
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("language: set this or another field; DELETE takes all of them back")
         return self
+
+    @model_validator(mode="after")
+    def _has_what_is_asked(self) -> Self:
+        if self.webhook_url is None and (lacking := self._urgencies_with(Channel.WEBHOOK)):
+            raise ValueError(f"channels.{lacking[0]}: 'webhook' needs a webhook_url beside it")
+        return self
+
+    def check_slack(self, lacking: Sequence[str]) -> None:
+        """Raises `Invalid` where Slack is to be used, for which settings are `lacking`."""
+        if lacking and (urgencies := self._urgencies_with(Channel.SLACK)):
+            raise invalid(
+                f"channels.{urgencies[0]}",
+                f"'slack' is not set up here: an operator has to set {' and '.join(lacking)};"
+                " until then, use 'email'.",
+            )
+
+    def to_preferences(self) -> Preferences:
+        quiet = self.quiet_hours
+        return Preferences(
+            language=self.language,
+            time_zone=self.time_zone,
+            quiet_hours=QuietHours.of(quiet.model_dump(by_alias=True)) if quiet else None,
+            digest_minutes=self.digest_minutes,
+            channels=self.channels.uses if self.channels else None,
+        )
+
+    def _urgencies_with(self, channel: str) -> list[str]:
+        given = self.channels.uses if self.channels else {}
+        return [
+            urgency for urgency, uses in given.items() if channel in [u["channel"] for u in uses]
+        ]
+
+
+def _uses(given: str | Sequence[str | NewChannelStep]) -> list[Use]:
+    return [
+        Use(channel=each, after_minutes=0)
+        if isinstance(each, str)
+        else Use(channel=each.channel, after_minutes=each.after_minutes)
+        for each in ([given] if isinstance(given, str) else given)
+    ]
+
+
+class Used(BaseModel):
+    """A channel, and how long after the question it is used."""
+
+    channel: str
+    after_minutes: float
 
 
 class Reading(BaseModel):
@@ -64,6 +163,9 @@ class Reading(BaseModel):
     address: str
     language: str | None
     time_zone: str | None
+    quiet_hours: NewQuietHours | None
+    digest_minutes: int | None
+    channels: dict[str, list[Used]] | None
     webhook_url: str | None
 
 
@@ -82,8 +184,8 @@ class SetReading(Reading):
 
 @router.get("/approvers/{address}", responses=answers("invalid_request", "not_found"))
 async def read(service: The, _: Administrator, address: Of) -> Reading:
-    """In which language and by which clock this approver is told everything, and where their own
-    system is asked; 404 where nothing was set."""
+    """How this approver reads, when and by what they are asked, and where their own system is; 404
+    where nothing was set."""
     return await _known(service, address)
 
 
@@ -101,9 +203,11 @@ async def put(service: The, _: Administrator, address: Of, body: NewReading) -> 
     """
     if body.webhook_url:
         await check_url(service.outgoing, body.webhook_url, "webhook_url")
-    preferences = Preferences(body.language, body.time_zone)
+    body.check_slack(service.settings.lacking_for_slack)
+    preferences = body.to_preferences()
     await service.store.approvers.set(address, preferences)
-    shown = SetReading(**_shown(address, preferences, body.webhook_url).model_dump())
+    told = _shown(address, preferences, body.webhook_url)
+    shown = SetReading.model_validate(told.model_dump(by_alias=True))
     if body.webhook_url is None:
         await service.webhooks.remove(address)
     elif secret := await service.webhooks.set(address, body.webhook_url):
@@ -147,10 +251,20 @@ async def _known(service: The, address: str) -> Reading:
     return _shown(address, preferences, webhook_url)
 
 
+def _used(channels: dict[str, list[Use]] | None) -> dict[str, list[Used]] | None:
+    if channels is None:
+        return None
+    return {urgency: [Used(**each) for each in uses] for urgency, uses in channels.items()}
+
+
 def _shown(address: str, preferences: Preferences, webhook_url: str | None) -> Reading:
+    quiet = preferences.quiet_hours
     return Reading(
         address=address,
         language=preferences.language,
         time_zone=preferences.time_zone,
+        quiet_hours=NewQuietHours.model_validate(quiet.told()) if quiet else None,
+        digest_minutes=preferences.digest_minutes,
+        channels=_used(preferences.channels),
         webhook_url=webhook_url,
     )

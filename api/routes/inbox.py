@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 
 from fastapi import APIRouter, Request, Response
 
-from api import forms
+from api import forms, preferences
 from api.cursors import BadCursorError, Cursors
 from api.deps import Service, The
 from api.errors import ApiError, Gone, Invalid, NotFound
@@ -30,7 +30,7 @@ from api.views import page
 from links import BadTokenError, PersonalLink
 from store.approvers import Preferences
 from templates import LANGUAGES, Reader
-from templates.reader import is_time_zone, time_zones
+from templates.reader import time_zones
 from workflows.sentences import N_
 
 LIVES = timedelta(days=30)
@@ -99,10 +99,10 @@ async def answer(service: The, token: str, request: Request) -> Response:
 
 @router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])
 async def settings(service: The, token: str, request: Request) -> Response:
-    """How this approver reads."""
+    """How this approver reads, and when and by what they are asked."""
     visitor = await _let_in(service, token, request, "settings")
-    preferences = await service.store.approvers.find(visitor.approver)
-    return _settings(service, visitor, preferences)
+    found = await service.store.approvers.find(visitor.approver)
+    return _settings(service, visitor, found, preferences.fields_of(found))
 
 
 @router.post("/i/{token}/settings")
@@ -110,17 +110,17 @@ async def save(service: The, token: str, request: Request) -> Response:
     """Keep what was chosen; it holds from the next message and page on."""
     visitor = await _let_in(service, token, request, "settings")
     async with forms.read(request) as form:
-        chosen = Preferences(
-            language=form.fields.get("language", "").strip() or None,
-            time_zone=form.fields.get("time_zone", "").strip() or None,
-        )
-    wrong = set(_wrong(chosen))
+        before = await service.store.approvers.find(visitor.approver)
+        fields = preferences.typed(form.fields, before, slack=_has_slack(service))
+    wrong = set(preferences.wrong(fields, before))
     if wrong or not _is_pressed(form):
-        return _settings(service, visitor, chosen, wrong=wrong)
+        return _settings(service, visitor, before, fields, wrong=wrong)
     await service.limits.count_personal_link(visitor.link, ANSWER)
+    chosen = preferences.chosen(fields, before)
     await service.store.approvers.set(visitor.approver, chosen)
     reader = await reader_of(service, request, visitor.approver)
-    return _settings(service, Visitor(token, visitor.link, reader), chosen, saved=True)
+    visitor = Visitor(token, visitor.link, reader)
+    return _settings(service, visitor, chosen, preferences.fields_of(chosen), saved=True)
 
 
 async def _let_in(service: Service, token: str, request: Request, use: str) -> Visitor:
@@ -195,17 +195,18 @@ def _given(form: Filled) -> Iterator[Given]:
 def _settings(
     service: Service,
     visitor: Visitor,
-    preferences: Preferences,
+    found: Preferences,
+    fields: Mapping[str, str],
     *,
     wrong: set[str] | None = None,
     saved: bool = False,
 ) -> Response:
     context = {
         "approver": visitor.approver,
-        "preferences": preferences,
+        **preferences.shown(found, fields, slack=_has_slack(service)),
         "languages": LANGUAGES,
         "regions": _zones(),
-        "is_listed": _is_listed(preferences.time_zone),
+        "is_listed": _is_listed(fields["time_zone"]),
         "default_zone": service.settings.time_zone,
         "wrong": wrong or set(),
         "saved": saved,
@@ -215,12 +216,8 @@ def _settings(
     return page("settings", context, visitor.reader, 422 if wrong else 200)
 
 
-def _wrong(chosen: Preferences) -> Iterator[str]:
-    """The fields at fault."""
-    if chosen.language and chosen.language not in LANGUAGES:
-        yield "language"
-    if chosen.time_zone and not is_time_zone(chosen.time_zone):
-        yield "time_zone"
+def _has_slack(service: Service) -> bool:
+    return not service.settings.lacking_for_slack
 
 
 @lru_cache
@@ -232,5 +229,5 @@ def _zones() -> dict[str, list[str]]:
     }
 
 
-def _is_listed(zone: str | None) -> bool:
-    return zone in (None, "UTC") or any(zone in zones for zones in _zones().values())
+def _is_listed(zone: str) -> bool:
+    return zone in ("", "UTC") or any(zone in zones for zones in _zones().values())

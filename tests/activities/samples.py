@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.channels.email import Email, compose, parse_sender
+from activities.channels.email import Email, compose, parse_sender, together
 from activities.channels.notice import Notice, Unreached
 from api.signing import Signer
 from handover.models import DecisionRequest, EscalationStep, Origin, Status
 from workflows import lifecycle, proof
-from workflows.messages import DecisionInput, Outcome, Response, SignedResponse
+from workflows.messages import DecisionInput, Outcome, Reminders, Response, SignedResponse
 
 SIGNER = Signer([base64.b64encode(bytes(range(32))).decode()])
 OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
@@ -28,6 +29,7 @@ def make_decision(
     signer: Signer = SIGNER,
     stored: dict[str, str] | None = None,
     operator: str | None = None,
+    reminders: dict[str, float] | None = None,
     **changes: Any,
 ) -> DecisionInput:
     """A decision that asks Ann, and Bob and Carl in ten minutes; `changes` are of its request."""
@@ -51,6 +53,7 @@ def make_decision(
             rules_version=lifecycle.RULES_VERSION,
             keyring=signer.keyring,
             operator=operator,
+            reminders=Reminders.model_validate(reminders) if reminders else None,
             indexed=False,
         )
     )
@@ -106,7 +109,10 @@ def make_notice(
     if message == "delivery-failure":
         unreached = [Unreached(ANN, "email", "550 no such user")]
         return Notice(decision, message, OPERATOR, "", now, unreached=unreached, asked_now=[BOB])
-    return Notice(decision, message, approver, LINK, now, outcome, inbox=INBOX)
+    notice = Notice(decision, message, approver, LINK, now, outcome, inbox=INBOX)
+    if message == "digest":
+        return together([replace(notice, message="decision-request"), notice])
+    return notice
 
 
 def make_email(message: str = "decision-request", approver: str = ANN, **changes: Any) -> Email:

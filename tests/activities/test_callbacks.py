@@ -17,17 +17,16 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
-from temporalio.worker import Worker
 
 from activities.callbacks import SCHEDULE, Callbacks
 from api.signing import Signer
 from outgoing import Exceptions, GuardedClient
+from task_queues import working
 from tests.activities.samples import ANN, OTHER_SIGNER, SIGNER, make_decision, sign_response
 from tests.dev_server import DevServer
 from tests.receiver import Receiver, drip_body, drip_head, hang, hang_up, say
 from tests.support import free_port
 from tests.workflows.harness import Mailroom
-from workflows.decision import DecisionWorkflow
 from workflows.messages import (
     DELIVER_CALLBACK,
     GAVE_UP,
@@ -123,12 +122,8 @@ class Scene:
         handle = self.client.get_workflow_handle(decision.id)
         run_id = (await handle.describe()).run_id
         response = sign_response(decision, ANN, choice, run_id=run_id, notes="Überprüft 送金")
-        async with Worker(
-            self.client,
-            task_queue=f"queue-{decision.id}",
-            workflows=[DecisionWorkflow],
-            activities=[Mailroom().send_notification, nobody_is_told],
-        ):
+        queue = f"queue-{decision.id}"
+        async with working(self.client, queue, Mailroom().send_notification, nobody_is_told):
             await handle.signal(RESPOND, response)
             await handle.result()
         return decision
@@ -381,12 +376,8 @@ async def test_what_is_large_comes_from_the_store(scene: Scene) -> None:
         WORKFLOW, sealed, id=decision.id, task_queue=f"queue-{decision.id}"
     )
     run_id = handle.first_execution_run_id
-    async with Worker(
-        scene.client,
-        task_queue=f"queue-{decision.id}",
-        workflows=[DecisionWorkflow],
-        activities=[Mailroom().send_notification, nobody_is_told],
-    ):
+    queue = f"queue-{decision.id}"
+    async with working(scene.client, queue, Mailroom().send_notification, nobody_is_told):
         await handle.signal(RESPOND, sign_response(sealed, ANN, "approve", run_id=run_id))
         await handle.result()
     error = await scene.failure(decision)

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,10 +25,15 @@ from activities.channels.errors import (
     RefusedError,
     UndeliverableError,
 )
-from activities.channels.notice import Notice
-from activities.notifications import Notifications, delivery_key
+from activities.channels.notice import Channel, Notice
+from activities.deliveries import DeliveryLog, delivery_key
+from activities.digests import HeldMessages
+from activities.notifications import Notifications
 from links import Codes, LinkKeys
+from store import Store
 from store.approvers import Preferences
+from store.held import Claim, HeldMessage
+from task_queues import working
 from templates import Reader
 from tests.activities.samples import (
     ANN,
@@ -41,7 +46,6 @@ from tests.activities.samples import (
 from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
-from workflows.decision import DecisionWorkflow
 from workflows.messages import (
     RESPOND,
     SEND_NOTIFICATION,
@@ -121,6 +125,22 @@ class FakeApprovers:
         return self.preferences.get(address, Preferences())
 
 
+class NothingHeld:
+    """The store where nobody has several questions in one mail."""
+
+    async def keep(self, message: HeldMessage) -> None:
+        raise AssertionError(f"{message} is held")
+
+    async def claim(self, approver: str, now: datetime) -> Claim:
+        raise AssertionError(f"{approver} has a digest")
+
+    async def give_back(self, claim: Claim) -> None:
+        raise AssertionError(f"{claim} was none")
+
+    async def remove(self, keys: Collection[str]) -> None:
+        raise AssertionError(f"{keys} were not held")
+
+
 class Scene:
     """The activity between its doubles and a real Temporal."""
 
@@ -130,14 +150,23 @@ class Scene:
         self.deliveries = FakeDeliveries()
         self.contents = FakeContents()
         self.approvers = FakeApprovers()
-        self.notifications = Notifications(
-            client=client,
+        self.channels: dict[str, Channel] = {"email": self.channel}
+        self.notifications = self._made(self.deliveries, NothingHeld())
+
+    def use(self, store: Store) -> None:
+        """A real one, for what is held and what was delivered."""
+        self.notifications = self._made(store.deliveries, store.held)
+
+    def _made(self, deliveries: DeliveryLog, held: HeldMessages) -> Notifications:
+        return Notifications(
+            client=self.client,
             keyring=SIGNER.keyring,
             links=LINK_KEYS,
             codes=Codes(["k" * 32]),
             public_url="https://handover.example.com/",
-            channels={"email": self.channel},
-            deliveries=self.deliveries,
+            channels=self.channels,
+            deliveries=deliveries,
+            held=held,
             contents=self.contents,
             approvers=self.approvers,
             reader=Reader(),
@@ -157,12 +186,7 @@ class Scene:
         )
         run_id = handle.first_execution_run_id
         outcome = make_outcome(decision, approver, choice, **({"run_id": run_id} | changes))
-        async with Worker(
-            self.client,
-            task_queue=queue,
-            workflows=[DecisionWorkflow],
-            activities=[Mailroom().send_notification],
-        ):
+        async with working(self.client, queue, Mailroom().send_notification):
             await handle.signal(RESPOND, outcome.response)
             await eventually(lambda: self._has_heard(decision.id))
         return decision, outcome
@@ -180,14 +204,19 @@ class Scene:
         await self.start(decision, decision.id)
         return decision
 
-    async def send(self, input: SendNotificationInput, attempt: int = 1) -> NotificationSent:
+    async def send(
+        self, input: SendNotificationInput, attempt: int = 1, **info: Any
+    ) -> NotificationSent:
+        """`info` is what else Temporal tells of this attempt."""
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, attempt=attempt)
+        environment.info = replace(environment.info, attempt=attempt, **info)
         return await environment.run(self.notifications.send_notification, input)
 
-    async def failure(self, input: SendNotificationInput, attempt: int = 1) -> ApplicationError:
+    async def failure(
+        self, input: SendNotificationInput, attempt: int = 1, **info: Any
+    ) -> ApplicationError:
         with pytest.raises(ApplicationError) as caught:
-            await self.send(input, attempt)
+            await self.send(input, attempt, **info)
         return caught.value
 
 

@@ -6,17 +6,16 @@ import secrets
 from datetime import UTC, datetime
 
 import pytest
-from temporalio.worker import Worker
 
 from activities.channels.notice import Unreached
-from activities.notifications import delivery_key
+from activities.deliveries import delivery_key
 from links import Codes
 from store.approvers import Preferences
+from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, make_decision
 from tests.activities.test_notifications import LINK_KEYS, Scene, scene, sending
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
-from workflows.decision import DecisionWorkflow
 from workflows.messages import (
     CODE,
     DELIVERY_FAILURE,
@@ -62,12 +61,7 @@ async def with_a_code(scene: Scene, decision: DecisionInput, code_id: str) -> No
             fold.feed(event)
         return any(entry.type == "code.requested" for entry in fold.entries)
 
-    async with Worker(
-        scene.client,
-        task_queue=queue,
-        workflows=[DecisionWorkflow],
-        activities=[Mailroom().send_notification],
-    ):
+    async with working(scene.client, queue, Mailroom().send_notification):
         await handle.signal(STEP_UP, SIGNER.sign_code_request(request))
         await eventually(heard)
 

@@ -14,6 +14,12 @@ from tests.api.agent import Agent, refused_fields, someone
 from tests.api.inboxes import PRESSED, inbox_url
 from tests.service import RunningService
 
+NOTHING: dict[str, Any] = dict.fromkeys(
+    ("language", "time_zone", "quiet_hours", "digest_minutes", "channels", "webhook_url")
+)
+NIGHT = {"from": "20:00", "to": "07:00"}
+SYSTEM = {"webhook_url": "https://192.0.3.1:8443/"}
+
 
 @pytest.fixture
 async def admin(service: RunningService) -> AsyncIterator[Agent]:
@@ -36,7 +42,7 @@ async def test_what_was_set_is_answered_and_holds(admin: Agent) -> None:
     ann = someone("ann")
     answer = await put(admin, ann, language="fr", time_zone="Asia/Kolkata")
     assert answer.status_code == 200
-    told = {"address": ann, "language": "fr", "time_zone": "Asia/Kolkata", "webhook_url": None}
+    told = NOTHING | {"address": ann, "language": "fr", "time_zone": "Asia/Kolkata"}
     assert answer.json() == await got(admin, ann) == told
     async with httpx2.AsyncClient() as browser:
         url = inbox_url(admin.service, ann) + "/settings"
@@ -50,10 +56,44 @@ async def test_what_is_left_out_is_taken_back(admin: Agent) -> None:
     ann = someone("ann")
     await put(admin, ann, language="de", time_zone="Europe/Vienna")
     await put(admin, ann, time_zone="UTC")
-    nothing = {"address": ann, "language": None, "time_zone": None, "webhook_url": None}
+    nothing = NOTHING | {"address": ann}
     assert await got(admin, ann) == nothing | {"time_zone": "UTC"}
     await put(admin, ann, language="de", time_zone=None)
     assert await got(admin, ann) == nothing | {"language": "de"}
+
+
+async def test_when_and_by_what_they_are_asked(admin: Agent) -> None:
+    """As it was set; channels with the minutes after which each is used."""
+    ann = someone("ann")
+    later = {"channel": "email", "after_minutes": 10}
+    asked = {"critical": ["webhook", later], "low": "email"}
+    told = {"quiet_hours": NIGHT, "digest_minutes": 60}
+    answer = await put(admin, ann, **told, channels=asked, **SYSTEM)
+    assert answer.status_code == 200, answer.text
+    uses = {
+        "critical": [{"channel": "webhook", "after_minutes": 0}, later],
+        "low": [{"channel": "email", "after_minutes": 0}],
+    }
+    assert await got(admin, ann) == NOTHING | told | SYSTEM | {"address": ann, "channels": uses}
+    assert answer.json()["quiet_hours"] == NIGHT
+    await put(admin, ann, digest_minutes=15)
+    assert await got(admin, ann) == NOTHING | {"address": ann, "digest_minutes": 15}
+
+
+async def test_what_an_administrator_has_set_their_own_page_leaves(admin: Agent) -> None:
+    """Where their system is and that it is asked; what is on the page, it changes."""
+    ann = someone("ann")
+    asked = {"critical": ["webhook"], "low": [{"channel": "email", "after_minutes": 0}]}
+    await put(admin, ann, channels=asked, digest_minutes=60, **SYSTEM)
+    before = await got(admin, ann)
+    chosen = {"quiet_from": "22:00", "quiet_to": "06:30", "digest_minutes": "", "language": "fr"}
+    more = {"channels.critical": "", "channels.low": "slack", "webhook_url": "https://192.0.3.2/"}
+    async with httpx2.AsyncClient() as browser:
+        url = inbox_url(admin.service, ann) + "/settings"
+        assert (await browser.post(url, data=chosen | more | PRESSED)).status_code == 200
+    hours = {"from": "22:00", "to": "06:30"}
+    now = {"language": "fr", "quiet_hours": hours, "digest_minutes": None}
+    assert await got(admin, ann) == before | now
 
 
 async def test_one_person_however_they_are_spelled(admin: Agent) -> None:
@@ -81,7 +121,7 @@ async def test_what_the_approver_took_back(admin: Agent) -> None:
     async with httpx2.AsyncClient() as browser:
         await browser.post(url, data={"language": "fr", "time_zone": "Europe/Paris"} | PRESSED)
         told = {"address": ann, "language": "fr", "time_zone": "Europe/Paris"}
-        assert await got(admin, ann) == told | {"webhook_url": None}
+        assert await got(admin, ann) == NOTHING | told
         await browser.post(url, data={"language": "", "time_zone": ""} | PRESSED)
     assert (await admin.http.get(f"/approvers/{ann}")).status_code == 404
 
@@ -98,6 +138,23 @@ async def test_what_the_approver_took_back(admin: Agent) -> None:
         ({"language": "de", "timezone": "UTC"}, ["timezone"]),
         ({}, ["language"]),
         ({"language": None, "time_zone": None}, ["language"]),
+        ({"quiet_hours": {"from": "20:00"}}, ["quiet_hours.to"]),
+        ({"quiet_hours": {"from": "20:00", "to": "20:00"}}, ["quiet_hours"]),
+        ({"quiet_hours": {"from": "24:00", "to": "7:00"}}, ["quiet_hours.from", "quiet_hours.to"]),
+        ({"quiet_hours": NIGHT | {"until": "08:00"}}, ["quiet_hours.until"]),
+        ({"quiet_hours": "20:00-07:00"}, ["quiet_hours"]),
+        ({"digest_minutes": 14}, ["digest_minutes"]),
+        ({"digest_minutes": 1441}, ["digest_minutes"]),
+        ({"digest_minutes": 15.5}, ["digest_minutes"]),
+        ({"digest_minutes": "60"}, ["digest_minutes"]),
+        ({"channels": {}}, ["channels"]),
+        ({"channels": {"urgent": "email"}}, ["channels.urgent"]),
+        ({"channels": {"low": "fax"}}, ["channels.low"]),
+        ({"channels": {"low": []}}, ["channels.low"]),
+        ({"channels": {"low": ["email", "email"]}}, ["channels.low"]),
+        ({"channels": {"low": [{"channel": "email", "after_minutes": 5}]}}, ["channels.low"]),
+        ({"channels": {"high": "webhook"}}, ["channels.high"]),  # with no webhook_url
+        ({"channels": {"high": ["email", "slack"]}}, ["channels.high"]),  # not set up here
     ],
 )
 async def test_what_cannot_be_set(admin: Agent, body: dict[str, object], fields: list[str]) -> None:

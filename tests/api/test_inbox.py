@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import secrets
 import time
@@ -504,6 +505,49 @@ async def test_settings(agent: Agent, browser: httpx2.AsyncClient) -> None:
     await browser.post(url, data={"language": "", "time_zone": ""} | PRESSED)
     french = {"Accept-Language": "fr-CA, en;q=0.5"}
     assert '<html lang="fr"' in (await browser.get(url, headers=french)).text
+
+
+async def test_settings_of_when_to_write(agent: Agent, browser: httpx2.AsyncClient) -> None:
+    """They are shown as they were saved, and taken back when they are emptied."""
+    url = inbox_url(agent.service, someone("ann")) + "/settings"
+    chosen = {"quiet_from": "20:00", "quiet_to": "07:00", "digest_minutes": "60"}
+    for page in (await browser.post(url, data=chosen | PRESSED), await browser.get(url)):
+        assert page.status_code == 200
+        assert 'name="quiet_from" value="20:00"' in page.text
+        assert 'name="quiet_to" value="07:00"' in page.text
+        assert '<option value="60" selected>In one mail every hour</option>' in page.text
+        assert "How you are asked" not in page.text  # there is nothing but e-mail here
+    page = await browser.post(url, data=dict.fromkeys(chosen, "") | PRESSED)
+    assert page.text.count('value=""') >= 4
+    assert page.text.count(" selected") == 0
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"quiet_from": "20:00", "quiet_to": ""},
+        {"quiet_from": "", "quiet_to": "20:00"},
+        {"quiet_from": "20:00", "quiet_to": "20:00"},
+        {"quiet_from": "25:00", "quiet_to": "<b>"},
+        {"digest_minutes": "14"},
+        {"digest_minutes": "²"},
+        {"digest_minutes": "99999<b>"},
+    ],
+)
+async def test_settings_of_when_to_write_that_cannot_be(
+    agent: Agent, browser: httpx2.AsyncClient, typed: dict[str, str]
+) -> None:
+    """What was typed is shown with what to do; nothing is saved, also not what could be."""
+    url = inbox_url(agent.service, someone()) + "/settings"
+    page = await browser.post(url, data={"language": "fr"} | typed | PRESSED)
+    assert page.status_code == 422
+    field = "quiet_hours" if "quiet_to" in typed else "digest_minutes"
+    assert f'id="{field}-wrong"' in page.text
+    assert re.search(rf'aria-describedby="{field}-wrong', page.text)
+    assert 'aria-invalid="true"' in page.text
+    assert html.escape(next(filter(None, typed.values()))) in page.text
+    assert "<b>" not in page.text
+    assert (await browser.get(url)).text.count(" selected") == 0
 
 
 @pytest.mark.parametrize(

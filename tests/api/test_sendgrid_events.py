@@ -147,6 +147,32 @@ async def _is(found: Any, expected: Any) -> bool:
     return await found == expected
 
 
+async def test_a_mail_in_which_several_were_asked(scene: Scene) -> None:
+    """When it is lost, all of them ask somebody else, and each record says so; told again, it
+    changes nothing."""
+    approver, backup = someone(), someone("bob")
+    asked = [
+        (await scene.agent.ask(approver=approver, escalation=later(backup)))["id"] for _ in range(3)
+    ]
+    for decision in asked:
+        await scene.agent.audited(decision, "notification.sent")
+    mail, name = await scene.mail_to(approver)
+    service = scene.agent.service
+    # As for a digest, whose messages are recorded with the one id of their mail.
+    statement = "UPDATE deliveries SET provider_message_id = ? WHERE approver = ?"
+    in_store(service, statement, name, approver)
+    bounced = event("bounce", mail, name)
+    for _ in range(2):
+        await scene.tell(bounced)
+    await scene.mail_to(backup, 3)
+    for decision in asked:
+        failed = await scene.agent.audited(decision, "delivery.failed")
+        assert [e["details"]["approver"] for e in failed if e["type"] == "delivery.failed"] == [
+            approver
+        ]
+        assert scene.kept(decision) == ["bounce"]
+
+
 async def test_what_is_delivered_is_shown_and_costs_no_signal(scene: Scene) -> None:
     """By the decision and by its record; the workflow is not told."""
     approver = someone()

@@ -180,7 +180,7 @@ async def test_axe_finds_nothing(
         await expect(page.locator("h1")).to_have_text("Your answers")
         assert await violations(page) == []
         await page.get_by_role("link", name="Back to the inbox").click()
-        await page.get_by_role("link", name="Language and time zone").click()
+        await page.get_by_role("link", name="Settings").click()
         assert await violations(page) == []
 
 
@@ -195,3 +195,24 @@ async def test_the_time_zone_of_the_device(agent: Agent, browser: Browser) -> No
         await expect(page.locator("html")).to_have_attribute("lang", "fr")
         await expect(page.locator("#zone")).to_have_value("Asia/Tokyo")
         await expect(page.locator("#device")).to_be_hidden()
+
+
+async def test_when_to_be_written_to(agent: Agent, browser: Browser) -> None:
+    """By its labels, and as it was when the page is opened again; half of it is refused, and a
+    screen reader is told where and why."""
+    url = inbox_url(agent.service, someone("ann")) + "/settings"
+    async with opened(browser, url, scripts=False) as page:
+        await page.get_by_label("From", exact=True).fill("20:00")
+        await page.locator("button.send").click()
+        start = page.get_by_label("From", exact=True)
+        await expect(start).to_have_attribute("aria-describedby", "quiet_hours-wrong")
+        await expect(page.locator("#quiet_hours-wrong")).to_contain_text("Give both times")
+        await page.get_by_label("To", exact=True).fill("07:00")
+        await page.get_by_label("Requests by e-mail").select_option("60")
+        await page.locator("button.send").click()
+        await expect(page.get_by_role("status")).to_contain_text("Saved")
+        await page.goto(url)
+        await expect(page.get_by_label("From", exact=True)).to_have_value("20:00")
+        await expect(page.get_by_label("Requests by e-mail")).to_have_value("60")
+    async with opened(browser, url) as page:
+        assert await violations(page) == []

@@ -81,11 +81,11 @@ async def test_what_a_provider_tells_is_kept_once_and_known_by_its_message(store
     events, many = store.delivery_events, {f"other{n}" for n in range(2_000)}
     sent = await events.sent("sendgrid", {"m0", "m1", "m2", *many})
     expected = {
-        name: SentMessage(name, "dec_1", "decision-request", "a@example.com", "email")
+        name: [SentMessage(name, "dec_1", "decision-request", "a@example.com", "email")]
         for name in ("m1", "m2")
     }
     assert sent == expected
-    first = Told("sendgrid", "e1", **asdict(sent["m1"]), event="bounce", reason="no", at=NOW)
+    first = Told("sendgrid", "e1", **asdict(sent["m1"][0]), event="bounce", reason="no", at=NOW)
     later = replace(first, id="e2", event="delivered", at=NOW - timedelta(minutes=1))
     await asyncio.gather(*(events.keep([first, later]) for _ in range(5)))
     await events.keep([replace(first, event="dropped"), replace(first, provider="another")])

@@ -36,7 +36,7 @@ from tests.hostile import hidden
 
 MESSAGES = (
     *("decision-request", "reminder", "escalation", "settled", "receipt", "code"),
-    "delivery-failure",
+    *("delivery-failure", "digest"),
 )
 OURS = {LINK, INBOX, *(f"{LINK}?choose={choice}" for choice in ("approve", "deny", "modify"))}
 HARMLESS = (

@@ -1,0 +1,134 @@
+"""Several questions to one person in one mail.
+
+Each message waits in an activity of its own, and all of one person's wake at the same moment. The
+first claims what is due, sends one mail and records every message in it as sent; the others find
+that. At least once, as everywhere: a claim that is not kept goes stale, and where the store is away
+each message goes out alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.channels.notice import Notice
+from activities.deliveries import STORE_TIMEOUT, DeliveryLog, about, delivery_key
+from store.held import Claim, HeldMessage
+from workflows.messages import SendNotificationInput
+
+logger = logging.getLogger(__name__)
+
+HELD = "HeldBack"
+"""Error type of an attempt that came too early. Temporal's retry is the timer."""
+
+SOON = timedelta(seconds=2)
+"""Until it is looked again whether somebody else has sent the mail."""
+
+Letter = tuple[SendNotificationInput, Notice]
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A channel that can put several notices to one person into one message."""
+
+    async def send_together(self, notices: Sequence[Notice]) -> str:
+        """As `Channel.send`."""
+        ...
+
+
+class HeldMessages(Protocol):
+    """Those that wait for a mail with several."""
+
+    async def keep(self, message: HeldMessage) -> None: ...
+    async def claim(self, approver: str, now: datetime) -> Claim: ...
+    async def give_back(self, claim: Claim) -> None: ...
+    async def remove(self, keys: Collection[str]) -> None: ...
+
+
+class Digests:
+    def __init__(self, held: HeldMessages, log: DeliveryLog) -> None:
+        self._held = held
+        self._log = log
+
+    async def keep(self, sending: SendNotificationInput, until: datetime) -> None:
+        """Have it claimed with others from then on. Where that fails, it goes out alone."""
+        await self._try(self._held.keep(held_message(sending, until)), sending)
+
+    async def claim(self, sending: SendNotificationInput) -> Claim | str | None:
+        """All that goes out with this message now; the id of it where it just did; or None where
+        the store cannot say. Raises `ApplicationError` where another activity is about to."""
+        now, own = datetime.now(UTC), delivery_key(sending)
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                # It is there, unless the store was away; or it was sent and removed just now, which
+                # the record then says.
+                await self._held.keep(held_message(sending, now))
+                claim = await self._held.claim(sending.approver, now)
+                if any(each.key == own for each in claim.messages):
+                    return claim
+                await self._held.give_back(claim)
+                sent = await self._log.find(own)
+                if sent is not None:
+                    await self._held.remove([own])
+                    return sent
+        except Exception:
+            logger.exception("the store cannot say what else is due", extra=about(sending))
+            return None
+        raise held_back("goes out with others in one mail, which is being sent", SOON)
+
+    async def end(self, claim: Claim, done: Sequence[SendNotificationInput]) -> None:
+        """These are sent or void; what else was claimed is anybody's again."""
+        keys = [delivery_key(each) for each in done]
+        if keys:
+            await self._try(self._held.remove(keys), done[0])
+        if len(keys) < len(claim.messages):
+            await self._try(self._held.give_back(claim), None)
+
+    async def _try(self, change: Awaitable[None], sending: SendNotificationInput | None) -> None:
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                await change
+        except Exception:
+            logger.exception(
+                "the store did not take what is held back",
+                extra=about(sending) if sending else None,
+            )
+
+
+def held_message(sending: SendNotificationInput, due_at: datetime) -> HeldMessage:
+    return HeldMessage(
+        key=delivery_key(sending),
+        approver=sending.approver,
+        decision_id=sending.decision_id,
+        message=sending.message,
+        number=sending.number,
+        due_at=due_at,
+    )
+
+
+def others(claim: Claim, sending: SendNotificationInput) -> list[SendNotificationInput]:
+    """What was claimed beside this message."""
+    own = delivery_key(sending)
+    return [
+        SendNotificationInput(
+            decision_id=each.decision_id,
+            message=each.message,
+            approver=each.approver,
+            channel=sending.channel,
+            number=each.number,
+        )
+        for each in claim.messages
+        if each.key != own
+    ]
+
+
+def held_back(why: str, delay: timedelta) -> ApplicationError:
+    """Nothing is wrong, so nobody is to be alarmed."""
+    return ApplicationError(
+        why, type=HELD, next_retry_delay=delay, category=ApplicationErrorCategory.BENIGN
+    )

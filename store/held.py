@@ -1,0 +1,107 @@
+"""Messages that are held back until one mail has them all.
+
+Each waits in an activity of its own, and they wake at the same moment. The one that claims them
+sends the mail; where it dies, its claim goes stale and another one takes them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from store.approvers import name_of
+from store.tables import deliveries, held
+
+STALE = timedelta(minutes=1)
+"""Longer than an attempt may take."""
+
+MOST = 30
+"""In one mail; further ones are in another."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """One message to one approver; `key` is that of its delivery."""
+
+    key: str
+    approver: str
+    decision_id: str
+    message: str
+    number: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Messages that nobody else sends for a while."""
+
+    id: str
+    messages: list[HeldMessage]
+
+
+class Held:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def keep(self, message: HeldMessage) -> None:
+        """Hold this one until its time; again with another time."""
+        row = asdict(message) | {"name": name_of(message.approver)}
+        async with self._engine.begin() as connection:
+            await connection.execute(_insert_or_move(connection, row))
+
+    async def claim(self, approver: str, now: datetime) -> Claim:
+        """All that are due to this approver, have not been sent, and are nobody's."""
+        columns, claim_id = held.c, secrets.token_hex(12)
+        sent = select(deliveries.c.key).where(
+            deliveries.c.key == columns.key, deliveries.c.result == "sent"
+        )
+        is_free = or_(columns.claimed_at.is_(None), columns.claimed_at < now - STALE)
+        mine = columns.name == name_of(approver)
+        due = (
+            select(columns.key)
+            .where(mine, columns.due_at <= now, is_free, ~sent.exists())
+            .order_by(columns.key)
+            .limit(MOST)
+            .with_for_update()  # in this order, so that no two lock each other out
+        )
+        taking = (
+            update(held)
+            .where(columns.key.in_(due), is_free)
+            .values(claim=claim_id, claimed_at=now)
+            .returning(held)
+        )
+        async with self._engine.begin() as connection:
+            rows = (await connection.execute(taking)).all()
+        messages = [HeldMessage(*(getattr(row, name) for name in FIELDS)) for row in rows]
+        return Claim(claim_id, sorted(messages, key=lambda each: (each.due_at, each.key)))
+
+    async def give_back(self, claim: Claim) -> None:
+        """Let others send what is still there of it."""
+        freeing = update(held).where(held.c.claim == claim.id)
+        async with self._engine.begin() as connection:
+            await connection.execute(freeing.values(claim=None, claimed_at=None))
+
+    async def remove(self, keys: Collection[str]) -> None:
+        """These are sent, or will never be."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(held).where(held.c.key.in_(keys)))
+
+
+FIELDS = tuple(HeldMessage.__dataclass_fields__)
+
+
+def _insert_or_move(
+    connection: AsyncConnection, row: dict[str, Any]
+) -> postgresql.Insert | sqlite.Insert:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    adding = dialect.insert(held).values(row)
+    return adding.on_conflict_do_update(
+        index_elements=[held.c.key], set_={"due_at": adding.excluded.due_at}
+    )
