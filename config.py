@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     slack_api_url: str = "https://slack.com/api/"
     """For a Slack of its own: `https://slack-gov.com/api/`."""
 
+    email_per_second: float | None = Field(default=None, gt=0)
+    """Messages by this channel that all workers together begin in a second; unset for any number.
+    Every worker has to have the same."""
+    slack_per_second: float | None = Field(default=None, gt=0)
+    webhook_per_second: float | None = Field(default=None, gt=0)
+
     oidc_issuer: str | None = None
     """An OpenID Connect provider whose tokens administrators may use in place of an API key."""
     oidc_audience: str | None = None
@@ -186,6 +192,15 @@ class Settings(BaseSettings):
     @property
     def storage_url(self) -> str:
         return self.files_url or (self.data_dir / "files").resolve().as_uri()
+
+    @property
+    def per_second(self) -> dict[str, float | None]:
+        """How many messages a second begin by each channel."""
+        return {
+            "email": self.email_per_second,
+            "slack": self.slack_per_second,
+            "webhook": self.webhook_per_second,
+        }
 
     @property
     def lacking_for_slack(self) -> list[str]:

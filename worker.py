@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 import logs
 from activities.callbacks import Callbacks
@@ -44,9 +43,9 @@ from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_web import SlackWeb
 from store import open_store
+from task_queues import working
 from templates import Reader
 from workflows import proof
-from workflows.decision import DecisionWorkflow
 
 logger = logging.getLogger("worker")
 
@@ -82,6 +81,7 @@ async def run(settings: Settings) -> None:
             public_url=settings.public_url,
             channels=channels,
             deliveries=store.deliveries,
+            held=store.held,
             contents=store.contents,
             approvers=store.approvers,
             reader=Reader(settings.language, settings.time_zone),
@@ -94,14 +94,13 @@ async def run(settings: Settings) -> None:
             deliveries=store.deliveries,
             contents=store.contents,
         )
-        async with Worker(
+        async with working(
             client,
-            task_queue=settings.task_queue,
-            workflows=[DecisionWorkflow],
-            activities=[notifications.send_notification, callbacks.deliver_callback],
-            graceful_shutdown_timeout=GRACE,
-            workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+            settings.task_queue,
+            notifications.send_notification,
+            callbacks.deliver_callback,
+            per_second=settings.per_second,
+            grace=GRACE,
         ):
             gc.freeze()  # what was loaded to start with stays: no need to go through it again
             logger.info("worker started on task queue %s", settings.task_queue)

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 STORE_TIMEOUT = 5.0
 """Seconds for the store, which a message never waits for longer."""
 
+RECORD_TIMEOUT = 12.0
+"""Seconds for the note of an attempt. Longer than SQLite waits for another writer, and short enough
+for the attempt: what is not noted would be sent again, and not be found when it bounces."""
+
 Result = Literal["sent", "failed", "deferred", "refused"]
 
 
@@ -68,7 +72,7 @@ class Journal:
     ) -> None:
         """Note it, and never fail: a retry for the note's sake would send the message again."""
         try:
-            async with asyncio.timeout(STORE_TIMEOUT):
+            async with asyncio.timeout(RECORD_TIMEOUT):
                 await self._log.record(
                     key=delivery_key(sending),
                     decision_id=sending.decision_id,

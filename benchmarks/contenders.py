@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import httpx2
 from temporalio.client import Client
@@ -15,11 +16,16 @@ from temporalio.client import Client
 from benchmarks.arrivals import Arrivals
 from benchmarks.bare import TASK_QUEUE, BareApproval
 from handover import AsyncHandoverClient
-from handover.resources import DecisionFields
 
 DIGEST = re.compile(r'name="digest" value="([0-9a-f]+)"')
 
-QUESTION = DecisionFields(
+
+class Question(TypedDict):
+    action: str
+    context: str
+
+
+QUESTION = Question(
     action="Refund order 1142: 86.40 EUR to the card that paid",
     context="The parcel came back damaged; the customer sent two photographs.",
 )
@@ -89,6 +95,9 @@ class Product:
     think: float
     url: str
     api_key: str
+    folder: Path
+    restart_api: Callable[[], Awaitable[None]]
+    """Kills it first; from then on its processor time is not counted."""
 
     async def read(self, decision_id: str) -> httpx2.Response:
         """The decision as JSON, without the SDK."""

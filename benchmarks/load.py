@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import quantiles
 from time import perf_counter
 from uuid import uuid4
 
 from benchmarks.contenders import Contender, Settled
-from benchmarks.measures import Server, cpu_seconds
+from benchmarks.measures import Server, cpu_seconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,7 @@ class Round:
 
     def latency(self, percent: int) -> float:
         """Milliseconds within which this share of the answers was with its agent."""
-        seconds = [one.seconds for one in self.settled]
-        return 1000 * quantiles(seconds, n=100, method="inclusive")[percent - 1]
+        return milliseconds([one.seconds for one in self.settled], percent)
 
     def cpu_each(self, process: str) -> float:
         """Milliseconds of processor time for one decision; nan where they are not known."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, quantiles
 
 import httpx2
 from temporalio.client import Client
@@ -70,6 +70,11 @@ class Server:
             events=mean(info.history_length for info in infos),
             history_bytes=mean(info.history_size_bytes for info in infos),
         )
+
+
+def milliseconds(seconds: Sequence[float], percent: int) -> float:
+    """Within which this share of them was over."""
+    return 1000 * quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
 def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:

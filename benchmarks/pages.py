@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from statistics import quantiles
 from time import perf_counter
 from uuid import uuid4
 
 import httpx2
 
 from benchmarks.contenders import QUESTION, Product
+from benchmarks.measures import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class Opened:
     reads: list[float]
 
     def page(self, percent: int) -> float:
-        return _milliseconds(self.pages, percent)
+        return milliseconds(self.pages, percent)
 
     def read(self, percent: int) -> float:
-        return _milliseconds(self.reads, percent)
+        return milliseconds(self.reads, percent)
 
 
 async def open_pages(product: Product, times: int) -> Opened:
@@ -47,7 +47,3 @@ async def _timed(get: Callable[[], Awaitable[httpx2.Response]]) -> float:
     began = perf_counter()
     (await get()).raise_for_status()
     return perf_counter() - began
-
-
-def _milliseconds(seconds: list[float], percent: int) -> float:
-    return 1000 * quantiles(seconds, n=100, method="inclusive")[percent - 1]

@@ -55,6 +55,13 @@ class Processes:
         self._watch.create_task(self._notice_end(name, process, log))
         return process.pid
 
+    async def kill(self, pid: int) -> None:
+        """As a crash does it."""
+        [process] = [each for each in self._running if each.pid == pid]
+        self._running.remove(process)
+        process.kill()
+        await process.wait()
+
     def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """With compiled modules kept, as they are wherever nobody has forbidden it.
 
@@ -66,7 +73,7 @@ class Processes:
 
     async def _notice_end(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         status = await process.wait()
-        if not self._stopping:
+        if process in self._running and not self._stopping:
             raise ChildDiedError(f"{name} ended with status {status}:\n{_last_words(log)}")
 
 

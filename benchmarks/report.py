@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from math import isnan
 from statistics import median
 
+from benchmarks.clicks import Clicks
+from benchmarks.handing_over import HandedOver
 from benchmarks.load import Round
 from benchmarks.measures import Cost
 from benchmarks.pages import Opened
+from benchmarks.sdk import Weight
 
 PROCESSES = ("server", "worker", "api", "load")
 
@@ -36,24 +39,64 @@ class Results:
 
 
 def json_line(
-    bare: Results, plain: Results, default: Results, encrypted: Results, opened: Opened
+    bare: Results,
+    plain: Results,
+    default: Results,
+    encrypted: Results,
+    handed: HandedOver,
+    opened: Opened,
+    clicks: Clicks,
+    weight: Weight,
 ) -> str:
     further = {
         "with_receipts": _headline(default, bare),
         "with_encryption": _headline(encrypted, bare) | _of_plain(encrypted, plain),
+        "handed_over": {
+            "message_ms_p50": round(handed.message(50), 2),
+            "message_ms_p95": round(handed.message(95), 2),
+            "activity_ms_p50": round(handed.activity(50), 2),
+            "activity_ms_p95": round(handed.activity(95), 2),
+        },
         "page": {
             "page_ms_p50": round(opened.page(50), 2),
             "read_ms_p50": round(opened.read(50), 2),
             "page_of_read_p50": round(opened.page(50) / opened.read(50), 3),
         },
+        "sdk": {
+            "click_to_create_ratio_p50": round(default.latency(50) / bare.latency(50), 3),
+            "with_pauses_ratio_p50": round(clicks.create(50) / clicks.result(50), 3),
+            "waiting_calls": weight.calls,
+            "waiting_lost": weight.lost,
+            "waiting_peak_mb": weight.peak_mb,
+            "import_ms_p50": round(weight.import_ms, 1),
+        },
     }
     return json.dumps(_headline(plain, bare) | further)
+
+
+def handed_line(handed: HandedOver) -> str:
+    return (
+        f"ms from asking to the message handed over: p50 {handed.message(50):.1f},"
+        f" p95 {handed.message(95):.1f}; to one bare activity: p50 {handed.activity(50):.1f},"
+        f" p95 {handed.activity(95):.1f}"
+    )
 
 
 def page_lines(opened: Opened) -> str:
     return (
         f"ms to open a decision's page: p50 {opened.page(50):.1f}, p95 {opened.page(95):.1f};"
         f" to read it as JSON: p50 {opened.read(50):.1f}, p95 {opened.read(95):.1f}"
+    )
+
+
+def sdk_lines(clicks: Clicks, weight: Weight) -> str:
+    return (
+        f"ms from click to create returning, with pauses: p50 {clicks.create(50):.1f},"
+        f" p95 {clicks.create(95):.1f}; from signal to result: p50 {clicks.result(50):.1f},"
+        f" p95 {clicks.result(95):.1f}\n"
+        f"{weight.calls:,} waiting calls in one process, over a killed API: {weight.lost} lost,"
+        f" {weight.peak_mb:.0f} MB at most\n"
+        f"ms to import handover, after what it depends on: {weight.import_ms:.0f}"
     )
 
 

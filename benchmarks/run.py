@@ -9,11 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.clicks import click
 from benchmarks.contenders import Contender
+from benchmarks.handing_over import hand_over
 from benchmarks.load import play
 from benchmarks.measures import Server
 from benchmarks.pages import open_pages
-from benchmarks.report import Results, json_line, page_lines, table
+from benchmarks.report import Results, handed_line, json_line, page_lines, sdk_lines, table
+from benchmarks.sdk import weigh
 from benchmarks.stage import Stage, set_up
 from embedded.errors import RunError
 from embedded.programs import get_dev_server
@@ -27,7 +30,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--crowd", type=int, default=160, help="decisions in a round, many at once")
     parser.add_argument("--at-once", type=int, default=50, help="how many are many")
     parser.add_argument("--think", type=float, default=0.05, help="an approver's seconds")
+    parser.add_argument("--messages", type=int, default=30, help="whose handing over is timed")
     parser.add_argument("--pages", type=int, default=200, help="times a page is opened, and read")
+    parser.add_argument("--clicks", type=int, default=40, help="with a pause between decisions")
+    parser.add_argument("--imports", type=int, default=9, help="of the SDK, that are timed")
+    parser.add_argument("--waited-for", type=int, default=50, help="decisions of the SDK's waits")
+    parser.add_argument("--waits", type=int, default=20, help="calls that wait for each of them")
     return parser.parse_args(arguments)
 
 
@@ -37,10 +45,17 @@ async def bench(chosen: argparse.Namespace) -> str:
         program = await get_dev_server()
         async with set_up(program, Path(folder), chosen.think) as stage:
             columns = await measure(stage, chosen)
+            say("Handing over messages ...")
+            handed = await hand_over(stage.plain, stage.bare, chosen.messages)
             say("Opening pages ...")
             opened = await open_pages(stage.plain, chosen.pages)
-    told = [table(columns, chosen.at_once), page_lines(opened), json_line(*columns, opened)]
-    return "\n".join(told)
+            say("Answering, with pauses ...")
+            clicks = await click(stage.plain, stage.bare, chosen.clicks)
+            say("Waiting with the SDK ...")
+            weight = await weigh(stage.plain, chosen.imports, chosen.waited_for, chosen.waits)
+    told = [table(columns, chosen.at_once), handed_line(handed), page_lines(opened)]
+    line = json_line(*columns, handed=handed, opened=opened, clicks=clicks, weight=weight)
+    return "\n".join([*told, sdk_lines(clicks, weight), line])
 
 
 async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:

@@ -47,6 +47,11 @@ class Stage:
         [plain] = [one for one in self.contenders if isinstance(one, Product) and one.name == PLAIN]
         return plain
 
+    @property
+    def bare(self) -> Bare:
+        [bare] = [one for one in self.contenders if isinstance(one, Bare)]
+        return bare
+
 
 @asynccontextmanager
 async def set_up(program: Path, folder: Path, think: float) -> AsyncGenerator[Stage]:
@@ -111,8 +116,19 @@ class Builder:
         outer |= {"HANDOVER_RATE_LIMIT": "1000000000", "HANDOVER_TASK_QUEUE": data.name}
         env = plan.environment({**outer, **settings})
         worker = await self.processes.start(f"{data.name}-worker", plan.worker_command(), env)
-        api = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
-        await _eventually(lambda: _ready(plan.api_url))
+
+        async def start_api() -> int:
+            pid = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
+            await _eventually(lambda: _ready(plan.api_url))
+            return pid
+
+        api = await start_api()
+
+        async def restart_api() -> None:
+            nonlocal api
+            await self.processes.kill(api)
+            api = await start_api()
+
         key = (data / "api-key").read_text()
         return Product(
             name,
@@ -123,6 +139,8 @@ class Builder:
             self.think,
             plan.api_url,
             key,
+            data,
+            restart_api,
         )
 
     async def http(self) -> httpx2.AsyncClient:

@@ -51,6 +51,8 @@ class Plan:
             "--sqlite-pragma", "synchronous=normal",
             # A waiting agent is a long-poll, and the server's own limit is 1,200 of them.
             "--dynamic-config-value", "frontend.namespaceCount=5000",
+            # One agent's many messages are not in front of everybody else's.
+            "--dynamic-config-value", "matching.enableFairness=true",
         ]  # fmt: skip
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

@@ -23,6 +23,7 @@ ARGUMENTS = (
     *("--ip", "127.0.0.1", "--headless", "--log-level", "error"),
     *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
     *("--dynamic-config-value", "frontend.namespaceCount=5000"),
+    *("--dynamic-config-value", "matching.enableFairness=true"),
     *(
         part
         for item in SEARCH_ATTRIBUTES.items()

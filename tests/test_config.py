@@ -153,6 +153,18 @@ def test_slacks_settings_are_looked_at_at_once(
         load_settings()
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "many", "10/s"])
+@pytest.mark.parametrize("channel", ["email", "slack", "webhook"])
+def test_a_rate_is_a_number_above_0(production: pytest.MonkeyPatch, channel: str, value: str):
+    """Each channel has its own; what is no rate is refused with the setting's name."""
+    production.setenv(f"HANDOVER_{channel.upper()}_PER_SECOND", "0.5")
+    rates: dict[str, float | None] = dict.fromkeys(["email", "slack", "webhook"])
+    assert load_settings().per_second == rates | {channel: 0.5}
+    production.setenv(f"HANDOVER_{channel.upper()}_PER_SECOND", value)
+    with pytest.raises(ValidationError, match=f"{channel}_per_second"):
+        load_settings()
+
+
 def test_what_is_lacking_for_slack(production: pytest.MonkeyPatch):
     """Each setting by its name, until there is none."""
     token, secret = "HANDOVER_SLACK_BOT_TOKEN", "HANDOVER_SLACK_SIGNING_SECRET"

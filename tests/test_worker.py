@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import RateLimitSource, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from tests.activities.samples import SIGNER, make_decision
 from tests.dev_server import DevServer
 from tests.support import eventually, free_port, wait_until
 from workflows.messages import WORKFLOW, DecisionInput
+from workflows.proof import request_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 StartWorker = Callable[..., subprocess.Popen[bytes]]
@@ -89,6 +93,69 @@ def asked_now(decision_id: str) -> DecisionInput:
     now = datetime.now(UTC)
     times = {"created_at": now, "expires_at": now + timedelta(minutes=30)}
     return make_decision(decision_id, escalation=[]).model_copy(update=times)
+
+
+async def test_each_channel_has_its_rate_at_the_server(
+    start_worker: StartWorker, dev_server: DevServer
+):
+    """The setting is what Temporal says of the channel's queue; without one there is no limit."""
+    queue = f"worker-{uuid.uuid4()}"
+    start_worker(
+        TEMPORAL_ADDRESS=dev_server.address,
+        HANDOVER_TASK_QUEUE=queue,
+        HANDOVER_EMAIL_PER_SECOND="7",
+        HANDOVER_SLACK_PER_SECOND="0.5",
+    )
+    client = await dev_server.client()
+
+    async def rate_of(channel: str) -> float | None:
+        request = DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=f"{queue}-{channel}"),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            report_config=True,
+        )
+        answer = await client.workflow_service.describe_task_queue(request)
+        limit = answer.effective_rate_limit
+        by_worker = limit.rate_limit_source == RateLimitSource.RATE_LIMIT_SOURCE_WORKER
+        return limit.requests_per_second if by_worker and answer.pollers else None
+
+    async def rates() -> list[float | None]:
+        return [await rate_of(channel) for channel in ("email", "slack", "webhook")]
+
+    async def are_set() -> bool:
+        return await rates() == [7, 0.5, None]
+
+    await eventually(are_set, timeout=60)
+
+
+async def test_a_channel_that_is_not_set_up_is_told_at_once(
+    start_worker: StartWorker, dev_server: DevServer
+):
+    """Its messages wait for nobody: the decision's record says why the approver was not asked."""
+    queue = f"worker-{uuid.uuid4()}"
+    decision = asked_now(f"dec_{queue}")
+    asked = decision.request.model_copy(update={"channel": "slack"})
+    decision = decision.model_copy(
+        update={"request": asked, "request_digest": request_digest(asked)}
+    )
+    start_worker(
+        TEMPORAL_ADDRESS=dev_server.address,
+        HANDOVER_TASK_QUEUE=queue,
+        HANDOVER_VERIFY_KEYS=",".join(SIGNER.keyring.values()),
+    )
+    client = await dev_server.client()
+    handle = await client.start_workflow(
+        WORKFLOW, SIGNER.seal(decision), id=decision.id, task_queue=queue
+    )
+
+    async def failures() -> list[str]:
+        events = [event async for event in handle.fetch_history_events()]
+        failed = [event.activity_task_failed_event_attributes for event in events]
+        return [each.failure.message for each in failed if each.failure.message]
+
+    assert "slack' is not set up" in (await eventually(failures, timeout=60))[0]
+    await handle.terminate("end of the test")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -133,10 +133,12 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
                 sending = _sending(input, CODE, details["approver"])
                 code = {"code_id": details["code_id"], "number": details["number"]}
                 yield sending.model_copy(update=code)
-            case "delivery.failed" if input.operator:
+            case "delivery.failed":
                 failures += 1
-                sending = _sending(input, DELIVERY_FAILURE, input.operator)
-                yield sending.model_copy(update={"number": failures})
+                # Whom another channel reaches needs no operator.
+                if input.operator and not state.can_be_reached(details["approver"]):
+                    sending = _sending(input, DELIVERY_FAILURE, input.operator)
+                    yield sending.model_copy(update={"number": failures})
             case _:
                 pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from math import isnan
@@ -28,7 +29,28 @@ FIGURES = {
     "history_bytes_per_decision",
 }
 OF_PLAIN = {"throughput_of_plain", "latency_p50_of_plain"}
-FEW = ["--pages", "5", "--rounds", "1", "--alone", "3", "--crowd", "6", "--at-once", "3"]
+FEW = [
+    "--clicks",
+    "2",
+    "--imports",
+    "1",
+    "--waited-for",
+    "5",
+    "--waits",
+    "4",
+    "--messages",
+    "5",
+    "--pages",
+    "5",
+    "--rounds",
+    "1",
+    "--alone",
+    "3",
+    "--crowd",
+    "6",
+    "--at-once",
+    "3",
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +75,32 @@ def test_the_last_line_holds_every_figure_of_all_configurations(report: list[str
     """Programs read the last line: the plain approval's figures, those with a receipt, and those
     with encryption, which are also told as a part of the plain ones."""
     line: dict[str, Any] = json.loads(report[-1])
-    assert set(line) == FIGURES | {"with_receipts", "with_encryption", "page"}
+    assert set(line) == FIGURES | {"with_receipts", "with_encryption", "handed_over", "page", "sdk"}
     assert set(line["page"]) == {"page_ms_p50", "read_ms_p50", "page_of_read_p50"}
     assert all(figure > 0 for figure in line["page"].values())
     assert set(line["with_receipts"]) == FIGURES
     assert set(line["with_encryption"]) == FIGURES | OF_PLAIN
     for figures in (line, line["with_receipts"], line["with_encryption"]):
         assert all(figures[name] > 0 for name in FIGURES)
+
+
+def test_the_sdk_loses_no_wait_and_takes_little(report: list[str]) -> None:
+    """Each waiting call had its answer over the killed API; memory and the time to import are those
+    of a small library."""
+    told: dict[str, float] = json.loads(report[-1])["sdk"]
+    assert set(told) == {
+        "click_to_create_ratio_p50",
+        "with_pauses_ratio_p50",
+        "waiting_calls",
+        "waiting_lost",
+        "waiting_peak_mb",
+        "import_ms_p50",
+    }
+    assert (told["waiting_calls"], told["waiting_lost"]) == (20, 0)
+    assert 10 < told["waiting_peak_mb"] < 100
+    assert 1 < told["import_ms_p50"] < 1000
+    assert told["click_to_create_ratio_p50"] > 0
+    assert told["with_pauses_ratio_p50"] > 0
 
 
 def test_the_ratios_are_those_of_the_table(report: list[str]) -> None:
@@ -78,6 +119,16 @@ def test_the_ratios_are_those_of_the_table(report: list[str]) -> None:
         assert line["with_encryption"][figure] == pytest.approx(encrypted / bare, rel=0.05)
         of_plain = line["with_encryption"].get(f"{figure.replace('_ratio', '')}_of_plain")
         assert of_plain is None or of_plain == pytest.approx(encrypted / plain, rel=0.05)
+
+
+def test_handing_over_a_message_is_timed_beside_a_bare_activity(report: list[str]) -> None:
+    """The same figures for people and for programs; a message takes longer than an empty file."""
+    handed: dict[str, float] = json.loads(report[-1])["handed_over"]
+    [told] = [text for text in report if text.startswith("ms from asking")]
+    said = [float(number) for number in re.findall(r"p\d\d ([\d.]+)", told)]
+    names = ("message_ms_p50", "message_ms_p95", "activity_ms_p50", "activity_ms_p95")
+    assert [handed[name] for name in names] == pytest.approx(said, abs=0.06)
+    assert 0 < handed["activity_ms_p50"] < handed["message_ms_p50"] <= handed["message_ms_p95"]
 
 
 def test_a_plain_approval_costs_five_actions_and_eighteen_events(report: list[str]) -> None:

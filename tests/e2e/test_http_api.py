@@ -11,9 +11,11 @@ import httpx2
 import pytest
 
 from api.listing import Paging
+from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems import PROBLEMS
 from api.protocol import MAX_HEAD
 from api.response_types import MODELS, SPELLINGS
+from api.routes.approvers import NewReading
 from api.schemas import (
     MAX_DATA,
     MAX_DEPTH,
@@ -121,6 +123,14 @@ def test_the_fields_are_those_of_the_service() -> None:
     assert [names(row[0])[0] for row in TABLES["parameter / values"]] == list(Paging.model_fields)
     of_resolve = DOCUMENT.partition("`POST /decisions/{id}/resolve` takes")[2].splitlines()[0]
     assert set(names(of_resolve)) >= Resolution.model_fields.keys()
+
+
+def test_the_settings_of_approvers_are_those_of_the_service() -> None:
+    """When and by what they are asked, with the bounds of a digest."""
+    rows = {name: row[1] for row in TABLES["setting / value"] for name in names(row[0])}
+    assert list(rows) == [*NewReading.model_fields][2:-1]
+    for limit in (SHORTEST_DIGEST, LONGEST_DIGEST):
+        assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", rows["digest_minutes"])
 
 
 def test_the_limits_of_fields_are_those_of_the_service() -> None:

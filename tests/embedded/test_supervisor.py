@@ -88,7 +88,8 @@ async def test_a_deaf_program_is_killed_in_its_share_of_the_time(
 
     await supervisor.run(bring_up())
     assert (tmp_path / "stopped").read_text().split() == ["temporal"]
-    assert not processes_with("HANDOVER_TEST", tmp_path)
+    # What a killed shell was just running ends by itself.
+    await eventually(lambda: not processes_with("HANDOVER_TEST", tmp_path))
 
 
 def test_the_shares_of_all_programs_stay_below_five_seconds() -> None:

@@ -343,8 +343,8 @@ async def test_with_options_in_an_event_loop(serve: Serve) -> None:
     async with AsyncHandoverClient("ho_key", service.url, retry_for=0) as client:
         async with client.with_options(retry_for=30) as patient:
             assert (await patient.decisions.get("dec_one")).id == "dec_one"
+        service.script = iter([replies(problem(404, "not_found"), 404)])
         with pytest.raises(NotFoundError):
-            service.script = iter([replies(problem(404, "not_found"), 404)])
             await client.with_options(timeout=5).attachments.list("dec_one")
     assert {request.headers["authorization"] for request in service.requests} == {"Bearer ho_key"}
     assert len(service.connections) == 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
+from datetime import datetime, tzinfo
+from itertools import chain, cycle, repeat
 from typing import Any
 
 import pytest
 
-from handover import APIConnectionError, ServiceError, WaitTimeoutError
+from handover import APIConnectionError, RateLimitError, ServiceError, WaitTimeoutError
 from handover import _decisions as steps
+from handover._permission import permits
+from handover._waiting import GRACE
 from tests.sdk.service import Comes, Fails, Play, decision
 
 DATE = {"date": "Mon, 05 Jan 2026 10:00:00 GMT"}  # when the decision, of 30 minutes, was created
@@ -73,7 +76,7 @@ def test_outage_beyond_the_life_of_the_decision() -> None:
     play = Play(chain([PENDING], repeat(Fails())))
     with pytest.raises(APIConnectionError) as caught:
         create(play)
-    assert play.clock.now == pytest.approx(30 * 60 + steps.GRACE, abs=6)
+    assert play.clock.now == pytest.approx(30 * 60 + GRACE, abs=6)
     assert "client.decisions.wait('dec_one')" in caught.value.__notes__[0]
 
 
@@ -126,8 +129,161 @@ def test_one_idempotency_key_over_all_attempts() -> None:
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize("failure", [Fails(), Fails(held=20), AWAY], ids=str)
+def test_machine_that_sleeps(failure: Comes | Fails) -> None:
+    """A night's sleep between two attempts is not patience spent: a machine that wakes before its
+    network does goes on trying."""
+    play = Play([])
+
+    def script() -> Any:
+        yield PENDING
+        for _ in range(3):
+            yield failure
+            play.clock.now += 8 * 3600
+            yield failure
+        yield APPROVED
+
+    play.script = script()
+    assert create(play).approved
+
+
+def test_machine_that_sleeps_often() -> None:
+    """Also then a service that stays away is given up at last."""
+    play = Play([])
+
+    def script() -> Any:
+        yield PENDING
+        while True:
+            play.clock.now += 8 * 3600
+            yield Fails()
+
+    play.script = script()
+    with pytest.raises(APIConnectionError):
+        create(play)
+    assert len(play.calls) < 100
+
+
+@pytest.mark.parametrize("year", [2001, 2051])
+def test_wrong_clock_of_this_machine(monkeypatch: pytest.MonkeyPatch, year: int) -> None:
+    """The life of a decision is counted on the service's clock: a wall clock that is years off
+    neither shortens nor lengthens the patience with a service that is away."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Wrong:
+            return cls(year, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("handover._base.datetime", Wrong)
+    play = Play(chain([PENDING], repeat(Fails())))
+    with pytest.raises(APIConnectionError):
+        create(play)
+    assert play.clock.now == pytest.approx(30 * 60 + GRACE, abs=6)
+
+
+@pytest.mark.parametrize("date", ["Mon, 05 Jan 2026 10:00:00 -0000", "yesterday", ""])
+def test_date_that_nobody_can_read(date: str) -> None:
+    """An answer with an odd Date is an answer."""
+    play = Play([Comes(decision(), headers={"date": date}), APPROVED])
+    assert create(play).approved
+
+
+def test_extended_decision_is_waited_for() -> None:
+    """What was extended while we waited lives on: an outage up to its new end is waited through."""
+    extended = Comes(decision(expires_at="2026-01-06T10:00:00Z"), took=None, headers=DATE)
+    play = Play([])
+
+    def script() -> Any:
+        yield PENDING
+        yield extended
+        while play.clock.now < 20 * 3600:
+            yield Fails()
+        yield APPROVED
+
+    play.script = script()
+    assert create(play).approved
+
+
+def test_unknown_status_is_final_and_permits_nothing() -> None:
+    """Everything but pending is final by the contract, also a word that only a newer service knows;
+    it is returned, and is no approval."""
+    play = Play([Comes(decision("blessed", action_permitted=True))])
+    decided = wait(play)
+    assert decided.settled
+    assert not decided.approved
+    assert not permits(decided)
+
+
+def limited(seconds: int | str) -> Comes:
+    return Comes({"code": "rate_limited"}, 429, headers={"retry-after": str(seconds)})
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 60, 1800])
+def test_rate_limit_never_ends_a_wait(seconds: int) -> None:
+    """Refused for longer than the decision can live, the wait goes on, and keeps each
+    Retry-After."""
+    play = Play(chain([PENDING], repeat(limited(seconds), 2000), [APPROVED]))
+    assert create(play).approved
+    pauses = [call.after for call in play.calls[2:]]
+    assert min(pauses) >= seconds
+    assert max(pauses) <= seconds + 5
+    assert play.clock.now > 30 * 60 + GRACE
+
+
+def test_absurd_rate_limit_is_kept_for_an_hour() -> None:
+    """A Retry-After of days, or of more digits than a number has, pauses for an hour at a time."""
+    play = Play([PENDING, limited(10**6), limited("9" * 5000), APPROVED])
+    assert create(play).approved
+    assert all(3600 <= call.after <= 3605 for call in play.calls[2:])
+
+
+def test_rate_limit_within_a_wait_timeout() -> None:
+    """A Retry-After beyond the time that we wait for is cut to it: a last look, then the error."""
+    play = Play(repeat(limited(1800)))
+    with pytest.raises(WaitTimeoutError):
+        wait(play, timeout=100)
+    assert play.clock.now == pytest.approx(100, abs=1)
+    assert len(play.calls) == 2
+
+
+def test_outage_between_rate_limits_is_an_outage() -> None:
+    """Refusals use up no patience; a service that is away in between still does."""
+    play = Play(chain([PENDING], cycle([limited(60), Fails()])))
+    with pytest.raises(APIConnectionError):
+        create(play)
+    assert play.clock.now > 30 * 60 + GRACE
+
+
+def test_rate_limit_of_a_minute_is_waited_for_when_asking() -> None:
+    """The service counts by the minute: what it refuses for a minute is asked again after it."""
+    play = Play([limited(60), APPROVED])
+    assert create(play).approved
+    assert 60 <= play.clock.now <= 61
+
+
+def test_month_without_decisions_is_told_at_once() -> None:
+    """A quota that is used up for weeks is not waited for, and the error says for how long."""
+    weeks = 14 * 24 * 3600
+    refused = Comes({"code": "quota_exceeded"}, 429, headers={"retry-after": str(weeks)})
+    play = Play([refused])
+    with pytest.raises(RateLimitError) as caught:
+        create(play)
+    assert (caught.value.code, caught.value.retry_after) == ("quota_exceeded", weeks)
+    assert len(play.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "least"),
+    [("Mon, 05 Jan 2026 10:00:40 GMT", 40), ("Mon, 05 Jan 2026 09:00:00 GMT", 0)],
+)
+def test_retry_after_as_a_date(told: str, least: int) -> None:
+    """A time is counted on the clock of whoever told it; one that has passed asks for nothing."""
+    play = Play([PENDING, Comes({}, 429, headers={"retry-after": told, **DATE}), APPROVED])
+    assert create(play).approved
+    assert least <= play.calls[2].after <= least + 1
+
+
 def test_retry_after_is_kept() -> None:
-    """The service's Retry-After is the least pause, up to a minute."""
+    """Of a service that is away, Retry-After is the least pause, up to a minute."""
     asks = [
         Comes({}, 503, headers={"retry-after": seconds}) for seconds in ("7", "9999", "soon", "-1")
     ]

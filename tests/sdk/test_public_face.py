@@ -106,6 +106,18 @@ def test_types_load_no_http_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_importing_is_quick() -> None:
+    """Importing the clients takes little beyond what the dependencies take; the quickest of some
+    tries counts, because other programs are at work."""
+    code = (
+        "import pydantic, httpx2, time; began = time.perf_counter(); import handover;"
+        " handover.HandoverClient; print(time.perf_counter() - began)"
+    )
+    run = [sys.executable, "-c", code]
+    taken = [float(subprocess.check_output(run)) for _ in range(5)]
+    assert min(taken) < 0.3
+
+
 def test_list_takes_the_filters_of_the_contract() -> None:
     """The keywords of list are the parameters of `GET /decisions`."""
     assert {*DecisionFilters.__annotations__, "cursor"} == Paging.model_fields.keys()

@@ -53,7 +53,7 @@ def until_settled(
             patience = patience_with(options, decision, answer)
             quick = quick + 1 if answer.took < QUICK else 0
             after = backoff(quick) if quick else 0.0
-        if not left:
+        if poll.after == left:
             raise WaitTimeoutError(decision_id, deadline.timeout)
 
 

@@ -1,0 +1,128 @@
+"""A thousand messages, and a worker that is killed while they go out."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosmtpd.smtp
+import httpx2
+from aiosmtpd.controller import Controller
+
+from tests.dev_server import DevServer
+from tests.service import RunningService
+from tests.support import eventually, free_port
+
+MESSAGES = 1000
+KILLED_AT = (150, 400, 700)
+"""So many have arrived when the worker is killed once more."""
+
+AT_ONCE = 20
+MOST_DUPLICATES = MESSAGES // 100
+
+
+class Mailboxes:
+    """A mail server: how often each message has come to whom."""
+
+    def __init__(self) -> None:
+        self.mails = Counter[tuple[str, str]]()
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: object, session: object, envelope: aiosmtpd.smtp.Envelope
+    ) -> str:
+        assert isinstance(envelope.content, bytes)
+        message_id = email.message_from_bytes(envelope.content)["Message-ID"]
+        self.mails[envelope.rcpt_tos[0], message_id] += 1
+        return "250 taken"
+
+    @property
+    def repeated(self) -> int:
+        return self.mails.total() - len(self.mails)
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[tuple[Mailboxes, int]]:
+    mailboxes = Mailboxes()
+    controller = Controller(mailboxes, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield mailboxes, controller.port
+    controller.stop()
+
+
+async def test_all_arrive_though_the_worker_is_killed_three_times(
+    dev_server: DevServer, tmp_path: Path
+) -> None:
+    """Each of a thousand approvers is asked, at most one in a hundred twice; every decision says
+    that its message was sent, and the store has the provider's id of each."""
+    async with mail_server() as (mailboxes, port):
+        service = RunningService(
+            dev_server.address,
+            tmp_path,
+            HANDOVER_SMTP_HOST="127.0.0.1",
+            HANDOVER_SMTP_PORT=str(port),
+            HANDOVER_SMTP_TLS="none",
+        )
+        try:
+            await service.start()
+            async with asyncio.TaskGroup() as group:
+                asking = group.create_task(ask_all(service))
+                group.create_task(kill_while_they_go_out(service, mailboxes))
+            await eventually(lambda: len(mailboxes.mails) == MESSAGES, timeout=120)
+            await eventually(lambda: all_sent(service, asking.result()), timeout=60)
+            assert await noted(service) == MESSAGES
+        finally:
+            service.stop()
+    assert {to for to, _ in mailboxes.mails} == {approver(n) for n in range(MESSAGES)}
+    assert mailboxes.repeated <= MOST_DUPLICATES
+
+
+def approver(number: int) -> str:
+    return f"approver-{number}@example.com"
+
+
+async def ask_all(service: RunningService) -> list[str]:
+    """The ids of a thousand decisions, each with an approver of its own."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with httpx2.AsyncClient(headers=service.headers, timeout=60) as agent:
+
+        async def ask(number: int) -> str:
+            body = {"action": f"Refund {number}", "approver": approver(number)}
+            async with gate:
+                answer = await agent.post(f"{service.base_url}/decisions", json=body)
+            return answer.raise_for_status().json()["id"]
+
+        return await asyncio.gather(*map(ask, range(MESSAGES)))
+
+
+async def kill_while_they_go_out(service: RunningService, mailboxes: Mailboxes) -> None:
+    for arrived in KILLED_AT:
+        await eventually(lambda count=arrived: len(mailboxes.mails) >= count, timeout=120)
+        service.kill("worker")
+        service.start_worker()
+
+
+async def noted(service: RunningService) -> float:
+    """How many messages the store knows to be sent."""
+    async with httpx2.AsyncClient(timeout=30) as operator:
+        metrics = (await operator.get(f"{service.base_url}/metrics")).text
+    lines = [line for line in metrics.splitlines() if 'result="sent"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+async def all_sent(service: RunningService, ids: list[str]) -> bool:
+    """Whether every decision says of its one message that it was sent."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with httpx2.AsyncClient(headers=service.headers, timeout=60) as agent:
+
+        async def results(decision_id: str) -> list[Any]:
+            async with gate:
+                answer = await agent.get(f"{service.base_url}/decisions/{decision_id}")
+            return [each["result"] for each in answer.raise_for_status().json()["notifications"]]
+
+        told = await asyncio.gather(*map(results, ids))
+    return all(each == ["sent"] for each in told)
