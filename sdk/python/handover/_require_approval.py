@@ -9,15 +9,15 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from ._arguments import Parameters
 from ._changes import permitted_call
 from ._default_clients import asynchronous_client, blocking_client
 from .client import AsyncHandoverClient, HandoverClient
-from .models import ChannelStep, Decision, EscalationStep, ResponseType, Urgency
+from .models import Decision, Urgency
 from .policy import ApprovalPolicy
-from .resources import ChannelName, OptionName, UrgencyName, checked
+from .resources import ApprovalFields, checked
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,24 +26,6 @@ Told = str | Callable[[Mapping[str, Any]], str | None] | None
 """A text in which `{argument}` stands for one, or a function of the arguments by name."""
 
 logger = logging.getLogger("handover")
-
-
-class ApprovalFields(TypedDict, total=False):
-    """What `client.approve` takes besides; None is the service's default."""
-
-    urgency: UrgencyName | None
-    timeout_minutes: float | None
-    escalation: Sequence[EscalationStep | Mapping[str, Any]] | None
-    channel: ChannelName | Sequence[ChannelName | ChannelStep | Mapping[str, Any]] | None
-    options: Sequence[OptionName] | None
-    response_type: ResponseType | Mapping[str, Any] | None
-    context_images: Sequence[str] | None
-    attachment_ids: Sequence[str] | None
-    callback_url: str | None
-    metadata: Mapping[str, str] | None
-    remind_after_minutes: float | None
-    remind_every_minutes: float | None
-    max_reminders: int | None
 
 
 def require_approval(

@@ -35,11 +35,10 @@ StatusName = (
 UrgencyName = Urgency | Literal["low", "medium", "high", "critical"]
 
 
-class FurtherFields(TypedDict, total=False):
-    """What a decision may be asked with. What is left out, or None, is the service's default."""
+class ApprovalFields(TypedDict, total=False):
+    """How people are asked, whatever it is about. What is left out, or None, is the service's
+    default."""
 
-    context: str | None
-    """Background that the approver needs to decide."""
     urgency: UrgencyName | None
     """`medium` where nothing is said."""
     timeout_minutes: float | None
@@ -52,9 +51,6 @@ class FurtherFields(TypedDict, total=False):
     options: Sequence[OptionName] | None
     """What the approver may press. Where nothing is said: all three, and for a `response_type` that
     asks for a value `approve` and `deny`."""
-    payload: Mapping[str, Any] | None
-    """The exact arguments of the action. This is what `modify` edits; what may run then is
-    `response_data["payload"]`."""
     response_type: ResponseType | Mapping[str, Any] | None
     """The kind of answer asked for; approve or deny where nothing is said."""
     context_images: Sequence[str] | None
@@ -72,6 +68,16 @@ class FurtherFields(TypedDict, total=False):
     """From one reminder to the next."""
     max_reminders: int | None
     """To each who is asked, up to 10; 0 for none."""
+
+
+class FurtherFields(ApprovalFields, total=False):
+    """What a decision may be asked with. What is left out, or None, is the service's default."""
+
+    context: str | None
+    """Background that the approver needs to decide."""
+    payload: Mapping[str, Any] | None
+    """The exact arguments of the action. This is what `modify` edits; what may run then is
+    `response_data["payload"]`."""
 
 
 class DecisionFields(FurtherFields, total=False):
