@@ -59,6 +59,13 @@ def make_decision(
     )
 
 
+def begun_now(decision: DecisionInput, signer: Signer = SIGNER) -> DecisionInput:
+    """The same, for what goes by the clock: `NOW` is when the tests were loaded."""
+    now = datetime.now(UTC)
+    times = {"created_at": now, "expires_at": now + (decision.expires_at - decision.created_at)}
+    return signer.seal(decision.model_copy(update=times))
+
+
 def sign_response(
     decision: DecisionInput, approver: str, choice: str, signer: Signer = SIGNER, **changes: Any
 ) -> SignedResponse:

@@ -29,6 +29,7 @@ from activities.channels.notice import Channel, Notice
 from activities.deliveries import DeliveryLog, delivery_key
 from activities.digests import HeldMessages
 from activities.notifications import Notifications
+from api.signing import Signer
 from links import Codes, LinkKeys
 from store import Store
 from store.approvers import Preferences
@@ -40,6 +41,7 @@ from tests.activities.samples import (
     BOB,
     OTHER_SIGNER,
     SIGNER,
+    begun_now,
     make_decision,
     make_outcome,
 )
@@ -199,8 +201,9 @@ class Scene:
             fold.feed(event)
         return signalled and not fold.has_unheard
 
-    async def decision(self, **changes: Any) -> DecisionInput:
-        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
+    async def decision(self, signer: Signer = SIGNER, **changes: Any) -> DecisionInput:
+        made = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
+        decision = begun_now(made, signer)
         await self.start(decision, decision.id)
         return decision
 

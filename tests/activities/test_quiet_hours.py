@@ -17,7 +17,7 @@ from activities.holding import Due, due, is_needless
 from handover.models import Notification
 from store.approvers import Preferences, QuietHours
 from task_queues import working
-from tests.activities.samples import ANN, BOB, CARL, SIGNER, make_decision, make_outcome
+from tests.activities.samples import ANN, BOB, CARL, SIGNER, begun_now, make_decision, make_outcome
 from tests.activities.test_notifications import Scene, scene, sending
 from tests.support import eventually
 from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, SendNotificationInput
@@ -180,9 +180,7 @@ class Night:
 
 @asynccontextmanager
 async def night(scene: Scene, **request: Any) -> AsyncIterator[Night]:
-    made, now = make_decision(f"dec_{secrets.token_hex(6)}", **request), datetime.now(UTC)
-    times = {"created_at": now, "expires_at": now + (made.expires_at - made.created_at)}
-    decision = SIGNER.seal(made.model_copy(update=times))
+    decision = begun_now(make_decision(f"dec_{secrets.token_hex(6)}", **request))
     queue = f"queue-{secrets.token_hex(6)}"
     async with working(scene.client, queue, scene.notifications.send_notification):
         asked = Night(scene, decision, queue)
