@@ -39,8 +39,8 @@ from workflows.objections import Objection
 from workflows.reading import Fold
 from workflows.sentences import N_, Sentence
 
-PATIENCE = 2.3
-"""Seconds for judging a form; Slack waits for three in all."""
+PATIENCE = 2.0
+"""Seconds for judging a form, and for taking an answer; Slack waits for three in all."""
 
 EXPIRED = ("expired_trigger_id", "trigger_expired")
 OPENED = ("exchanged_trigger_id", "trigger_exchanged")
@@ -51,8 +51,8 @@ METADATA = TypeAdapter(dict[str, str])
 
 log = logging.getLogger(__name__)
 
-Later = partial[Coroutine[Any, Any, None]]
-"""What is done once Slack has its answer."""
+Taking = partial[Coroutine[Any, Any, None]]
+"""The taking of an answer that has no objection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ async def press(service: Service, app: SlackApp, pressed: Pressed, received_at: 
 
 async def submit(
     service: Service, app: SlackApp, submitted: Submitted, received_at: datetime
-) -> tuple[dict[str, Any], Later | None]:
+) -> tuple[dict[str, Any], Taking | None]:
     """What Slack is to do with the form, and what is left to do then."""
     form = SlackForm(submitted.view.state)
     metadata = _metadata(submitted.view.private_metadata)
@@ -180,7 +180,7 @@ async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str)
 
 async def _submit(
     visitor: Visitor, form: SlackForm, choice: str, received_at: datetime
-) -> tuple[dict[str, Any], Later | None]:
+) -> tuple[dict[str, Any], Taking | None]:
     await visitor.service.limits.count_link(visitor.page_link, ANSWER)
     fold = await decision_behind(visitor.service, visitor.page_link)
     answered = form.answer(fold.request, choice)

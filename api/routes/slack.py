@@ -1,14 +1,18 @@
 """`/slack/interactions`: Slack tells what was pressed, and what was typed into a form.
 
-Slack waits three seconds. What is pressed is taken after the answer, in the same process; should
-that process die in between, nothing was recorded, the message keeps its buttons, and the person
-presses again.
+Slack waits three seconds, and has its answer when theirs is in Temporal's history: should the
+process die before that, Slack shows that it did not work, and the person presses again. Only what
+takes longer goes on after the answer; a process that dies then has recorded nothing, and the
+message keeps its buttons.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -18,7 +22,7 @@ from api import slack
 from api.deps import The
 from api.errors import ApiError, Forbidden, NotFound
 from api.slack import ForgedError, Pressed, Submitted
-from api.slack_answers import press, submit
+from api.slack_answers import PATIENCE, press, submit
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +46,27 @@ async def interactions(service: The, request: Request) -> Response:
         raise Forbidden(f"This is not taken: {error}.", code="not_signed") from error
     except ValueError as error:
         raise ApiError("This is no interaction of Slack's.", code="bad_request") from error
+    until = asyncio.get_running_loop().time() + PATIENCE
     match interaction:
         case Pressed():
-            taking = BackgroundTask(press, service, app, interaction, received_at)
-            return Response(status_code=200, background=taking)
+            rest = await _done_until(until, press(service, app, interaction, received_at))
+            return Response(status_code=200, background=rest)
         case Submitted():
-            answer, later = await submit(service, app, interaction, received_at)
-            return JSONResponse(answer, background=BackgroundTask(later) if later else None)
+            answer, taking = await submit(service, app, interaction, received_at)
+            rest = await _done_until(until, taking()) if taking else None
+            return JSONResponse(answer, background=rest)
         case _:
             return Response(status_code=200)
+
+
+async def _done_until(until: float, work: Coroutine[Any, Any, None]) -> BackgroundTask:
+    """Do it, and have what is not done by then done after the answer."""
+    task = asyncio.create_task(work)
+    await asyncio.wait([task], timeout=max(0.0, until - asyncio.get_running_loop().time()))
+    if task.done():
+        task.result()
+    return BackgroundTask(_rest_of, task)
+
+
+async def _rest_of(task: asyncio.Task[None]) -> None:
+    await task

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
+from api.slack_answers import PATIENCE
 from links import SlackLink
 from store.keys import AGENT_SCOPES, RESOLVE
 from templates import blocks
@@ -126,6 +128,26 @@ async def test_a_press_is_an_answer(
     assert (decision["status"], decision["resolved_by"]) == (status, case.user.email)
     assert decision["proof"]
     await case.shows(shown)
+
+
+@pytest.mark.parametrize("way", ["a button", "a form"])
+async def test_what_slack_was_told_is_kept(
+    bot: Agent, slack: SlackServer, temporal: Client, way: str
+) -> None:
+    """Once Slack has its answer, theirs is in the history: no crash takes it back."""
+    case = await Case.of(bot, slack)
+    view = await case.user.opened(case.message, "note") if way == "a form" else None
+    began = time.monotonic()
+    if view:
+        assert await case.user.submit(view, choice="Deny", notes="no") == {}
+    else:
+        await case.user.press(case.message, "deny")
+    took = time.monotonic() - began
+    events = temporal.get_workflow_handle(case.decision).fetch_history_events()
+    attributes = [each.workflow_execution_signaled_event_attributes async for each in events]
+    # On a machine that is too slow for it, Slack is not kept waiting.
+    assert "respond" in [each.signal_name for each in attributes] or took > PATIENCE
+    assert (await case.settled())["status"] == "denied"
 
 
 async def test_a_receipt_is_in_the_thread(bot: Agent, slack: SlackServer) -> None:
