@@ -45,7 +45,7 @@ class HeldMessages(Protocol):
     """Those that wait for a mail with several."""
 
     async def keep(self, message: HeldMessage) -> None: ...
-    async def claim(self, approver: str, now: datetime) -> Claim: ...
+    async def claim(self, own: HeldMessage, now: datetime) -> Claim | None: ...
     async def give_back(self, claim: Claim) -> None: ...
     async def remove(self, keys: Collection[str]) -> None: ...
 
@@ -62,19 +62,16 @@ class Digests:
     async def claim(self, sending: SendNotificationInput) -> Claim | str | None:
         """All that goes out with this message now; the id of it where it just did; or None where
         the store cannot say. Raises `ApplicationError` where another activity is about to."""
-        now, own = datetime.now(UTC), delivery_key(sending)
+        now = datetime.now(UTC)
+        own = held_message(sending, now)
         try:
             async with asyncio.timeout(STORE_TIMEOUT):
-                # It is there, unless the store was away; or it was sent and removed just now, which
-                # the record then says.
-                await self._held.keep(held_message(sending, now))
-                claim = await self._held.claim(sending.approver, now)
-                if any(each.key == own for each in claim.messages):
+                claim = await self._held.claim(own, now)
+                if claim is not None:
                     return claim
-                await self._held.give_back(claim)
-                sent = await self._log.find(own)
+                sent = await self._log.find(own.key)
                 if sent is not None:
-                    await self._held.remove([own])
+                    await self._held.remove([own.key])
                     return sent
         except Exception:
             logger.exception("the store cannot say what else is due", extra=about(sending))

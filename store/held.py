@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -52,21 +51,25 @@ class Held:
 
     async def keep(self, message: HeldMessage) -> None:
         """Hold this one until its time; again with another time."""
-        row = asdict(message) | {"name": name_of(message.approver)}
         async with self._engine.begin() as connection:
-            await connection.execute(_insert_or_move(connection, row))
+            adding = _inserting(connection, message)
+            moved = {"due_at": adding.excluded.due_at}
+            await connection.execute(adding.on_conflict_do_update(index_elements=KEY, set_=moved))
 
-    async def claim(self, approver: str, now: datetime) -> Claim:
-        """All that are due to this approver, have not been sent, and are nobody's."""
+    async def claim(self, own: HeldMessage, now: datetime) -> Claim | None:
+        """This one, and all others that are due to its approver, have not been sent, and are
+        nobody's; or nothing, where this one is somebody's or sent."""
         columns, claim_id = held.c, secrets.token_hex(12)
         sent = select(deliveries.c.key).where(
             deliveries.c.key == columns.key, deliveries.c.result == "sent"
         )
         is_free = or_(columns.claimed_at.is_(None), columns.claimed_at < now - STALE)
-        mine = columns.name == name_of(approver)
+        theirs = columns.name == name_of(own.approver)
+        # Its own activity is awake, so its time has come, whatever was known when it was kept.
+        is_due = or_(columns.due_at <= now, columns.key == own.key)
         due = (
             select(columns.key)
-            .where(mine, columns.due_at <= now, is_free, ~sent.exists())
+            .where(theirs, is_due, is_free, ~sent.exists())
             .order_by(columns.key)
             .limit(MOST)
             .with_for_update()  # in this order, so that no two lock each other out
@@ -77,9 +80,15 @@ class Held:
             .values(claim=claim_id, claimed_at=now)
             .returning(held)
         )
-        async with self._engine.begin() as connection:
+        async with self._engine.connect() as connection:
+            # It is there, unless the store was away when it was held back.
+            adding = _inserting(connection, own)
+            await connection.execute(adding.on_conflict_do_nothing(index_elements=KEY))
             rows = (await connection.execute(taking)).all()
-        messages = [HeldMessage(*(getattr(row, name) for name in FIELDS)) for row in rows]
+            messages = [HeldMessage(*(getattr(row, name) for name in FIELDS)) for row in rows]
+            if not any(each.key == own.key for each in messages):
+                return None
+            await connection.commit()
         return Claim(claim_id, sorted(messages, key=lambda each: (each.due_at, each.key)))
 
     async def give_back(self, claim: Claim) -> None:
@@ -95,13 +104,12 @@ class Held:
 
 
 FIELDS = tuple(HeldMessage.__dataclass_fields__)
+KEY = (held.c.key,)
 
 
-def _insert_or_move(
-    connection: AsyncConnection, row: dict[str, Any]
+def _inserting(
+    connection: AsyncConnection, message: HeldMessage
 ) -> postgresql.Insert | sqlite.Insert:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    adding = dialect.insert(held).values(row)
-    return adding.on_conflict_do_update(
-        index_elements=[held.c.key], set_={"due_at": adding.excluded.due_at}
-    )
+    row = asdict(message) | {"name": name_of(message.approver)}
+    return dialect.insert(held).values(row)

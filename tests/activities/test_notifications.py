@@ -133,8 +133,8 @@ class NothingHeld:
     async def keep(self, message: HeldMessage) -> None:
         raise AssertionError(f"{message} is held")
 
-    async def claim(self, approver: str, now: datetime) -> Claim:
-        raise AssertionError(f"{approver} has a digest")
+    async def claim(self, own: HeldMessage, now: datetime) -> Claim | None:
+        raise AssertionError(f"{own.approver} has a digest")
 
     async def give_back(self, claim: Claim) -> None:
         raise AssertionError(f"{claim} was none")

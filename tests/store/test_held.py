@@ -36,51 +36,90 @@ async def record_sent(store: Store, key: str, result: str = "sent") -> None:
     )
 
 
+async def claimed(store: Store, own: HeldMessage, now: datetime = NOW) -> list[HeldMessage]:
+    claim = await store.held.claim(own, now)
+    return claim.messages if claim else []
+
+
 async def test_what_is_due_to_one_person(store: Store) -> None:
     """However they are spelled, and nobody else's; in order of time."""
     first = message("b", due_at=NOW - timedelta(hours=1))
     second = message("a", "Ann@Example.com")
     await kept(store, second, first, message("c", "ben@example.com"), message("d", due_at=LATER))
-    assert (await store.held.claim("ann@example.com", NOW)).messages == [first, second]
+    assert await claimed(store, first) == [first, second]
+
+
+async def test_one_that_nobody_kept(store: Store) -> None:
+    """The store was away when it was held back: it goes out with the others all the same."""
+    await kept(store, message("a"))
+    assert await claimed(store, message("b")) == [message("a"), message("b")]
+
+
+async def test_one_that_is_awake_before_its_time(store: Store) -> None:
+    """Clocks differ, and settings change: its time has come, and only its own."""
+    await kept(store, message("a", due_at=LATER), message("b", due_at=LATER), message("c"))
+    [second, first] = await claimed(store, message("a"))
+    assert (second.key, first.key) == ("c", "a")
+    assert first.due_at == LATER
 
 
 async def test_many_claim_at_once(store: Store) -> None:
-    """Each message is one claimer's."""
+    """One has all; the others find nothing, and change nothing."""
     await kept(store, *(message(f"k{number}") for number in range(20)))
-    claims = await asyncio.gather(*(store.held.claim("ann@example.com", NOW) for _ in range(10)))
-    keys = [each.key for claim in claims for each in claim.messages]
+    claims = await asyncio.gather(*(claimed(store, message(f"k{n}")) for n in range(10)))
+    keys = [each.key for claim in claims for each in claim]
     assert sorted(keys) == sorted(f"k{number}" for number in range(20))
-    assert max(len(claim.messages) for claim in claims) == 20
+    assert max(len(claim) for claim in claims) == 20
+
+
+async def test_many_that_nobody_kept_claim_at_once(store: Store) -> None:
+    """Each is in one claim, or in none until its claimer looks again; nobody locks another out."""
+    claims = await asyncio.gather(*(claimed(store, message(f"k{n}")) for n in range(10)))
+    keys = [each.key for claim in claims for each in claim]
+    assert len(keys) == len(set(keys))
+    for number in range(10):
+        keys += [each.key for each in await claimed(store, message(f"k{number}"))]
+    assert sorted(keys) == sorted(f"k{number}" for number in range(10))
 
 
 async def test_a_claimer_that_died(store: Store) -> None:
     """After a minute another one has them."""
     await kept(store, message("a"))
-    assert (await store.held.claim("ann@example.com", NOW)).messages
-    assert not (await store.held.claim("ann@example.com", NOW + STALE)).messages
+    assert await claimed(store, message("a"))
+    assert not await claimed(store, message("a"), NOW + STALE)
     late = NOW + STALE + timedelta(seconds=1)
-    assert (await store.held.claim("ann@example.com", late)).messages == [message("a")]
+    assert await claimed(store, message("a"), late) == [message("a")]
+
+
+async def test_whoever_finds_their_own_taken_takes_nothing(store: Store) -> None:
+    """Their mail is being sent; what came since goes out with whoever wakes for it."""
+    await kept(store, message("a"))
+    assert await claimed(store, message("a"))
+    await kept(store, message("b"))
+    assert not await claimed(store, message("a"))
+    assert await claimed(store, message("b")) == [message("b")]
 
 
 async def test_what_was_given_back_and_what_was_removed(store: Store) -> None:
     """The one is anybody's at once, the other is gone."""
     await kept(store, message("a"), message("b"))
-    claim = await store.held.claim("ann@example.com", NOW)
+    claim = await store.held.claim(message("a"), NOW)
+    assert claim
     await store.held.remove(["a"])
     await store.held.give_back(claim)
-    assert (await store.held.claim("ann@example.com", NOW)).messages == [message("b")]
+    assert await claimed(store, message("b")) == [message("b")]
 
 
-@pytest.mark.parametrize(("result", "claimed"), [("sent", 0), ("deferred", 1)])
-async def test_what_was_sent_is_not_sent_again(store: Store, result: str, claimed: int) -> None:
+@pytest.mark.parametrize(("result", "count"), [("sent", 0), ("deferred", 1)])
+async def test_what_was_sent_is_not_sent_again(store: Store, result: str, count: int) -> None:
     """Also where whoever sent it died before it could be removed."""
     await kept(store, message("a"))
     await record_sent(store, "a", result)
-    assert len((await store.held.claim("ann@example.com", NOW)).messages) == claimed
+    assert len(await claimed(store, message("a"))) == count
 
 
 async def test_a_message_that_is_held_for_longer(store: Store) -> None:
     """Its new time counts."""
     await kept(store, message("a"), message("a", due_at=LATER))
-    assert not (await store.held.claim("ann@example.com", NOW)).messages
-    assert (await store.held.claim("ann@example.com", LATER)).messages
+    assert [each.key for each in await claimed(store, message("b"))] == ["b"]
+    assert [each.key for each in await claimed(store, message("b"), LATER)] == ["b", "a"]
