@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import random
 import socket
 import time
@@ -14,14 +15,18 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on.
+PORTS = 12_000
+"""From 20,000 on: below those that systems give to outgoing connections, of which one may be taken
+between `free_port` and the server that is to listen on it."""
+WORKERS = 12
 
-    Below those that systems give to outgoing connections: one of them may be taken between here and
-    the server that is to listen on it.
-    """
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on, and that no other test process will choose."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first = 20_000 + worker * PORTS // WORKERS
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(first, first + PORTS // WORKERS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

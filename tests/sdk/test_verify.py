@@ -78,7 +78,19 @@ def with_proof(original: Decision, **changes: Any) -> Decision:
         (proven("approve", notes="n" * 20_000, payload={"p": "p" * 20_000}), Status.APPROVED),
         (proven("modify", data={"payload": {"d": "d" * 20_000}}, **ASKED), Status.MODIFIED),
     ],
-    ids=str,
+    ids=[
+        "approved",
+        "denied",
+        "a payload modified",
+        "an action modified",
+        "scheduled",
+        "at once instead",
+        "a form",
+        "with a file",
+        "by an operator",
+        "of much text",
+        "a large payload modified",
+    ],
 )
 def test_what_was_decided_holds(settled: Decision, status: Status) -> None:
     """Every kind of answer, also after another trip as JSON, with keys as object or as JSON."""

@@ -117,7 +117,11 @@ async def test_no_mutated_key_is_found(quick_store: Store) -> None:
     assert [await quick_store.keys.find(key) for key in known].count(None) == 0
 
 
-@pytest.mark.parametrize("key", ["", "ho_", "ho_nobody", A_KEY[3:], A_KEY + "\n", " " + A_KEY])
+@pytest.mark.parametrize(
+    "key",
+    ["", "ho_", "ho_nobody", A_KEY[3:], A_KEY + "\n", " " + A_KEY],
+    ids=["empty", "prefix alone", "no checksum", "no prefix", "a newline more", "a blank more"],
+)
 async def test_what_is_no_key_is_not_looked_up(
     quick_store: Store, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
