@@ -109,8 +109,8 @@ class Scene:
 
     async def decision(self, signer: Signer = SIGNER, **changes: Any) -> DecisionInput:
         """One that nobody has answered, and no worker works on."""
-        fields = {"callback_url": self.receiver.url} | changes
-        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", signer, **fields)
+        changes.setdefault("callback_url", self.receiver.url)
+        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", signer, **changes)
         await self.client.start_workflow(
             WORKFLOW, decision, id=decision.id, task_queue=f"queue-{decision.id}"
         )

@@ -147,10 +147,12 @@ async def test_each_kind_of_failure(scene: Scene, provider: str, kind: str) -> N
     channel, open, failures = PROVIDERS[provider]
     type, is_final, delay, result = KINDS[kind]
     decision = await scene.decision(channel=channel)
-    asked = {"message": "decision-request", "approver": ANN, "channel": channel}
+    asked = SendNotificationInput(
+        decision_id=decision.id, message="decision-request", approver=ANN, channel=channel
+    )
     async with open(failures[kind]) as carrier:
         scene.channels[channel] = carrier
-        error = await scene.failure(SendNotificationInput(decision_id=decision.id, **asked))
+        error = await scene.failure(asked)
     assert (error.type, error.non_retryable, error.next_retry_delay) == (type, is_final, delay)
     assert (error.category == ApplicationErrorCategory.BENIGN) is (type == "Deferred")
     assert [row["result"] for row in scene.deliveries.rows] == [result]

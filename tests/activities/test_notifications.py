@@ -186,8 +186,8 @@ class Scene:
         handle = await self.client.start_workflow(
             WORKFLOW, decision, id=decision.id, task_queue=queue
         )
-        run_id = handle.first_execution_run_id
-        outcome = make_outcome(decision, approver, choice, **({"run_id": run_id} | changes))
+        changes.setdefault("run_id", handle.first_execution_run_id)
+        outcome = make_outcome(decision, approver, choice, **changes)
         async with working(self.client, queue, Mailroom().send_notification):
             await handle.signal(RESPOND, outcome.response)
             await eventually(lambda: self._has_heard(decision.id))

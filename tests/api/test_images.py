@@ -71,7 +71,7 @@ def test_an_image_is_told_and_measured_by_its_content(content: bytes, type: str)
     """Of every kind that is taken, made by programs that people use."""
     assert measure(content, type) == 6
     for claimed in (type, "text/html", "image/svg+xml"):
-        assert examine(Answer(200, {"Content-Type": claimed}, content)) == type
+        assert examine(Answer(200, httpx2.Headers({"Content-Type": claimed}), content)) == type
 
 
 def test_a_picture_inside_a_photograph_is_not_measured() -> None:
@@ -112,7 +112,7 @@ def test_what_is_broken_has_no_size(content: bytes) -> None:
 def test_what_is_no_such_image_is_not_shown(status: int, content: bytes) -> None:
     """Neither what could run, nor what would fill a telephone's memory, nor an error's picture."""
     with pytest.raises(ImageRefusedError):
-        examine(Answer(status, {"Content-Type": "image/png"}, content))
+        examine(Answer(status, httpx2.Headers({"Content-Type": "image/png"}), content))
 
 
 @pytest.fixture
