@@ -26,13 +26,11 @@ from links import LinkKeys
 from outgoing import Exceptions, GuardedClient
 from slack_web import SlackWeb
 from tests.activities import sendgrid_server
+from tests.activities.mailbox import Mailbox
 from tests.activities.samples import ANN
+from tests.activities.scenes import Scene
 from tests.activities.sendgrid_server import API_KEY, SendGridServer
-from tests.activities.test_notifications import Scene
-from tests.activities.test_slack import Sent
-from tests.activities.test_smtp import Mailbox
-from tests.activities.test_webhook import Book
-from tests.dev_server import DevServer
+from tests.activities.stores import Book, Sent
 from tests.receiver import Receiver, say
 from tests.slack_server import TOKEN, SlackServer
 from tests.slack_server import refusal as slack_refusal
@@ -131,11 +129,6 @@ KINDS: dict[str, tuple[str, bool, timedelta | None, str]] = {
     "refused": ("ProviderRefused", False, OPERATOR_WAIT, "refused"),
 }
 """The error's type, whether it is the last word, when to come back, and what the store has."""
-
-
-@pytest.fixture
-async def scene(dev_server: DevServer) -> Scene:
-    return Scene(await dev_server.client())
 
 
 @pytest.mark.parametrize(

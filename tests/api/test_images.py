@@ -18,10 +18,10 @@ from store import Store
 from store.files import open_files
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.api.asked import check_guards
-from tests.api.test_filetypes import png
+from tests.api.files import png
 from tests.approver import press
 from tests.dev_server import DevServer
-from tests.outgoing.test_guarded import HERE, LOCAL, PRIVATE, PUBLIC, Names
+from tests.outgoing.names import HERE, LOCAL, PRIVATE, PUBLIC, Names
 from tests.receiver import Receiver, hang_up, say
 from tests.service import RunningService
 from tests.store.conftest import store

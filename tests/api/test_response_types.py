@@ -18,29 +18,13 @@ from templates import Reader
 from templates.words import words as told_in
 from tests.api.agent import Agent, in_store, question, refused_fields, someone
 from tests.api.asked import Asked, BrowserForm, Files, check_guards
+from tests.api.files import CSV, NOTE, PDF, PROGRAM
+from tests.api.response_types import CHOOSE, LATER, NUMBER, SCHEDULE, TEXT, UPLOAD
 from tests.approver import mails, newest_mail
 from tests.service import RunningService
 from tests.support import eventually
 from workflows import answers
 from workflows.canonical import dumps
-
-CHOOSE = {"type": "choose", "label": "Which carrier?", "choices": ["DHL", "UPS <fast>", "now"]}
-TEXT = {
-    "type": "text_input",
-    "fields": [
-        {"name": "choice", "label": "Reason", "required": True, "placeholder": "In a sentence"},
-        {"name": "ticket.id"},
-    ],
-}
-NUMBER = {"type": "number_input", "label": "How many?", "min": -1.5, "max": 100}
-SCHEDULE = {"type": "schedule", "label": "When?"}
-LATER = {"type": "schedule", "allow_immediate": False}
-UPLOAD = {"type": "file_upload", "max_files": 2, "accept": ["application/pdf", ".csv"]}
-
-PDF = ("report.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n", "application/pdf")
-CSV = ("rows.csv", b"a,b\n1,2\n", "text/csv")
-NOTE = ("note.txt", b"Only a note.", "text/plain")
-PROGRAM = ("report.pdf", b"MZ\x90\x00" + bytes(60), "application/pdf")
 
 
 def words(page: str) -> str:
