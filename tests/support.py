@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -32,7 +32,21 @@ def free_port() -> int:
             return port
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float = 30) -> T:  # noqa: ASYNC109 - a deadline for the test, not a cancellation
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T | None]],
+    timeout: float = ...,  # noqa: ASYNC109 - a deadline for the test, not a cancellation
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T | None],
+    timeout: float = ...,  # noqa: ASYNC109 - as above
+) -> T: ...
+
+
+async def eventually(condition: Callable[[], object], timeout: float = 30) -> object:  # noqa: ASYNC109 - as above
     """Ask until `condition` answers with something true, and return that.
 
     Raises `TimeoutError`, with the last answer, after `timeout` seconds.
@@ -45,12 +59,12 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float =
     return answer
 
 
-async def _ask(condition: Callable[[], T | Awaitable[T]]) -> T:
+async def _ask(condition: Callable[[], object]) -> object:
     answer = condition()
-    return cast(T, await answer if inspect.isawaitable(answer) else answer)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 30) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = 30) -> T:
     """The twin of `eventually` for tests that aren't asynchronous."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
