@@ -13,7 +13,7 @@ SDK := sdk/python/pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint languages bench key secrets lock
+.PHONY: help run test lint format languages bench key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test     all tests that this machine can run; ARGS='-k name' passes pytest arguments,"
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make lint     ruff, pyright, typos"
+	@echo "make format   what ruff can mend by itself, and its layout"
 	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
@@ -43,6 +44,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/typos
+
+# What cannot be mended is left to `make lint`, which says so.
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
 
 languages: $(VENV)/.dev
 	@$(BIN)/python -m templates.extraction
