@@ -25,10 +25,21 @@ from tests.service import RunningService
 from workflows.options import SEARCH_ATTRIBUTES
 
 STATUS = pytest.StashKey[int]()
+TESTS = Path(__file__).parent
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would every program that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW = ("e2e", "benchmarks", "browser", "embedded", "deploy", "docs", "clients", "examples", "sdk")
+"""Folders with modules of few and long tests, then `api`; the others are short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules first, so that no process is left alone with one at the end."""
+    order = {name: place for place, name in enumerate((*SLOW, "api"))}
+    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 
 def lacks(reason: str) -> NoReturn:
