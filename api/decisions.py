@@ -27,6 +27,7 @@ from api.errors import (
     asking_temporal,
     invalid,
 )
+from api.executions import Executions
 from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
@@ -103,6 +104,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
+        self.executions = Executions(store, signer)
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -301,6 +303,7 @@ class Decisions:
     async def _with_contents(self, fold: Fold) -> Fold:
         """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
         nobody is to decide, or act, on half of a request."""
+        fold.execution = (await self.executions.of(fold)).current
         if missing := fold.stored:
             fold.bodies |= await self._store.contents.get(missing)
             if fold.stored:

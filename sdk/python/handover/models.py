@@ -66,6 +66,16 @@ class Urgency(StrEnum):
     CRITICAL = "critical"
 
 
+class ExecutionStatus(StrEnum):
+    """What became of a permitted action. `CLAIMED`: the agent runs it, or has died doing so: it has
+    not said how it ended. `NOT_RUN`: it did not run after all, and may be claimed again."""
+
+    CLAIMED = "claimed"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+
+
 class Channel(StrEnum):
     """How an approver is reached."""
 
@@ -227,6 +237,23 @@ class Proof(Wire):
     signature: Signature
 
 
+class Execution(Wire):
+    """That the agent runs what was permitted, which it may do once, and how that ended.
+
+    `claimed_by` is the name of its API key, `worker` what it says of who runs it, a host or a job
+    for example. `finished_at` and `result` are null until it has reported.
+    """
+
+    status: Open[ExecutionStatus]
+    claim_id: str | None = None
+    """What whoever claimed it reports with; told to the agent that asked, and to nobody else."""
+    claimed_by: str
+    worker: str | None = None
+    claimed_at: datetime
+    finished_at: datetime | None = None
+    result: str | None = None
+
+
 class PublicKey(Wire):
     """A key that the service's signatures are verified with, as a JSON Web Key (RFC 8037)."""
 
@@ -290,6 +317,8 @@ class Decision(Wire):
     about this decision names it."""
     idempotency_key: str | None = None
     """With which it was asked; told to the agent that asked, and to nobody else."""
+    execution: Execution | None = None
+    """Null until the agent claims what was permitted."""
 
     @property
     def settled(self) -> bool:

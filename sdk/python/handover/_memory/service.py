@@ -8,13 +8,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from ..models import Decision, DecisionRequest, Origin, Status
 from .files import File, new_file
 from .life import Life, Reply, payload_digest, request_digest
 from .refusals import Refusal, at_fault
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class MemoryService:
             with self._lock:
                 del self._watching[token]
 
-    def change(self, life: Life, change: Callable[[datetime], None] | None = None) -> None:
+    def change(self, life: Life, change: Callable[[datetime], T] | None = None) -> T | None:
         """Let a decision know the time, change it, and tell those who wait for it.
 
         Raises what `change` raises.
@@ -100,8 +102,7 @@ class MemoryService:
         with self._lock:
             life.advance(self.now)
             try:
-                if change:
-                    change(self.now)
+                return change(self.now) if change else None
             finally:
                 if life.decision.settled:
                     self._tell(life)
