@@ -159,7 +159,7 @@ async def test_pending(house: House) -> None:
 async def test_what_tells_a_decision_apart(house: House) -> None:
     """Every reader has the digest of what was asked; the key is told to the agent that asked with
     it, and to nobody else, also where the decision stands in the way."""
-    asked = {"action": "Refund order 1142", "approver": someone()}
+    asked: dict[str, Any] = {"action": "Refund order 1142", "approver": someone()}
     house.expect()
     decision = await house.agent.decisions.create(**asked, wait=False, idempotency_key="order 1142")
     assert decision.request_digest == request_digest(DecisionRequest.model_validate(asked))
@@ -309,10 +309,11 @@ async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
     assert isinstance(denied.value.__cause__, ConflictError)
     assert denied.value.__cause__.code == "not_permitted"
     assert FUTURE.strftime("%Y-%m-%dT%H:%M:%SZ") in denied.value.__cause__.error
-    for choice, data, status in (
+    answers: list[tuple[Any, Any, str]] = [
         ("deny", None, "denied"),
         ("modify", {"action": "Send a voucher"}, "modified"),
-    ):
+    ]
+    for choice, data, status in answers:
         decision = await house.ask(enforce=True)
         await house.resolver.decisions.resolve(decision.id, choice, response_data=data)
         with pytest.raises(ActionDenied) as denied:
@@ -571,6 +572,10 @@ async def test_asked_once(house: House) -> None:
     house.expect()
     first = await house.agent.decisions.create(**asked, idempotency_key=key)
     again = await house.agent.decisions.create(**asked, idempotency_key=key)
+    assert again.id == first.id
+    local, _, domain = asked["approver"].partition("@")
+    spelled: dict[str, Any] = {"approver": [f"{local.upper()}@{domain}"], "channel": ["email"]}
+    again = await house.agent.decisions.create(**(asked | spelled), idempotency_key=key)
     assert again.id == first.id
     other: dict[str, Any] = asked | {"action": "Other"}
     with pytest.raises(InvalidRequestError) as caught:

@@ -8,10 +8,10 @@ types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -183,6 +183,30 @@ class DecisionRequest(Wire):
         """By what approvers are asked, and when."""
         given = [self.channel] if isinstance(self.channel, str) else self.channel
         return [ChannelStep(channel=each) if isinstance(each, str) else each for each in given]
+
+    def in_one_spelling(self) -> Self:
+        """The same request as anybody may write it: one approver or channel as a text or a list of
+        one, addresses in small letters, a channel that is used at once by its name."""
+        steps = [
+            step.model_copy(update={"approvers": [each.lower() for each in step.approvers]})
+            for step in self.escalation
+        ]
+        channels = [step if step.after_minutes else step.channel for step in self.channels]
+        spelled = {
+            "approver": _alone([each.lower() for each in self.approvers]),
+            "escalation": steps,
+            "channel": _alone(channels),
+        }
+        return self.model_copy(update=spelled)
+
+
+def _alone(values: Sequence[object]) -> object:
+    """The only text of a list, and else the list."""
+    match values:
+        case [str() as only]:
+            return only
+        case _:
+            return values
 
 
 class Notification(Wire):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ class MemoryService:
 
         Raises `Refusal`.
         """
-        fingerprint = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+        fingerprint = _fingerprint(request)
         whose = caller.name, key or uuid4().hex
         with self._lock:
             known = self._by_key.get(whose)
@@ -200,3 +201,15 @@ class MemoryService:
             why = "this is no id of a file that was sent before."
             raise at_fault((field, why), code="unknown_attachment")
         return file.attachment.model_dump(mode="json")
+
+
+def _fingerprint(request: DecisionRequest) -> str:
+    """The same for every spelling of a request: also for 1 and 1.0, which JSON tells not apart."""
+    told = request.in_one_spelling().model_dump_json()
+    plain = json.dumps(json.loads(told, parse_float=_number), sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _number(text: str) -> float | int:
+    number = float(text)
+    return int(number) if number.is_integer() else number
