@@ -27,6 +27,7 @@ from api.errors import (
     asking_temporal,
     invalid,
 )
+from api.executions import Executions
 from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
@@ -64,7 +65,7 @@ from workflows.messages import (
     Withdrawal,
 )
 from workflows.objections import Objection
-from workflows.reading import Fold, as_json, read_decision
+from workflows.reading import Fold, as_json, as_json_for_others, read_decision
 from workflows.sentences import Sentence
 from workflows.state import State, rules_of
 from workflows.stored import set_aside
@@ -103,6 +104,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
+        self.executions = Executions(store, signer)
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -121,20 +123,19 @@ class Decisions:
         check_slack(self._lacking_for_slack, request)
         digest = proof.request_digest(request)
         if key is None:
-            return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}")
+            return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}", None)
         made = await self._store.idempotency.find(agent.name, key)
         if made is None:
-            made = Remembered(_id_for(agent, key), digest)
+            made = Remembered(_id_for(agent, key), _fingerprint(request))
             try:
-                await self._start(agent, request, digest, made.decision_id)
+                await self._start(agent, request, digest, made.decision_id, key)
             except WorkflowAlreadyStartedError:
                 # Started by a request that died before it could remember its key.
                 started = await self.read(made.decision_id)
-                made = Remembered(
-                    made.decision_id, started.input.request_digest if started.input else ""
-                )
+                asked = _fingerprint(started.request) if started.input else ""
+                made = Remembered(made.decision_id, asked)
             await self._store.idempotency.remember(agent.name, key, made)
-        if made.fingerprint != digest:
+        if made.fingerprint not in (_fingerprint(request), digest):
             raise invalid(
                 "Idempotency-Key",
                 "this key was used for another request; use a new key for each decision.",
@@ -208,14 +209,14 @@ class Decisions:
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
         extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
-        if why := objections.objection_to_extension(_pending(fold), extension):
+        if why := objections.objection_to_extension(_pending(fold, agent), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
         return await self._tell(EXTEND, signed, "timeout_minutes")
 
     async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
-        if why := objections.objection_to_addition(_pending(fold)):
+        if why := objections.objection_to_addition(_pending(fold, agent)):
             raise refusal(why, "file")
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
         return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
@@ -301,6 +302,7 @@ class Decisions:
     async def _with_contents(self, fold: Fold) -> Fold:
         """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
         nobody is to decide, or act, on half of a request."""
+        fold.execution = (await self.executions.of(fold)).current
         if missing := fold.stored:
             fold.bodies |= await self._store.contents.get(missing)
             if fold.stored:
@@ -309,13 +311,23 @@ class Decisions:
         return fold
 
     async def _start(
-        self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
+        self,
+        agent: ApiKey,
+        request: DecisionRequest,
+        digest: str,
+        decision_id: str,
+        key: str | None,
     ) -> str:
         async with within_quota(self._store, agent):
-            return await self._begin(agent, request, digest, decision_id)
+            return await self._begin(agent, request, digest, decision_id, key)
 
     async def _begin(
-        self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
+        self,
+        agent: ApiKey,
+        request: DecisionRequest,
+        digest: str,
+        decision_id: str,
+        key: str | None,
     ) -> str:
         now = datetime.now(UTC)
         large = set_aside({"context": request.context, "payload": request.payload})
@@ -341,6 +353,7 @@ class Decisions:
             reminders=reminders_of(request),
             routes=await routes_of(self._store.approvers, request, self._lacking_for_slack),
             operator=self._operator,
+            idempotency_key=key,
             indexed=await self._indexing.available(),
         )
         try:
@@ -404,10 +417,10 @@ def _is_theirs(fold: Fold, key: ApiKey) -> bool:
     return fold.input is not None and fold.input.agent == key.name
 
 
-def _pending(fold: Fold) -> State:
+def _pending(fold: Fold, reader: ApiKey | None = None) -> State:
     """Raises `Conflict`, with the outcome, where the decision is over."""
     if fold.settled or fold.state is None:
-        raise already_settled(fold)
+        raise already_settled(fold, reader)
     return fold.state
 
 
@@ -419,8 +432,11 @@ def decision_of(fold: Fold) -> Decision:
         raise NotFound("There is no such decision.") from error
 
 
-def answer(fold: Fold, delivered: Collection[str] = ()) -> dict[str, Any]:
-    """A decision as JSON. Raises `NotFound` where it is no decision of ours.
+def answer(
+    fold: Fold, reader: ApiKey | None = None, delivered: Collection[str] = ()
+) -> dict[str, Any]:
+    """A decision as JSON, for whoever has this key. Raises `NotFound` where it is no decision of
+    ours.
 
     `delivered` are the messages of which their provider told that they arrived, by its ids.
     """
@@ -431,12 +447,13 @@ def answer(fold: Fold, delivered: Collection[str] = ()) -> dict[str, Any]:
         else each
         for each in decision.notifications
     ]
-    return as_json(decision)
+    is_theirs = reader is not None and _is_theirs(fold, reader)
+    return as_json(decision) if is_theirs else as_json_for_others(decision)
 
 
-def already_settled(fold: Fold) -> Conflict:
+def already_settled(fold: Fold, reader: ApiKey | None = None) -> Conflict:
     """What is over stays what it is: 409, with the outcome."""
-    decision = answer(fold)
+    decision = answer(fold, reader)
     return Conflict(
         f"The decision is already {decision['status']}.", code="already_settled", decision=decision
     )
@@ -468,6 +485,12 @@ def _that_fit(approvers: Iterable[str]) -> list[str]:
 def _id_for(agent: ApiKey, key: str) -> str:
     """The same key of the same agent names the same decision, also in a race of two processes."""
     return "dec_" + hashlib.sha256(f"{agent.name}\0{key}".encode()).hexdigest()[:26]
+
+
+def _fingerprint(request: DecisionRequest) -> str:
+    """The same for every spelling of a request. What was kept before there was one spelling is the
+    digest of the request as it was written, which still counts."""
+    return proof.request_digest(request.in_one_spelling())
 
 
 def _is_about_search_attributes(error: RPCError) -> bool:

@@ -95,6 +95,8 @@ class DecisionInput(Wire):
     """By what those are asked who have set it themselves; the others as the request says."""
     operator: str | None = None
     """Who is told by e-mail when an approver cannot be reached."""
+    idempotency_key: str | None = None
+    """With which the agent asked."""
     indexed: bool = True
     """Whether the server knows our search attributes; an unknown one would fail the workflow."""
     seal: Signature | None = None
@@ -194,6 +196,37 @@ class FailedDelivery(Statement):
 
 
 class SignedFailedDelivery(FailedDelivery):
+    signature: Signature
+
+
+class Claim(Statement):
+    """The agent takes the one run that the decision permits. It is kept in the store, since the
+    workflow may be over by then, and so is a `Report`.
+
+    `number` counts the claims of a decision: there is another after one that was given back.
+    """
+
+    number: int
+    agent: str
+    claim_id: str
+    worker: str | None = None
+
+
+class SignedClaim(Claim):
+    signature: Signature
+
+
+class Report(Statement):
+    """The agent says how the run of this claim ended: `succeeded`, `failed`, or `not_run`."""
+
+    number: int
+    agent: str
+    claim_id: str
+    status: str
+    result: str | None = None
+
+
+class SignedReport(Report):
     signature: Signature
 
 

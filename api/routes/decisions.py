@@ -52,7 +52,7 @@ async def create(
     response.headers["Location"] = f"/decisions/{decision_id}"
     try:
         async with while_present(request, service.waiting):
-            return answer(await service.decisions.read_for(agent, decision_id, wait))
+            return answer(await service.decisions.read_for(agent, decision_id, wait), agent)
     except NotFound as error:
         raise Gone(
             f"This Idempotency-Key made {decision_id}, whose history is no longer kept; use a new"
@@ -72,7 +72,7 @@ async def get(
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         fold = await service.decisions.read_for(agent, decision_id, wait)
-        return answer(fold, await delivered(service, decision_id))
+        return answer(fold, agent, await delivered(service, decision_id))
 
 
 @router.post(
@@ -99,8 +99,8 @@ async def cancel(
     response.status_code = 200 if fold.settled else 202
     if not fold.settled or decision_of(fold).origin == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
-        return answer(fold)
-    raise already_settled(fold)
+        return answer(fold, agent)
+    raise already_settled(fold, agent)
 
 
 @router.post(
@@ -123,9 +123,9 @@ async def extend(
     fold = await service.decisions.extend(fold, agent, expires_at)
     decision = decision_of(fold)
     if fold.settled:
-        raise already_settled(fold)
+        raise already_settled(fold, agent)
     response.status_code = 200 if decision.expires_at >= expires_at else 202
-    return answer(fold)
+    return answer(fold, agent)
 
 
 @router.post(
@@ -184,6 +184,12 @@ async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
     refused = await service.store.refused_responses.of(decision_id)
     # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.
     told = await service.store.delivery_events.of(decision_id)
-    entries = await asyncio.to_thread(record_of, fold, refused, told)
-    lines = [AuditLine(**asdict(entry)) for entry in entries]
-    return Audit(decision_id=decision_id, status=decision_of(fold).status, entries=lines)
+    runs = await service.decisions.executions.of(fold)
+    entries = await asyncio.to_thread(record_of, fold, refused, told, runs)
+    decision = answer(fold, agent)
+    return Audit(
+        decision_id=decision_id,
+        status=decision["status"],
+        execution=decision["execution"],
+        entries=[AuditLine(**asdict(entry)) for entry in entries],
+    )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .client import AsyncHandoverClient, HandoverClient
     from .exceptions import (
         ActionDenied,
+        AlreadyClaimed,
         APIConnectionError,
         APIError,
         ArgumentsRefused,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
         Decision,
         DecisionSummary,
         EscalationStep,
+        Execution,
+        ExecutionStatus,
         Notification,
         Origin,
         Proof,
@@ -65,6 +68,7 @@ __all__ = [
     "APIConnectionError",
     "APIError",
     "ActionDenied",
+    "AlreadyClaimed",
     "ApprovalPolicy",
     "ArgumentsRefused",
     "AsyncDecisionPage",
@@ -88,6 +92,8 @@ __all__ = [
     "DecisionSummary",
     "DevModeWarning",
     "EscalationStep",
+    "Execution",
+    "ExecutionStatus",
     "FieldError",
     "GoneError",
     "HandoverClient",
