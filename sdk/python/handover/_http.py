@@ -10,13 +10,21 @@ from typing import Any, Protocol, TypeVar
 import httpx2
 
 from ._base import Answer, Call, Steps
-from ._options import Options, is_loopback
+from ._environment import (
+    check_environment,
+    with_bad_proxy,
+    without_certificates,
+    without_proxy_library,
+)
+from ._options import Options, bad_base_url
+from ._urls import is_loopback
 from ._version import __version__
 from .exceptions import APIConnectionError
 
 HTTPClient = httpx2.Client
 AsyncHTTPClient = httpx2.AsyncClient
 T = TypeVar("T")
+H = TypeVar("H", HTTPClient, AsyncHTTPClient)
 
 USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
 
@@ -76,7 +84,8 @@ class HTTPExchange:
 
     def __init__(self, options: Options, http_client: HTTPClient | None) -> None:
         self._options = options
-        self._http = http_client or httpx2.Client(**_pool(options))
+        _check_url(options.base_url)
+        self._http = http_client or _opened(httpx2.Client, options)
         self._owned = http_client is None
 
     def send(self, call: Call) -> Answer:
@@ -100,7 +109,8 @@ class AsyncHTTPExchange:
 
     def __init__(self, options: Options, http_client: AsyncHTTPClient | None) -> None:
         self._options = options
-        self._http = http_client or httpx2.AsyncClient(**_pool(options))
+        _check_url(options.base_url)
+        self._http = http_client or _opened(httpx2.AsyncClient, options)
         self._owned = http_client is None
 
     async def send(self, call: Call) -> Answer:
@@ -119,13 +129,28 @@ class AsyncHTTPExchange:
         return AsyncHTTPExchange(options, self._http)
 
 
-def _pool(options: Options) -> dict[str, Any]:
-    return {
-        # Each waiting agent holds a connection: a limit would make them wait for one another.
-        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=20),
-        # No proxy from the environment can reach this machine's own loopback address.
-        "trust_env": not is_loopback(options.base_url),
-    }
+def _check_url(url: str) -> None:
+    try:
+        httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise bad_base_url(url, error) from error
+
+
+def _opened(kind: type[H], options: Options) -> H:
+    # No proxy from the environment can reach this machine's own loopback address.
+    trusts = not is_loopback(options.base_url)
+    if trusts:
+        check_environment()
+    # Each waiting agent holds a connection: a limit would make them wait for one another.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    try:
+        return kind(limits=limits, trust_env=trusts)
+    except ImportError as error:
+        raise without_proxy_library() from error
+    except OSError as error:
+        raise without_certificates(error) from error
+    except httpx2.InvalidURL as error:
+        raise with_bad_proxy(error) from error
 
 
 def _request(options: Options, call: Call) -> dict[str, Any]:
