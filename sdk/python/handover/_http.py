@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import httpx2
 
 from ._base import Answer, Call, Steps
+from ._clients import Clients, LoopClients
 from ._environment import (
     check_environment,
     with_bad_proxy,
@@ -50,11 +52,11 @@ def run(exchange: Exchange, steps: Steps[T]) -> T:
     try:
         call = next(steps)
         while True:
-            if call.after:
-                time.sleep(call.after)
             try:
+                if call.after:
+                    time.sleep(call.after)
                 answer = exchange.send(call)
-            except APIConnectionError as error:
+            except BaseException as error:
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -67,11 +69,11 @@ async def run_async(exchange: AsyncExchange, steps: Steps[T]) -> T:
     try:
         call = next(steps)
         while True:
-            if call.after:
-                await asyncio.sleep(call.after)
             try:
+                if call.after:
+                    await asyncio.sleep(call.after)
                 answer = await exchange.send(call)
-            except APIConnectionError as error:
+            except BaseException as error:
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -80,53 +82,71 @@ async def run_async(exchange: AsyncExchange, steps: Steps[T]) -> T:
 
 
 class HTTPExchange:
-    """Calls over a connection pool; `http_client`, when given, stays its owner's to close."""
+    """Calls over connections of this process."""
 
-    def __init__(self, options: Options, http_client: HTTPClient | None) -> None:
+    def __init__(
+        self, options: Options, clients: Clients[HTTPClient], *, owned: bool = True
+    ) -> None:
         self._options = options
-        _check_url(options.base_url)
-        self._http = http_client or _opened(httpx2.Client, options)
-        self._owned = http_client is None
+        self._clients = clients
+        self._owned = owned
 
     def send(self, call: Call) -> Answer:
+        http = self._clients.here()
         began = time.monotonic()
         try:
-            response = self._http.request(**_request(self._options, call))
+            response = http.request(**_request(self._options, call))
         except httpx2.RequestError as error:
             raise _connection_error(self._options, error, time.monotonic() - began) from error
         return _answer(response, time.monotonic() - began)
 
     def close(self) -> None:
         if self._owned:
-            self._http.close()
+            self._clients.close()
 
     def with_options(self, options: Options) -> HTTPExchange:
-        return HTTPExchange(options, self._http)
+        return HTTPExchange(options, self._clients, owned=False)
 
 
 class AsyncHTTPExchange:
-    """The same in an event loop."""
+    """Calls over connections of the event loop that runs."""
 
-    def __init__(self, options: Options, http_client: AsyncHTTPClient | None) -> None:
+    def __init__(
+        self, options: Options, clients: LoopClients[AsyncHTTPClient], *, owned: bool = True
+    ) -> None:
         self._options = options
-        _check_url(options.base_url)
-        self._http = http_client or _opened(httpx2.AsyncClient, options)
-        self._owned = http_client is None
+        self._clients = clients
+        self._owned = owned
 
     async def send(self, call: Call) -> Answer:
+        http = await self._clients.here()
         began = time.monotonic()
         try:
-            response = await self._http.request(**_request(self._options, call))
+            response = await http.request(**_request(self._options, call))
         except httpx2.RequestError as error:
             raise _connection_error(self._options, error, time.monotonic() - began) from error
         return _answer(response, time.monotonic() - began)
 
     async def close(self) -> None:
         if self._owned:
-            await self._http.aclose()
+            await self._clients.close()
 
     def with_options(self, options: Options) -> AsyncHTTPExchange:
-        return AsyncHTTPExchange(options, self._http)
+        return AsyncHTTPExchange(options, self._clients, owned=False)
+
+
+def open_http(options: Options, lent: HTTPClient | None) -> HTTPExchange:
+    """Raises `ConfigurationError` where nothing can be reached with what the client is told, by
+    its options and by the environment."""
+    _check_url(options.base_url)
+    return HTTPExchange(options, Clients(partial(_opened, httpx2.Client, options), lent))
+
+
+def open_async_http(options: Options, lent: AsyncHTTPClient | None) -> AsyncHTTPExchange:
+    """As `open_http`."""
+    _check_url(options.base_url)
+    make = partial(_opened, httpx2.AsyncClient, options)
+    return AsyncHTTPExchange(options, LoopClients(make, lent))
 
 
 def _check_url(url: str) -> None:
@@ -151,7 +171,6 @@ def _opened(kind: type[H], options: Options) -> H:
         raise without_certificates(error) from error
     except httpx2.InvalidURL as error:
         raise with_bad_proxy(error) from error
-
 
 def _request(options: Options, call: Call) -> dict[str, Any]:
     headers = {
@@ -183,8 +202,11 @@ def _connection_error(
 ) -> APIConnectionError:
     dropped = isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError)
     told = str(error) or type(error).__name__
-    return APIConnectionError(
+    mapped = APIConnectionError(
         f"Handover at {options.base_url} {'dropped the connection' if dropped else 'not reached'}:"
         f" {told}",
         took if dropped else 0.0,
     )
+    if isinstance(error, httpx2.ReadTimeout):
+        mapped.cut_after = took
+    return mapped
