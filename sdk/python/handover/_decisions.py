@@ -11,10 +11,11 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from ._base import Call, Steps, path_of, read, retried, send, to_content
+from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, may_pass
 from ._permission import permits
-from ._waiting import GRACE, HOLD, Deadline, patience_with, until_settled
+from ._waiting import GRACE, Deadline, noted, patience_with, until_answered, until_settled
 from .exceptions import ConflictError, HandoverError, RateLimitError, denial
 from .models import AuditEntry, Decision, DecisionSummary, Origin, PublicKeys
 
@@ -35,26 +36,29 @@ def create(
 ) -> Steps[Decision]:
     """Ask, and unless told otherwise wait until the decision is settled."""
     key = _checked_key(idempotency_key or f"auto-{uuid4()}")
-    hold = HOLD if wait else 0
     call = Call(
         method="POST",
         path="/decisions",
-        params={"wait": hold} if hold else {},
         headers={"idempotency-key": key},
         content=_given(fields),
-        read_within=hold + options.timeout,
     )
     lifetime = float(fields.get("timeout_minutes") or 60) * 60 + GRACE
     patience = Patience(options.clock, options.retry_for, once_held=lifetime)
+    hold = Hold(options.timeout)
+    again = f"Call again with idempotency_key={key!r}, and nobody is asked twice."
     try:
-        decision, answer = yield from retried(call, patience, Decision)
+        with noted(again):
+            if wait:
+                decision, answer = yield from until_answered(call, hold, patience)
+            else:
+                decision, answer = yield from retried(call, patience, Decision)
     except HandoverError as error:
         if may_pass(error):
-            error.add_note(f"Call again with idempotency_key={key!r}, and nobody is asked twice.")
+            error.add_note(again)
         raise
-    if hold and not decision.settled:
+    if wait and not decision.settled:
         patience = patience_with(options, decision, answer)
-        decision = yield from until_settled(options, decision.id, Deadline(options), patience)
+        decision = yield from until_settled(options, decision.id, Deadline(options), patience, hold)
     return _permitted(decision, enforce=bool(fields.get("enforce")))
 
 
@@ -77,7 +81,8 @@ def wait(options: Options, decision_id: str, *, timeout: float | None) -> Steps[
     """Wait until the decision is settled, at most `timeout` seconds."""
     patience = Patience(options.clock, GRACE, through_limits=True)
     deadline = Deadline(options, timeout)
-    decision = yield from until_settled(options, decision_id, deadline, patience)
+    hold = Hold(options.timeout)
+    decision = yield from until_settled(options, decision_id, deadline, patience, hold)
     return _permitted(decision, enforce=decision.enforce)
 
 

@@ -41,6 +41,9 @@ class HandoverError(Exception):
     """The base of every error that this package raises."""
 
     __module__ = "handover"
+    cut_after: float = 0.0
+    """How many seconds after it was sent a request was cut off, by whatever stands before the
+    service; 0 where nothing did that."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -60,7 +63,7 @@ class APIConnectionError(HandoverError, ConnectionError):
 
     def __init__(self, message: str, held: float = 0.0) -> None:
         super().__init__(message, held)
-        self.held = held
+        self.held = self.cut_after = held
 
     def __str__(self) -> str:
         return str(self.args[0])
