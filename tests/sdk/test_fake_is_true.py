@@ -68,7 +68,7 @@ class House:
             await press(await link_to(self.place, approver), choice, **typed)
         else:
             notes, data = typed.pop("notes", None), {k: read(v) for k, v in typed.items()}
-            self.place.answer(decision.id, choice, notes=notes, data=data or None)  # pyright: ignore[reportArgumentType]
+            self.place.answer(decision.id, choice, notes=notes, data=data or None)  # pyright: ignore[reportArgumentType] - choice is one of the choices
 
     async def types(self, decision: Decision) -> list[str]:
         """What the record has of people."""

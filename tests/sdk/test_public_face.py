@@ -51,7 +51,7 @@ def test_public_names() -> None:
     assert all(getattr(handover, name) is not None for name in handover.__all__)
     assert dir(handover) == handover.__all__
     with pytest.raises(AttributeError, match="Clyent"):
-        _ = handover.Clyent  # pyright: ignore[reportAttributeAccessIssue]
+        _ = handover.Clyent
 
 
 def public_methods(of: type) -> dict[str, Callable[..., object]]:

@@ -8,7 +8,7 @@ import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -114,7 +114,7 @@ def notices(text: str, message: str, language: str) -> Iterator[Notice]:
             yield _as_read_by(make_notice(message, BOB, outcome, **fields), text, language)
     else:
         for asked, payload in zip(answers_to(text), payloads * 3, strict=False):
-            fields = base | {"payload": payload} | asked[0]
+            fields = {**base, "payload": payload, **asked[0]}
             yield _as_read_by(make_notice(message, BOB, **fields), text, language)
 
 
@@ -183,7 +183,7 @@ class Allowed:
         self.styles |= styles(mail.html)
 
 
-@lru_cache(maxsize=1)
+@cache
 def allowed(message: str, language: str) -> Allowed:
     found = Allowed()
     for text in HARMLESS:

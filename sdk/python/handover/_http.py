@@ -172,6 +172,7 @@ def _opened(kind: type[H], options: Options) -> H:
     except httpx2.InvalidURL as error:
         raise with_bad_proxy(error) from error
 
+
 def _request(options: Options, call: Call) -> dict[str, Any]:
     headers = {
         "authorization": f"Bearer {options.api_key}",
