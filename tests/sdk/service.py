@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from threading import Event, Thread
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from handover._base import Answer, Call
 from handover._options import Options
@@ -21,26 +21,35 @@ from handover.exceptions import APIConnectionError
 T = TypeVar("T")
 DECISION_ID = "dec_one"
 ASKED = {"action": "Refund order 1142", "approver": "approver@example.com", "payload": None}
-"""What is told of a decision that nobody asked for."""
+"""What decisions are about, unless a script or a request says otherwise."""
 
 
-def decision(status: str = "pending", **fields: Any) -> dict[str, Any]:
-    """A decision as the service writes it; what is left out is as it was asked."""
-    return {
-        "id": DECISION_ID,
-        "status": status,
-        "approved": status == "approved",
-        "created_at": "2026-01-05T10:00:00Z",
-        "expires_at": "2026-01-05T10:30:00Z",
-        **fields,
-    }
+class Told(dict[str, Any]):
+    """A decision as the service writes it; `given` are the fields of which a script says what they
+    are, and the others are as they were asked."""
+
+    given: frozenset[str]
+
+
+def decision(status: str = "pending", **fields: Any) -> Told:
+    told = Told(
+        id=DECISION_ID,
+        status=status,
+        approved=status == "approved",
+        **ASKED,
+        created_at="2026-01-05T10:00:00Z",
+        expires_at="2026-01-05T10:30:00Z",
+    )
+    told.update(fields)
+    told.given = frozenset(fields)
+    return told
 
 
 def as_asked(body: object, asked: Mapping[str, Any]) -> object:
     """The body of an answer, a decision in it with what was asked."""
-    if not (isinstance(body, dict) and "expires_at" in body):
+    if not isinstance(body, Told):
         return body
-    return {**ASKED, **asked, **cast(dict[str, Any], body)}
+    return body | {name: asked[name] for name in asked.keys() - body.given}
 
 
 def asked_by(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:

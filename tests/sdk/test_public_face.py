@@ -41,7 +41,7 @@ DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary DevM
 EscalationStep FieldError GoneError HandoverClient HandoverError InvalidRequestError NotFoundError
 Notification Origin PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError
 ResponseType ServiceError Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError
-WebhookVerificationError __version__ permitted_payload require_approval
+WebhookVerificationError WrongAnswerError __version__ permitted_payload require_approval
 """
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnreadableAnswerError,
         WaitTimeoutError,
         WebhookVerificationError,
+        WrongAnswerError,
     )
     from .models import (
         Attachment,
@@ -111,6 +112,7 @@ __all__ = [
     "Urgency",
     "WaitTimeoutError",
     "WebhookVerificationError",
+    "WrongAnswerError",
     "__version__",
     "permitted_payload",
     "require_approval",

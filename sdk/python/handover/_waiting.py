@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ._base import Answer, Call, Steps, path_of, read
+from ._expected import Expected
 from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, backoff, may_pass
-from .exceptions import HandoverError, WaitTimeoutError
+from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Decision
 
 QUICK = 1.0
@@ -45,7 +46,12 @@ def until_answered(call: Call, hold: Hold, patience: Patience) -> Steps[tuple[De
 
 
 def until_settled(
-    options: Options, decision_id: str, deadline: Deadline, patience: Patience, hold: Hold
+    options: Options,
+    decision_id: str,
+    deadline: Deadline,
+    patience: Patience,
+    hold: Hold,
+    expected: Expected,
 ) -> Steps[Decision]:
     """Poll, each time for as long as the service holds it.
 
@@ -63,7 +69,7 @@ def until_settled(
         try:
             with noted(goes_on):
                 answer = yield poll
-            decision = read(Decision, answer)
+            decision = expected.check(read(Decision, answer))
         except HandoverError as error:
             hold.cut(error)
             after = _pause(patience, error, goes_on)
@@ -82,7 +88,7 @@ def _pause(patience: Patience, error: HandoverError, goes_on: str) -> float:
     try:
         return patience.pause(error)
     except HandoverError:
-        if may_pass(error):
+        if may_pass(error) or isinstance(error, WrongAnswerError):
             error.add_note(goes_on)
         raise
 
