@@ -41,7 +41,7 @@ DecisionCancelled DecisionExpired DecisionFields DecisionFilters DecisionPage De
 DevModeWarning EscalationStep Execution ExecutionStatus FieldError GoneError HandoverClient
 HandoverError InvalidRequestError NotFoundError Notification Origin PermissionDeniedError Proof
 ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError Signature Status TextField
-UnreadableAnswerError Urgency WaitTimeoutError WebhookVerificationError __version__
+UnreadableAnswerError Urgency WaitTimeoutError WebhookVerificationError WrongAnswerError __version__
 permitted_payload require_approval
 """
 

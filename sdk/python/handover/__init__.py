@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UnreadableAnswerError,
         WaitTimeoutError,
         WebhookVerificationError,
+        WrongAnswerError,
     )
     from .models import (
         Attachment,
@@ -117,6 +118,7 @@ __all__ = [
     "Urgency",
     "WaitTimeoutError",
     "WebhookVerificationError",
+    "WrongAnswerError",
     "__version__",
     "permitted_payload",
     "require_approval",
