@@ -4,6 +4,7 @@ HandoverError
 ├── ConfigurationError           the client cannot work like this (also a ValueError)
 ├── APIConnectionError           the service was not reached (also a ConnectionError)
 ├── UnreadableAnswerError        something answered, but not the service
+├── NotAskedError                this can be shown to nobody (also a ValueError)
 ├── APIError                     the service refused the request
 │   ├── BadRequestError          400
 │   ├── AuthenticationError      401
@@ -75,6 +76,21 @@ class FieldError(NamedTuple):
 
     field: str
     message: str
+
+
+class NotAskedError(HandoverError, ValueError):
+    """What was to be approved can be shown to nobody, so nobody was asked.
+
+    `fields` names what is at fault, such as `payload.amount`, each with what to do about it: the
+    words for a model that wrote it.
+    """
+
+    def __init__(self, *fields: FieldError) -> None:
+        super().__init__(*fields)
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return "Nobody was asked. " + " ".join(f"{name}: {why}." for name, why in self.fields)
 
 
 class APIError(HandoverError):
@@ -242,6 +258,8 @@ class ArgumentsRefused(ActionDenied):
 
 def denial(decision: Decision) -> ActionDenied:
     """The error for a decision that does not permit its action."""
+    if decision.reading and decision.reading.unfit:
+        return ArgumentsRefused(decision, decision.reading.unfit)
     match decision.status:
         case Status.EXPIRED:
             return DecisionExpired(decision)

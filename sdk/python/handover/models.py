@@ -9,15 +9,17 @@ types.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
@@ -244,6 +246,14 @@ class PublicKeys(Wire):
     keys: list[PublicKey]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What may run, in the objects of the program that asked; or why that cannot be told."""
+
+    payload: Mapping[str, Any] | None = None
+    unfit: str | None = None
+
+
 class Decision(Wire):
     """A decision as the service answers it. `approved` is true for the status `approved` alone."""
 
@@ -285,6 +295,18 @@ class Decision(Wire):
     notifications: list[Notification] = Field(default_factory=list[Notification])
     proof: Proof | None = None
     """Null unless a person or an operator decided."""
+    _reading: Reading | None = PrivateAttr(default=None)
+
+    @property
+    def reading(self) -> Reading | None:
+        """None where nothing but JSON was asked about, or where only the service has told it."""
+        return self._reading
+
+    def read(self, reading: Reading) -> Self:
+        """The decision, with what it permits here."""
+        copy = self.model_copy()
+        copy._reading = reading
+        return copy
 
     @property
     def settled(self) -> bool:
