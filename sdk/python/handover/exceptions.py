@@ -5,6 +5,7 @@ HandoverError
 ├── APIConnectionError           the service was not reached (also a ConnectionError)
 ├── UnreadableAnswerError        something answered, but not the service
 ├── WrongAnswerError             the answer is about something else than was asked
+├── NotAskedError                this can be shown to nobody (also a ValueError)
 ├── APIError                     the service refused the request
 │   ├── BadRequestError          400
 │   ├── AuthenticationError      401
@@ -100,6 +101,22 @@ class FieldError(NamedTuple):
 
     field: str
     message: str
+
+
+class NotAskedError(HandoverError, ValueError):
+    """What was to be approved can be shown to nobody, so nobody was asked.
+
+    `fields` names what is at fault, such as `payload.amount`, each with what to do about it: the
+    words for a model that wrote it.
+    """
+
+    def __init__(self, *fields: FieldError) -> None:
+        self.fields = fields
+        told = " ".join(f"{name}: {message}." for name, message in fields)
+        Exception.__init__(self, f"Nobody was asked. {told}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotAskedError, self.fields
 
 
 class APIError(HandoverError):
@@ -275,6 +292,8 @@ class ArgumentsRefused(ActionDenied):
 
 def denial(decision: Decision) -> ActionDenied:
     """The error for a decision that does not permit its action."""
+    if decision.reading and decision.reading.unfit:
+        return ArgumentsRefused(decision, decision.reading.unfit)
     match decision.status:
         case Status.EXPIRED:
             return DecisionExpired(decision)

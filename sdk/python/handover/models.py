@@ -9,6 +9,7 @@ types.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
@@ -18,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
@@ -295,6 +297,14 @@ class PublicKeys(Wire):
     keys: list[PublicKey]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What may run, in the objects of the program that asked; or why that cannot be told."""
+
+    payload: Mapping[str, Any] | None = None
+    unfit: str | None = None
+
+
 class Decision(Wire):
     """A decision as the service answers it. `approved` is true for the status `approved` alone."""
 
@@ -343,6 +353,18 @@ class Decision(Wire):
     """With which it was asked; told to the agent that asked, and to nobody else."""
     execution: Execution | None = None
     """Null until the agent claims what was permitted."""
+    _reading: Reading | None = PrivateAttr(default=None)
+
+    @property
+    def reading(self) -> Reading | None:
+        """None where nothing but JSON was asked about, or where only the service has told it."""
+        return self._reading
+
+    def read(self, reading: Reading) -> Self:
+        """The decision, with what it permits here."""
+        copy = self.model_copy()
+        copy._reading = reading
+        return copy
 
     @property
     def settled(self) -> bool:

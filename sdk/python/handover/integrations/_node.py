@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol, overload
 
 from langgraph.types import Command
 
-from .._permission import permits, permitted_payload
+from .._asking import askable
+from .._permission import answered, permits, permitted_payload
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError, denial
 from ..models import Decision
@@ -71,9 +72,15 @@ def approval_node(
     `invoke`, an `AsyncHandoverClient` one for `ainvoke`.
 
     The update is `permitted`, the payload that may run as the approver left it ({} for an action
-    without one, None where nothing may run), and `decision`, all of it as plain JSON. The action's
-    node reads `permitted`, and never what was proposed. `to_update` is called with the state and
-    the decision, and returns another update: a branch of a `Send` needs one for its reducer.
+    without one, None where nothing may run), and `decision`, all of it as plain JSON, with the
+    `reason` why nothing may. The action's node reads `permitted`, and never what was proposed: it
+    has the very objects of the payload, and what the approver changed is read by their types; what
+    cannot be read so permits nothing. `to_update` is called with the state and the decision, whose
+    `permitted_payload` these are, and returns another update: a branch of a `Send` needs one for
+    its reducer.
+
+    What can be shown to nobody is a `NotAskedError` before anybody is asked. An action that is too
+    long is cut, with all of it in the context, and a context that is too long is cut at its end.
 
     Where nothing may run the node returns all the same, and an edge decides; with `denied="raise"`
     it raises `ActionDenied`; with `then` and `otherwise` it goes to the one or to the other by
@@ -111,15 +118,18 @@ def approval_node(
 
 def _node(client: HandoverClient, asking: _Asking) -> Node:
     def approval(state: Any) -> Any:
-        return asking.result(state, undenied(lambda: client.decisions.create(**asking.ask(state))))
+        payload, request = asking.ask(state)
+        decision = undenied(lambda: client.decisions.create(**request))
+        return asking.result(state, answered(decision, payload))
 
     return approval
 
 
 def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
     async def approval(state: Any) -> Any:
-        decision = await undenied_async(client.decisions.create(**asking.ask(state)))
-        return asking.result(state, decision)
+        payload, request = asking.ask(state)
+        decision = await undenied_async(client.decisions.create(**request))
+        return asking.result(state, answered(decision, payload))
 
     return approval
 
@@ -137,12 +147,11 @@ class _Asking:
         if (self.then is None) != (self.otherwise is None):
             raise ConfigurationError("`then` and `otherwise` come together: edges are followed too")
 
-    def ask(self, state: Any) -> dict[str, Any]:
-        return {
-            **resolve(self.fields, state),
-            "enforce": True,
-            "idempotency_key": key_of_this_run(),
-        }
+    def ask(self, state: Any) -> tuple[Any, dict[str, Any]]:
+        """The payload as it is here, and the request. Raises `NotAskedError`."""
+        fields = resolve(self.fields, state)
+        own = {"enforce": True, "idempotency_key": key_of_this_run()}
+        return fields.get("payload"), {**askable(fields), **own}
 
     def result(self, state: Any, decision: Decision) -> Any:
         permitted = permits(decision)
@@ -156,5 +165,8 @@ class _Asking:
 
 def _update(_: Any, decision: Decision) -> dict[str, Any]:
     """None takes back what an earlier decision of the thread permitted."""
-    permitted = (permitted_payload(decision) or {}) if permits(decision) else None
-    return {"permitted": permitted, "decision": decision.model_dump(mode="json")}
+    told = decision.model_dump(mode="json")
+    if not permits(decision):
+        return {"permitted": None, "decision": {**told, "reason": str(denial(decision))}}
+    payload = permitted_payload(decision)
+    return {"permitted": {} if payload is None else payload, "decision": {**told, "reason": None}}
