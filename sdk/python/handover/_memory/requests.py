@@ -178,7 +178,7 @@ class NewClaim(Strict):
         Annotated[
             Text,
             StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
-            AfterValidator(partial(_json, most=MAX_PAYLOAD)),
+            AfterValidator(partial(check_json, most=MAX_PAYLOAD)),
         ]
         | None
     ) = None
@@ -191,7 +191,7 @@ class NewReport(Strict):
         Annotated[
             Text,
             StringConstraints(max_length=1_000),
-            AfterValidator(partial(_json, most=MAX_PAYLOAD)),
+            AfterValidator(partial(check_json, most=MAX_PAYLOAD)),
         ]
         | None
     ) = None
