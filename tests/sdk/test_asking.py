@@ -12,6 +12,7 @@ import pytest
 from handover import (
     ActionDenied,
     ArgumentsRefused,
+    FieldError,
     InvalidRequestError,
     NotAskedError,
     permitted_payload,
@@ -79,6 +80,12 @@ def test_what_nobody_can_be_asked() -> None:
     assert [each.field for each in raised.value.fields] == ["action", "payload.a"]
     again = pickle.loads(pickle.dumps(raised.value))  # noqa: S301 - our own
     assert (str(again), again.fields) == (str(raised.value), raised.value.fields)
+
+
+def test_errors_can_be_sent_on() -> None:
+    """A name that a model made up may have half of a character, and the error about it has none."""
+    error = NotAskedError(FieldError("\ud83d", "not known"))
+    assert str(error) == r"Nobody was asked. \ud83d: not known."
 
 
 def refused(*fields: str) -> InvalidRequestError:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ._values import UnfitValueError, as_json
+from ._values import MAX_NAME, UnfitValueError, as_json
 from .exceptions import FieldError, InvalidRequestError, NotAskedError
 
 MAX_ACTION = 2_000
@@ -115,4 +115,4 @@ def _complaint_about_payload(told: Any) -> str | None:
 
 
 def _largest(told: Mapping[str, Any]) -> str:
-    return max(told, key=lambda name: len(json.dumps(told[name])))
+    return max(told, key=lambda name: len(name) + len(json.dumps(told[name])))[:MAX_NAME]

@@ -6,6 +6,7 @@ What they left alone is the very object; what they changed is read by the type o
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence, Set
 from copy import copy
 from enum import Enum
@@ -44,7 +45,7 @@ def read_back(original: Any, changed: Any, *path: str) -> Any:
             return _integer(original, changed, path)
         case (Mapping(), dict()):
             return _mapping(cast(Any, original), cast(dict[str, Any], changed), path)
-        case ((list() | tuple() | set() | frozenset()), list()):
+        case ((list() | tuple() | deque() | set() | frozenset()), list()):
             return _items(cast(Any, original), cast(list[Any], changed), path)
         case _ if _is_plain(original):
             return changed

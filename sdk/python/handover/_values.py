@@ -22,6 +22,9 @@ MAX_INTEGER = 2**53 - 1
 MAX_BITS = 13_000
 """Python writes and reads no integers of more than 4,300 digits."""
 
+MAX_NAME = 100
+"""Characters that are told of a name."""
+
 MAX_DEPTH = 64
 """Levels of nesting that the service takes."""
 
@@ -35,7 +38,7 @@ class UnfitValueError(Exception):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(path, why)
-        self.path = path
+        self.path = tuple(name[:MAX_NAME] for name in path)
         self.why = why
 
     def __str__(self) -> str:
@@ -122,7 +125,7 @@ class _Writer:
         told: dict[str, Any] = {}
         for name, each in value.items():
             if (key := name_in_json(name, path)) in told:
-                raise UnfitValueError(path, f"two of its names are {key!r} in JSON")
+                raise UnfitValueError(path, f"two of its names are {key[:MAX_NAME]!r} in JSON")
             told[key] = self.write(each, (*path, key))
         return told
 

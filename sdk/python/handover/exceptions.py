@@ -112,8 +112,9 @@ class NotAskedError(HandoverError, ValueError):
 
     def __init__(self, *fields: FieldError) -> None:
         self.fields = fields
-        told = " ".join(f"{name}: {message}." for name, message in fields)
-        Exception.__init__(self, f"Nobody was asked. {told}")
+        told = " ".join(["Nobody was asked.", *(f"{name}: {why}." for name, why in fields)])
+        # A half of a character, which a name may have, would be the end of whatever sends this on.
+        Exception.__init__(self, told.encode(errors="backslashreplace").decode())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NotAskedError, self.fields

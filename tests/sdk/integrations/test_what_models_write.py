@@ -13,7 +13,7 @@ from langchain.tools import ToolRuntime
 from langchain_core.messages import ToolCall
 from langchain_core.tools import InjectedToolArg, tool
 from langgraph.prebuilt import InjectedState
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from handover import ActionDenied, InvalidRequestError, require_approval
 from handover.integrations.langchain import ApprovalMiddleware, request_human_approval
@@ -149,6 +149,27 @@ async def test_middleware_and_large_integers(
     ]
     assert status == "error"
     assert "the approver's order does not fit" in text
+
+
+async def test_names_that_a_model_makes_up(client: Any, invoke: Invoke) -> None:
+    """Those that a strict tool refuses are told so that they can be sent, and are not repeated at
+    length."""
+
+    class Strict(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        order: int
+
+    @tool(args_schema=Strict)
+    def pay(order: int) -> str:
+        """Pay."""
+        raise NotImplementedError
+
+    for made_up, why in ((HALF, "half of a character"), ("x" * 5_000, "Extra inputs")):
+        model = scripted(calls(("pay", {"order": 1, made_up: 1})), "Done.")
+        agent = create_agent(model, [pay], middleware=[asks(client, "pay")])
+        ((status, text),) = await told(invoke, agent)
+        assert (status, why in text, len(text) < 500) == ("error", True, True)
+        text.encode()
 
 
 async def test_change_that_the_tool_would_refuse(

@@ -120,12 +120,13 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _question(self, request: ToolCallRequest, config: InterruptOnConfig) -> Any:
         call = request.tool_call
+        payload = askable({"payload": call["args"]})["payload"]
         check_arguments(request.tool, call["args"])
         about = ask_about(
             call["name"], call["args"], config["allowed_decisions"], _description(request, config)
         )
-        fields = askable({**about, **resolve(self._fields, request)})
-        key = key_of_this_run(str(call["id"]), call["name"], dumps(fields["payload"]))
+        fields = askable({**about, **resolve(self._fields, request), "payload": payload})
+        key = key_of_this_run(str(call["id"]), call["name"], dumps(payload))
         return {**fields, "enforce": True, "idempotency_key": key}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from .._values import MAX_NAME
 from ..exceptions import FieldError, NotAskedError
 
 
@@ -22,12 +23,16 @@ def check_arguments(tool: Any, args: Mapping[str, Any]) -> None:
         told = error.errors(include_url=False, include_context=False, include_input=False)
         injected = schema.model_fields.keys() - _named_by_models(tool)
         fields = [
-            FieldError(".".join(map(str, each["loc"])), each["msg"])
+            FieldError(_named(each["loc"]), each["msg"])
             for each in told
             if not (each["loc"] and each["loc"][0] in injected)
         ]
         if fields:
             raise NotAskedError(*fields) from error
+
+
+def _named(location: Sequence[str | int]) -> str:
+    return ".".join(str(name)[:MAX_NAME] for name in location) or "the arguments"
 
 
 def _named_by_models(tool: Any) -> set[str]:
