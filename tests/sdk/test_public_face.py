@@ -34,14 +34,15 @@ from handover.resources import (
 PACKAGE = Path(handover.__file__).parent
 PROJECT = PACKAGE.parent
 PUBLIC = """
-APIConnectionError APIError ActionDenied ApprovalPolicy ArgumentsRefused AsyncDecisionPage
-AsyncHandoverClient Attachment AuditEntry AuthenticationError BadRequestError Channel ChannelStep
-Choice ConfigurationError ConflictError ContentTooLargeError Decision DecisionCancelled
-DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary DevModeWarning
-EscalationStep FieldError GoneError HandoverClient HandoverError InvalidRequestError NotFoundError
-Notification Origin PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError
-ResponseType ServiceError Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError
-WebhookVerificationError WrongAnswerError __version__ permitted_payload require_approval
+APIConnectionError APIError ActionDenied AlreadyClaimed ApprovalPolicy ArgumentsRefused
+AsyncDecisionPage AsyncHandoverClient Attachment AuditEntry AuthenticationError BadRequestError
+Channel ChannelStep Choice ConfigurationError ConflictError ContentTooLargeError Decision
+DecisionCancelled DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary
+DevModeWarning EscalationStep Execution ExecutionStatus FieldError GoneError HandoverClient
+HandoverError InvalidRequestError NotFoundError Notification Origin PermissionDeniedError Proof
+ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError Signature Status TextField
+UnreadableAnswerError Urgency WaitTimeoutError WebhookVerificationError WrongAnswerError
+__version__ permitted_payload require_approval
 """
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .client import AsyncHandoverClient, HandoverClient
     from .exceptions import (
         ActionDenied,
+        AlreadyClaimed,
         APIConnectionError,
         APIError,
         ArgumentsRefused,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
         Decision,
         DecisionSummary,
         EscalationStep,
+        Execution,
+        ExecutionStatus,
         Notification,
         Origin,
         Proof,
@@ -66,6 +69,7 @@ __all__ = [
     "APIConnectionError",
     "APIError",
     "ActionDenied",
+    "AlreadyClaimed",
     "ApprovalPolicy",
     "ArgumentsRefused",
     "AsyncDecisionPage",
@@ -89,6 +93,8 @@ __all__ = [
     "DecisionSummary",
     "DevModeWarning",
     "EscalationStep",
+    "Execution",
+    "ExecutionStatus",
     "FieldError",
     "GoneError",
     "HandoverClient",

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from ._base import Call, Steps, path_of, read, retried, send, to_content
+from ._claims import claim
 from ._expected import Expected
 from ._hold import Hold
 from ._options import Options
@@ -79,13 +80,16 @@ def create(
 
 
 def approve(
-    options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None
+    options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None, once: bool
 ) -> Steps[Decision]:
     """Ask with `enforce`, wait, and return what permits; raises `ActionDenied` for all else."""
     asked = {**fields, "enforce": True}
     decision = yield from create(options, asked, wait=True, idempotency_key=idempotency_key)
     if not permits(decision):
         raise denial(decision)
+    if once:
+        claimed = yield from claim(options, decision.id)
+        return decision.model_copy(update={"execution": claimed.execution})
     return decision
 
 

@@ -7,6 +7,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
@@ -14,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 from ._arguments import Parameters
 from ._changes import permitted_call
 from ._default_clients import asynchronous_client, blocking_client
+from ._once import running, running_async
 from .client import AsyncHandoverClient, HandoverClient
 from .models import Decision, Urgency
 from .policy import ApprovalPolicy
@@ -38,6 +40,8 @@ def require_approval(
     mask: Collection[str] = (),
     policy: ApprovalPolicy | None = None,
     idempotency_key: Told = None,
+    once: bool = True,
+    result: Callable[[Any], object] | None = None,
     **fields: Unpack[ApprovalFields],
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Have a person approve each call of a function, before the function runs.
@@ -57,7 +61,8 @@ def require_approval(
     of the call, what they changed has been checked against the signature and its annotations. The
     function has not run when this raises: `ActionDenied` when they denied, `DecisionExpired`
     when nobody answered in time, `DecisionCancelled`, `ArgumentsRefused` when what they permitted
-    does not fit the function, and what `client.approve` raises.
+    does not fit the function, `AlreadyClaimed` when another call runs what was approved or has run
+    it, and what `client.approve` raises.
 
     `action` and `context` are texts in which `{argument}` stands for one, or functions of the
     arguments by name; where nothing is said the action is the function's name and the first line of
@@ -72,7 +77,11 @@ def require_approval(
     is `Class.method`), and logs it.
 
     `idempotency_key`, told as the action is, makes a call with the same key and the same question
-    find the answer of the first one: also after the process died, and also when that one has run.
+    find the answer of the first one, also after the process died. What was approved runs once: the
+    function has not run when this raises `AlreadyClaimed`, and how it ended is in the decision's
+    record, of an error its kind alone, and of what it returned what `result` makes of it. With
+    `once=False` each call with the key runs, and nothing is recorded: for a function that may run
+    several times.
 
     `client` is made from the environment at the first call where none is given. A function that
     is awaited takes an `AsyncHandoverClient`. Generators are refused, since they run only after
@@ -96,6 +105,8 @@ def require_approval(
                 "idempotency_key", idempotency_key, parameters.names - parameters.mask
             ),
             policy=policy,
+            once=once,
+            result=result,
             fields=checked_fields,
         )
         if inspect.iscoroutinefunction(function):
@@ -129,6 +140,8 @@ class Gate:
     context: Callable[[Mapping[str, Any]], str | None]
     idempotency_key: Callable[[Mapping[str, Any]], str | None]
     policy: ApprovalPolicy | None
+    once: bool
+    result: Callable[[Any], object] | None
     fields: Mapping[str, Any]
 
     def question(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Question:
@@ -146,6 +159,16 @@ class Gate:
             **self.fields,
         }
         return Question(self.parameters, call, asked)
+
+    def told(self, returned: object) -> str | None:
+        """For the record. The function has run, so no fault in telling it is raised."""
+        if self.result is None:
+            return None
+        try:
+            return str(self.result(returned))
+        except Exception:
+            logger.warning("the result of %s could not be told", self.name, exc_info=True)
+            return None
 
     def _is_harmless(self, action: str, call: inspect.BoundArguments) -> bool:
         if self.policy is None:
@@ -169,10 +192,17 @@ def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Ca
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         question = gate.question(args, kwargs)
-        call = question.call
-        if question.asked is not None:
-            call = question.permitted((client or blocking_client()).approve(**question.asked))
-        return function(*call.args, **call.kwargs)
+        if question.asked is None:
+            return function(*question.call.args, **question.call.kwargs)
+        asking = client or blocking_client()
+        decision = asking.approve(**question.asked)
+        call = question.permitted(decision)
+        if not gate.once:
+            return function(*call.args, **call.kwargs)
+        with running(asking, decision) as under_way:
+            returned = function(*call.args, **call.kwargs)
+            under_way.result = gate.told(returned)
+            return returned
 
     return run
 
@@ -186,19 +216,26 @@ def _awaited(
     @functools.wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         question = gate.question(args, kwargs)
-        call = question.call
-        if question.asked is not None:
-            call = question.permitted(await _approved(client, question.asked))
-        return await function(*call.args, **call.kwargs)
+        if question.asked is None:
+            return await function(*question.call.args, **question.call.kwargs)
+        async with _given_or_shared(client) as asking:
+            decision = await asking.approve(**question.asked)
+            call = question.permitted(decision)
+            if not gate.once:
+                return await function(*call.args, **call.kwargs)
+            async with running_async(asking, decision) as under_way:
+                returned = await function(*call.args, **call.kwargs)
+                under_way.result = gate.told(returned)
+                return returned
 
     return run
 
 
-async def _approved(client: AsyncHandoverClient | None, asked: Mapping[str, Any]) -> Decision:
-    if client:
-        return await client.approve(**asked)
-    async with asynchronous_client() as shared:
-        return await shared.approve(**asked)
+def _given_or_shared(
+    client: AsyncHandoverClient | None,
+) -> AbstractAsyncContextManager[AsyncHandoverClient]:
+    """The client, which is not closed, or the one that the environment makes."""
+    return nullcontext(client) if client else asynchronous_client()
 
 
 def _check_function(function: object) -> None:
