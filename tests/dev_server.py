@@ -47,7 +47,7 @@ class DevServer:
         command += ["--metrics-port", str(self.metrics_port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
-        await eventually(self._answers, timeout=60)
+        await eventually(self._answers, timeout=240)
 
     async def client(self) -> Client:
         return await Client.connect(self.address, data_converter=pydantic_data_converter)

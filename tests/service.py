@@ -14,6 +14,8 @@ import httpx2
 from tests.support import eventually, free_port
 
 ROOT = Path(__file__).parent.parent
+STARTED = 240
+"""Seconds within which a process has started, on a machine that does ten other things at once."""
 
 
 class RunningService:
@@ -45,9 +47,14 @@ class RunningService:
         return {"Authorization": f"Bearer {self.api_key}"}
 
     async def start(self) -> None:
-        self.start_worker()
-        await self.start_api()
-        await eventually(lambda: self.answers("/readyz"), timeout=60)
+        """Raises `TimeoutError`, with nothing left running."""
+        try:
+            self.start_worker()
+            await self.start_api()
+            await eventually(lambda: self.answers("/readyz"), timeout=STARTED)
+        except TimeoutError:
+            self.stop()
+            raise
 
     def start_worker(self, name: str = "worker") -> None:
         self._start(name, [sys.executable, "worker.py"])
@@ -57,7 +64,7 @@ class RunningService:
         protocol = ["--http", "api.protocol:Bounded"]
         command = [sys.executable, "-m", "uvicorn", "api.main:app", *protocol, "--port", str(port)]
         self._start(name, command)
-        await eventually(lambda: self.answers("/healthz", port), timeout=60)
+        await eventually(lambda: self.answers("/healthz", port), timeout=STARTED)
 
     async def answers(self, path: str, port: int | None = None) -> bool:
         async with httpx2.AsyncClient() as client:
