@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from ._base import Call, Steps, path_of, retried, send, to_content
+from ._expected import Expected
 from ._options import Options
 from ._patience import Patience, may_pass
 from .exceptions import (
@@ -17,7 +18,7 @@ from .exceptions import (
     APIError,
     ConflictError,
     HandoverError,
-    UnreadableAnswerError,
+    WrongAnswerError,
     denial,
 )
 from .models import Decision
@@ -40,11 +41,12 @@ def claim(
     is_answered = False
     try:
         decision = yield from send(options, _post(decision_id, "claim", given), Decision)
-        _check(decision, decision_id, name)
+        _check(Expected(decision_id).check(decision), name)
         is_answered = True
     except APIError as error:
+        refusal = _refusal(error, decision_id)
         is_answered = not may_pass(error)
-        raise _refusal(error) from error
+        raise refusal from error
     finally:
         if claim_id is None and not is_answered:
             _unanswered[made] = name
@@ -57,20 +59,23 @@ def done(
     """Report; the same report again is answered as the first one."""
     call = _post(decision_id, "done", {"claim_id": claim_id, "status": status, "result": result})
     patience = Patience(options.clock, min(options.retry_for, LONGEST_REPORT))
-    decision, _ = yield from retried(call, patience, Decision)
-    return decision
+    try:
+        decision, _ = yield from retried(call, patience, Decision)
+    except ConflictError as error:
+        Expected(decision_id).check_conflict(error)
+        raise
+    return Expected(decision_id).check(decision)
 
 
-def _check(decision: Decision, decision_id: str, claim_id: str) -> None:
-    execution = decision.execution
-    if decision.id != decision_id or execution is None or execution.claim_id != claim_id:
-        raise UnreadableAnswerError(
-            f"The answer to the claim of {decision_id} is not about it: nothing was permitted."
-        )
+def _check(decision: Decision, claim_id: str) -> None:
+    if decision.execution is None or decision.execution.claim_id != claim_id:
+        raise WrongAnswerError("claim_id", decision.id)
 
 
-def _refusal(error: APIError) -> HandoverError:
-    decision = error.decision if isinstance(error, ConflictError) else None
+def _refusal(error: APIError, decision_id: str) -> HandoverError:
+    """Raises `WrongAnswerError` for what is about another decision."""
+    conflict = error if isinstance(error, ConflictError) else None
+    decision = conflict and Expected(decision_id).check_conflict(conflict)
     match error.code:
         case "already_claimed" if decision:
             return AlreadyClaimed(decision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import operator
 from typing import Annotated, Any, TypedDict
 
@@ -28,7 +29,7 @@ from handover.integrations.langgraph import (
 from handover.testing import FakeHandover, Reply
 from handover.webhooks import CallbackEvent
 from tests.sdk.integrations.conftest import APPROVER, Start
-from tests.sdk.service import decision
+from tests.sdk.service import as_asked, asked_by, decision
 from tests.support import eventually
 
 
@@ -388,9 +389,10 @@ def test_misuse_is_refused(fake: FakeHandover) -> None:
 async def test_unknown_status_is_no(config: Any) -> None:
     """What this version does not understand resumes the graph as a denial."""
 
-    def answer(_: httpx2.Request) -> httpx2.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         told = decision("from_the_future", enforce=True, action_permitted=True, approved=True)
-        return httpx2.Response(201, json=told)
+        asked = asked_by(json.loads(request.content or b"{}"), request.headers)
+        return httpx2.Response(201, json=as_asked(told, asked))
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http_client:
         client = AsyncHandoverClient("ho_key", http_client=http_client)
