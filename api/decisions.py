@@ -64,7 +64,7 @@ from workflows.messages import (
     Withdrawal,
 )
 from workflows.objections import Objection
-from workflows.reading import Fold, as_json, read_decision
+from workflows.reading import Fold, as_json, as_json_for_others, read_decision
 from workflows.sentences import Sentence
 from workflows.state import State, rules_of
 from workflows.stored import set_aside
@@ -121,12 +121,12 @@ class Decisions:
         check_slack(self._lacking_for_slack, request)
         digest = proof.request_digest(request)
         if key is None:
-            return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}")
+            return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}", None)
         made = await self._store.idempotency.find(agent.name, key)
         if made is None:
             made = Remembered(_id_for(agent, key), digest)
             try:
-                await self._start(agent, request, digest, made.decision_id)
+                await self._start(agent, request, digest, made.decision_id, key)
             except WorkflowAlreadyStartedError:
                 # Started by a request that died before it could remember its key.
                 started = await self.read(made.decision_id)
@@ -208,14 +208,14 @@ class Decisions:
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
         extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
-        if why := objections.objection_to_extension(_pending(fold), extension):
+        if why := objections.objection_to_extension(_pending(fold, agent), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
         return await self._tell(EXTEND, signed, "timeout_minutes")
 
     async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
-        if why := objections.objection_to_addition(_pending(fold)):
+        if why := objections.objection_to_addition(_pending(fold, agent)):
             raise refusal(why, "file")
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
         return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
@@ -309,13 +309,23 @@ class Decisions:
         return fold
 
     async def _start(
-        self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
+        self,
+        agent: ApiKey,
+        request: DecisionRequest,
+        digest: str,
+        decision_id: str,
+        key: str | None,
     ) -> str:
         async with within_quota(self._store, agent):
-            return await self._begin(agent, request, digest, decision_id)
+            return await self._begin(agent, request, digest, decision_id, key)
 
     async def _begin(
-        self, agent: ApiKey, request: DecisionRequest, digest: str, decision_id: str
+        self,
+        agent: ApiKey,
+        request: DecisionRequest,
+        digest: str,
+        decision_id: str,
+        key: str | None,
     ) -> str:
         now = datetime.now(UTC)
         large = set_aside({"context": request.context, "payload": request.payload})
@@ -341,6 +351,7 @@ class Decisions:
             reminders=reminders_of(request),
             routes=await routes_of(self._store.approvers, request, self._lacking_for_slack),
             operator=self._operator,
+            idempotency_key=key,
             indexed=await self._indexing.available(),
         )
         try:
@@ -404,10 +415,10 @@ def _is_theirs(fold: Fold, key: ApiKey) -> bool:
     return fold.input is not None and fold.input.agent == key.name
 
 
-def _pending(fold: Fold) -> State:
+def _pending(fold: Fold, reader: ApiKey | None = None) -> State:
     """Raises `Conflict`, with the outcome, where the decision is over."""
     if fold.settled or fold.state is None:
-        raise already_settled(fold)
+        raise already_settled(fold, reader)
     return fold.state
 
 
@@ -419,8 +430,11 @@ def decision_of(fold: Fold) -> Decision:
         raise NotFound("There is no such decision.") from error
 
 
-def answer(fold: Fold, delivered: Collection[str] = ()) -> dict[str, Any]:
-    """A decision as JSON. Raises `NotFound` where it is no decision of ours.
+def answer(
+    fold: Fold, reader: ApiKey | None = None, delivered: Collection[str] = ()
+) -> dict[str, Any]:
+    """A decision as JSON, for whoever has this key. Raises `NotFound` where it is no decision of
+    ours.
 
     `delivered` are the messages of which their provider told that they arrived, by its ids.
     """
@@ -431,12 +445,13 @@ def answer(fold: Fold, delivered: Collection[str] = ()) -> dict[str, Any]:
         else each
         for each in decision.notifications
     ]
-    return as_json(decision)
+    is_theirs = reader is not None and _is_theirs(fold, reader)
+    return as_json(decision) if is_theirs else as_json_for_others(decision)
 
 
-def already_settled(fold: Fold) -> Conflict:
+def already_settled(fold: Fold, reader: ApiKey | None = None) -> Conflict:
     """What is over stays what it is: 409, with the outcome."""
-    decision = answer(fold)
+    decision = answer(fold, reader)
     return Conflict(
         f"The decision is already {decision['status']}.", code="already_settled", decision=decision
     )

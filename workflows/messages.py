@@ -95,6 +95,8 @@ class DecisionInput(Wire):
     """By what those are asked who have set it themselves; the others as the request says."""
     operator: str | None = None
     """Who is told by e-mail when an approver cannot be reached."""
+    idempotency_key: str | None = None
+    """With which the agent asked."""
     indexed: bool = True
     """Whether the server knows our search attributes; an unknown one would fail the workflow."""
     seal: Signature | None = None

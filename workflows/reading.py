@@ -453,6 +453,8 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         unreachable=state.is_unreachable if state else False,
         attachments=list(fold.state.attachments) if fold.state else [],
         notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
+        request_digest=fold.input.request_digest,
+        idempotency_key=fold.input.idempotency_key,
     )
     if fold.void:
         decision.origin = Origin.OPERATOR
@@ -492,7 +494,12 @@ def as_json(decision: Decision) -> dict[str, Any]:
 def as_json_for(decision: Decision, approver: str) -> dict[str, Any]:
     """The same for one of its approvers, whom it does not concern how others were told."""
     own = [each for each in decision.notifications if each.approver == approver]
-    return as_json(decision.model_copy(update={"notifications": own}))
+    return as_json_for_others(decision.model_copy(update={"notifications": own}))
+
+
+def as_json_for_others(decision: Decision) -> dict[str, Any]:
+    """The same for everybody but the agent that asked, without what is the agent's own."""
+    return as_json(decision.model_copy(update={"idempotency_key": None}))
 
 
 def _add_outcome(decision: Decision, rules: Rules, outcome: Outcome) -> None:

@@ -114,7 +114,7 @@ async def attach(
     """
     fold = await service.decisions.read_own(agent, decision_id)
     if fold.settled:
-        raise already_settled(fold)
+        raise already_settled(fold, agent)
     async with read_form(request) as form:
         attachment = await receive(
             service,
@@ -168,7 +168,7 @@ async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attac
         fold = await service.decisions.read(fold.decision_id)
     if fold.settled and attachment not in _attached(fold):
         await discard(service, attachment)
-        raise already_settled(fold)
+        raise already_settled(fold, agent)
     return fold
 
 

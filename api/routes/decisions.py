@@ -52,7 +52,7 @@ async def create(
     response.headers["Location"] = f"/decisions/{decision_id}"
     try:
         async with while_present(request, service.waiting):
-            return answer(await service.decisions.read_for(agent, decision_id, wait))
+            return answer(await service.decisions.read_for(agent, decision_id, wait), agent)
     except NotFound as error:
         raise Gone(
             f"This Idempotency-Key made {decision_id}, whose history is no longer kept; use a new"
@@ -72,7 +72,7 @@ async def get(
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         fold = await service.decisions.read_for(agent, decision_id, wait)
-        return answer(fold, await delivered(service, decision_id))
+        return answer(fold, agent, await delivered(service, decision_id))
 
 
 @router.post(
@@ -99,8 +99,8 @@ async def cancel(
     response.status_code = 200 if fold.settled else 202
     if not fold.settled or decision_of(fold).origin == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
-        return answer(fold)
-    raise already_settled(fold)
+        return answer(fold, agent)
+    raise already_settled(fold, agent)
 
 
 @router.post(
@@ -123,9 +123,9 @@ async def extend(
     fold = await service.decisions.extend(fold, agent, expires_at)
     decision = decision_of(fold)
     if fold.settled:
-        raise already_settled(fold)
+        raise already_settled(fold, agent)
     response.status_code = 200 if decision.expires_at >= expires_at else 202
-    return answer(fold)
+    return answer(fold, agent)
 
 
 @router.post(

@@ -26,6 +26,8 @@ from handover import (
     WaitTimeoutError,
     permitted_payload,
 )
+from handover.models import DecisionRequest
+from handover.proof import request_digest
 from handover.testing import FakeHandover
 from store.keys import AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent, link_to, someone
@@ -117,7 +119,8 @@ async def test_pending(house: House) -> None:
     created_at, expires_at = decision.created_at, decision.expires_at
     assert expires_at - created_at == timedelta(minutes=60)
     assert (told.pop("created_at"), told.pop("expires_at")) != (None, None)
-    assert len(told.pop("payload_digest")) == 64
+    assert len(told.pop("payload_digest")) == len(told.pop("request_digest")) == 64
+    assert told.pop("idempotency_key").startswith("auto-")
     assert told == {
         "status": "pending",
         "approved": False,
@@ -149,6 +152,28 @@ async def test_pending(house: House) -> None:
         "origin": None,
         "proof": None,
     }
+
+
+async def test_what_tells_a_decision_apart(house: House) -> None:
+    """Every reader has the digest of what was asked; the key is told to the agent that asked with
+    it, and to nobody else, also where the decision stands in the way."""
+    asked = {"action": "Refund order 1142", "approver": someone()}
+    house.expect()
+    decision = await house.agent.decisions.create(**asked, wait=False, idempotency_key="order 1142")
+    assert decision.request_digest == request_digest(DecisionRequest.model_validate(asked))
+    assert decision.idempotency_key == "order 1142"
+    seen = await house.resolver.decisions.get(decision.id)
+    assert (seen.request_digest, seen.idempotency_key) == (decision.request_digest, None)
+    answered = await house.resolver.decisions.resolve(decision.id, "deny")
+    assert (answered.request_digest, answered.idempotency_key) == (decision.request_digest, None)
+    with pytest.raises(ConflictError) as caught:
+        await house.agent.decisions.extend(decision.id, timeout_minutes=5)
+    assert caught.value.decision
+    assert caught.value.decision.idempotency_key == "order 1142"
+    with pytest.raises(ConflictError) as caught:
+        await house.resolver.decisions.resolve(decision.id, "deny")
+    assert caught.value.decision
+    assert caught.value.decision.idempotency_key is None
 
 
 async def test_approved_by_the_approver(house: House) -> None:

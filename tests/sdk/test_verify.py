@@ -115,6 +115,7 @@ def test_what_was_decided_holds(settled: Decision, status: Status) -> None:
         ("approved", True, "approved: True does not go with the status denied"),
         ("action_permitted", True, "action_permitted: True does not go"),
         ("execute_at", LATER, "execute_at"),
+        ("request_digest", "0" * 64, "request_digest: it is not that of what was asked"),
         ("proof", None, "no signed answer"),
     ],
 )

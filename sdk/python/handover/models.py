@@ -295,6 +295,11 @@ class Decision(Wire):
     notifications: list[Notification] = Field(default_factory=list[Notification])
     proof: Proof | None = None
     """Null unless a person or an operator decided."""
+    request_digest: str | None = None
+    """SHA-256 (hex) of what was asked, as `handover.proof.request_digest` makes it: what is signed
+    about this decision names it."""
+    idempotency_key: str | None = None
+    """With which it was asked; told to the agent that asked, and to nobody else."""
     _reading: Reading | None = PrivateAttr(default=None)
 
     @property

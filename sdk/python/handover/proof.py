@@ -230,7 +230,7 @@ def _complaint(
         or _about_the_data(told, proof)
         or _about_the_question(decision, proof, asked)
         or _about_the_status(decision, proof)
-        or _about_the_digest(decision)
+        or _about_the_digests(decision, asked)
         or _about_the_permission(decision, datetime.now(UTC))
         or (_about_your_request(asked, request) if request is not None else None)
     )
@@ -314,11 +314,13 @@ def _about_the_status(decision: Decision, proof: Proof) -> str | None:
     return None
 
 
-def _about_the_digest(decision: Decision) -> str | None:
-    """`payload_digest` is told beside the payload, and may be all that an auditor keeps."""
-    if decision.payload_digest == payload_digest(decision):
-        return None
-    return "payload_digest: it is not that of the payload."
+def _about_the_digests(decision: Decision, asked: DecisionRequest) -> str | None:
+    """They are told beside what they are of, and may be all that an auditor keeps."""
+    if decision.payload_digest != payload_digest(decision):
+        return "payload_digest: it is not that of the payload."
+    if decision.request_digest not in (None, request_digest(asked)):
+        return "request_digest: it is not that of what was asked."
+    return None
 
 
 def _execute_at(decision: Decision) -> datetime | None:

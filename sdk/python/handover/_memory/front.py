@@ -64,7 +64,7 @@ class Front:
             case "POST", ["decisions"]:
                 return self._create(call, caller)
             case "GET", ["decisions", decision_id]:
-                return self._held(call, 200, self.service.find(decision_id, caller))
+                return self._held(call, 200, self.service.find(decision_id, caller), caller)
             case "GET", ["decisions"]:
                 return self._list(call, caller), None
             case method, ["decisions", decision_id, what] if (method, what) in self._of_decision:
@@ -79,15 +79,17 @@ class Front:
     def _create(self, call: Call, caller: Caller) -> tuple[Told, Life | None]:
         request = read_request(call.content or b"{}")
         life, is_new = self.service.ask(request, call.headers.get("idempotency-key"), caller)
-        told = self.service.told(life)
+        told = self.service.told(life, caller)
         if is_new:
             self._player.play(life)
             if not (call.params.get("wait") or self._player.at_once):
                 return (201, told), None
-        return self._held(call, 201, life)
+        return self._held(call, 201, life, caller)
 
-    def _held(self, call: Call, status: int, life: Life) -> tuple[Told, Life | None]:
-        told = self.service.told(life)
+    def _held(
+        self, call: Call, status: int, life: Life, caller: Caller
+    ) -> tuple[Told, Life | None]:
+        told = self.service.told(life, caller)
         if not call.params.get("wait") or life.decision.settled:
             return (status, told), None
         self._player.check_wait(life)
@@ -136,22 +138,22 @@ class Front:
         life = self.service.find(decision_id, caller)
         if life.agent == caller.name:
             raise Refusal("own_decision", "Nobody resolves their own request.")
-        life.check_pending()
+        life.check_pending(to_others=True)
         reply = Reply(choice=body.action, notes=body.notes, data=body.response_data, by=caller.name)
         self.service.respond(life, reply, Origin.OPERATOR)
-        return 200, self.service.told(life)
+        return 200, self.service.told(life, caller)
 
     def _cancel(self, call: Call, decision_id: str, caller: Caller) -> Told:
         notes = read_body(Cancellation, _body(call)).notes
         life = self._own(decision_id, caller)
         self.service.change(life, lambda now: life.cancel(notes, Origin.AGENT, now))
-        return 200, self.service.told(life)
+        return 200, self.service.told(life, caller)
 
     def _extend(self, call: Call, decision_id: str, caller: Caller) -> Told:
         minutes = read_body(Extension, _body(call)).timeout_minutes
         life = self._own(decision_id, caller)
         self.service.change(life, lambda now: life.extend(minutes, now))
-        return 200, self.service.told(life)
+        return 200, self.service.told(life, caller)
 
     def _own(self, decision_id: str, caller: Caller) -> Life:
         return self.service.find(decision_id, replace(caller, may_resolve=False))

@@ -81,8 +81,9 @@ class Life:
         """Who may answer."""
         return [each for each in self._asked if each not in self._declined]
 
-    def told(self, now: datetime) -> dict[str, Any]:
-        """The decision as the service answers it."""
+    def told(self, now: datetime, *, to_others: bool = False) -> dict[str, Any]:
+        """The decision as the service answers it: to its agent, or without what is that agent's
+        own."""
         decision = self.decision
         if decision.enforce:
             decision.action_permitted = is_permitted(
@@ -94,9 +95,10 @@ class Life:
         decision.unreachable = (
             self._asks and not decision.settled and not self._steps and not self.awaited
         )
-        return decision.model_dump(
+        told = decision.model_dump(
             mode="json", exclude=None if decision.enforce else {"action_permitted"}
         )
+        return {**told, "idempotency_key": None} if to_others else told
 
     def advance(self, now: datetime) -> None:
         """What time alone changes: escalations, and the expiry."""
@@ -166,10 +168,11 @@ class Life:
         more = {"choice": Choice.DENY.value, "data": None}
         self._settle(Status.DENIED, origin, at, by, notes, **more)
 
-    def check_pending(self) -> None:
-        """Raises `Refusal`, with the outcome."""
+    def check_pending(self, *, to_others: bool = False) -> None:
+        """Raises `Refusal`, with the outcome as its agent reads it, or others do."""
         if self.decision.settled:
-            told = self.told(self.decision.resolved_at or self.decision.created_at)
+            at = self.decision.resolved_at or self.decision.created_at
+            told = self.told(at, to_others=to_others)
             why = f"The decision is already {self.decision.status}."
             raise Refusal("already_settled", why, decision=told)
 
@@ -177,7 +180,7 @@ class Life:
         self, choice: str, data: Mapping[str, Any], by: str | None, origin: Origin, at: datetime
     ) -> Refusal | None:
         try:
-            self.check_pending()
+            self.check_pending(to_others=True)
         except Refusal as over:
             return over
         if origin == Origin.HUMAN and by not in self.awaited:
@@ -235,11 +238,24 @@ class Life:
 
 def payload_digest(decision: Decision) -> str | None:
     """As the service tells it; None without `handover-sdk[verify]`, whose library it takes."""
-    if find_spec("rfc8785") is None or find_spec("cryptography") is None:
+    if not _has_digests():
         return None
     from ..proof import payload_digest
 
     return payload_digest(decision)
+
+
+def request_digest(request: DecisionRequest) -> str | None:
+    """As the service tells it; None without `handover-sdk[verify]`, whose library it takes."""
+    if not _has_digests():
+        return None
+    from ..proof import request_digest
+
+    return request_digest(request)
+
+
+def _has_digests() -> bool:
+    return find_spec("rfc8785") is not None and find_spec("cryptography") is not None
 
 
 def _status(choice: str, moment: datetime | None) -> Status:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from ..models import Decision, DecisionRequest, Origin, Status
 from .files import File, new_file
-from .life import Life, Reply, payload_digest
+from .life import Life, Reply, payload_digest, request_digest
 from .refusals import Refusal, at_fault
 
 
@@ -111,11 +111,11 @@ class MemoryService:
             if watched is life:
                 settled()
 
-    def told(self, life: Life) -> dict[str, Any]:
-        """The decision as it is answered."""
+    def told(self, life: Life, caller: Caller | None = None) -> dict[str, Any]:
+        """The decision as it is answered; to its own agent, where no caller is named."""
         with self._lock:
             self.change(life)
-            return life.told(self.now)
+            return life.told(self.now, to_others=bool(caller and caller.name != life.agent))
 
     def ask(self, request: DecisionRequest, key: str | None, caller: Caller) -> tuple[Life, bool]:
         """The decision, and whether it is new: the same key finds the same one.
@@ -127,7 +127,7 @@ class MemoryService:
         with self._lock:
             known = self._by_key.get(whose)
             if known is None:
-                life = self._begin(request, fingerprint, caller)
+                life = self._begin(request, fingerprint, caller, key)
                 self._by_key[whose] = self._lives[life.decision.id] = life
                 return life, True
         if known.fingerprint != fingerprint:
@@ -135,7 +135,9 @@ class MemoryService:
             raise at_fault(("Idempotency-Key", why), code="idempotency_key_reused")
         return known, False
 
-    def _begin(self, request: DecisionRequest, fingerprint: str, caller: Caller) -> Life:
+    def _begin(
+        self, request: DecisionRequest, fingerprint: str, caller: Caller, key: str | None
+    ) -> Life:
         now = self.now
         decision = Decision(
             **request.model_dump(),
@@ -144,6 +146,8 @@ class MemoryService:
             created_at=now,
             expires_at=now + timedelta(minutes=request.timeout_minutes),
             attachments=[self._shown(each, caller) for each in request.attachment_ids],
+            request_digest=request_digest(request),
+            idempotency_key=key,
         )
         decision.payload_digest = payload_digest(decision)
         return Life(decision, request, agent=caller.name, fingerprint=fingerprint, asks=self._asks)
