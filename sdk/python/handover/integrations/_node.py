@@ -8,13 +8,14 @@ from typing import Any, Literal, Protocol, overload
 
 from langgraph.types import Command
 
-from .._permission import permits, permitted_payload
+from .._permission import answered, permits, permitted_payload
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError, denial
 from ..models import Decision
+from ._asked import asked, is_about
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
-from ._waiting_room import undenied, undenied_async
+from ._steps import AsyncDriver, Course, Driver, Wait
 
 Action = str | Callable[[Any], str]
 Approver = str | Sequence[str] | Callable[[Any], str | Sequence[str]]
@@ -71,9 +72,15 @@ def approval_node(
     `invoke`, an `AsyncHandoverClient` one for `ainvoke`.
 
     The update is `permitted`, the payload that may run as the approver left it ({} for an action
-    without one, None where nothing may run), and `decision`, all of it as plain JSON. The action's
-    node reads `permitted`, and never what was proposed. `to_update` is called with the state and
-    the decision, and returns another update: a branch of a `Send` needs one for its reducer.
+    without one, None where nothing may run), and `decision`, all of it as plain JSON, with the
+    `reason` why nothing may. The action's node reads `permitted`, and never what was proposed: it
+    has the very objects of the payload, and what the approver changed is read by their types; what
+    cannot be read so permits nothing. `to_update` is called with the state and the decision, whose
+    `permitted_payload` these are, and returns another update: a branch of a `Send` needs one for
+    its reducer.
+
+    What can be shown to nobody is a `NotAskedError` before anybody is asked. An action that is too
+    long is cut, with all of it in the context, and a context that is too long is cut at its end.
 
     Where nothing may run the node returns all the same, and an edge decides; with `denied="raise"`
     it raises `ActionDenied`; with `then` and `otherwise` it goes to the one or to the other by
@@ -111,17 +118,28 @@ def approval_node(
 
 def _node(client: HandoverClient, asking: _Asking) -> Node:
     def approval(state: Any) -> Any:
-        return asking.result(state, undenied(lambda: client.decisions.create(**asking.ask(state))))
+        fields = asking.fields_for(state)
+        decision = Driver(client).run(_decided(fields))
+        return asking.result(state, answered(decision, fields.get("payload")))
 
     return approval
 
 
 def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
     async def approval(state: Any) -> Any:
-        decision = await undenied_async(client.decisions.create(**asking.ask(state)))
-        return asking.result(state, decision)
+        fields = asking.fields_for(state)
+        decision = await AsyncDriver(client).run(_decided(fields))
+        return asking.result(state, answered(decision, fields.get("payload")))
 
     return approval
+
+
+def _decided(fields: Mapping[str, Any]) -> Course[Decision]:
+    """Ask, and wait until it is decided. Raises `NotAskedError`, and then nobody was asked."""
+    decision = yield from asked(key_of_this_run(), fields, lambda found: is_about(found, fields))
+    while not decision.settled:
+        decision = (yield Wait({decision.id})) or decision
+    return decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +155,8 @@ class _Asking:
         if (self.then is None) != (self.otherwise is None):
             raise ConfigurationError("`then` and `otherwise` come together: edges are followed too")
 
-    def ask(self, state: Any) -> dict[str, Any]:
-        return {
-            **resolve(self.fields, state),
-            "enforce": True,
-            "idempotency_key": key_of_this_run(),
-        }
+    def fields_for(self, state: Any) -> dict[str, Any]:
+        return {**resolve(self.fields, state), "enforce": True}
 
     def result(self, state: Any, decision: Decision) -> Any:
         permitted = permits(decision)
@@ -156,5 +170,8 @@ class _Asking:
 
 def _update(_: Any, decision: Decision) -> dict[str, Any]:
     """None takes back what an earlier decision of the thread permitted."""
-    permitted = (permitted_payload(decision) or {}) if permits(decision) else None
-    return {"permitted": permitted, "decision": decision.model_dump(mode="json")}
+    told = decision.model_dump(mode="json")
+    if not permits(decision):
+        return {"permitted": None, "decision": {**told, "reason": str(denial(decision))}}
+    payload = permitted_payload(decision)
+    return {"permitted": {} if payload is None else payload, "decision": {**told, "reason": None}}
