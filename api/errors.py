@@ -287,6 +287,7 @@ def _field(error: Any) -> str:
         return str(location[0])  # what follows is the place in the text
     outer = ("body", "query", "header", "path", *ONE_OR_LIST)
     inner = [str(part) for part in location if part not in outer]
+    inner += getattr(error.get("ctx", {}).get("error"), "path", ())  # into JSON of any shape
     return ".".join(inner) or str(location[0])
 
 

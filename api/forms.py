@@ -15,8 +15,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from api.errors import Invalid, TooLarge
+from api.json_checks import UnfitJsonError, check_json
 from api.local_times import NoSuchTimeError, read_local_time
-from api.schemas import MAX_NOTES, MAX_PAYLOAD, UnfitJsonError, check_json
+from api.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.uploads import clean, read_form
 from handover.models import Choice, ResponseType
 from workflows.answers import MAX_NUMBER, NOW, RFC_3339

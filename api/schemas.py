@@ -7,12 +7,10 @@ limit never touches a decision that is under way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
-import rfc8785
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
@@ -30,10 +28,10 @@ from pydantic import (
 )
 
 from api.errors import ONE_OR_LIST
+from api.json_checks import check_json
 from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
-from workflows.sentences import N_, Sentence
 
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
@@ -41,9 +39,6 @@ MAX_DATA = MAX_PAYLOAD + 1024
 MAX_METADATA = 16 * 1024
 MAX_NOTES = 10_000
 MAX_APPROVERS = 20
-MAX_DEPTH = 64
-"""Levels of nesting in JSON. Temporal's converter reads fewer than 200, and a workflow that cannot
-read its own input neither asks nor expires."""
 MAX_REMINDERS = 10
 MAX_STEPS = 10
 
@@ -61,26 +56,6 @@ def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("an entry is there twice; name each once")
     return values
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Looks level by level: recursion is what a deep value would break."""
-    level: list[Any] = [value]
-    for _ in range(levels + 1):
-        if not level:
-            return False
-        level = [part for each in level for part in _parts(each)]
-    return bool(level)
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    match value:
-        case dict():
-            return cast(dict[str, Any], value).values()
-        case list():
-            return cast(list[Any], value)
-        case _:
-            return ()
 
 
 def _web_url(url: str) -> str:
@@ -125,37 +100,6 @@ def _in_utc(time: datetime) -> datetime:
 def _clean(text: str) -> str:
     """PostgreSQL takes no NUL in a text."""
     return text.replace("\x00", "\ufffd")
-
-
-NO_CANONICAL_FORM = N_(
-    "This has no canonical JSON form (%(why)s); send integers beyond ±(2^53 - 1) as strings, no NaN"
-    " or infinity, no lone surrogates."
-)
-
-
-class UnfitJsonError(ValueError):
-    """`sentence` says why it is not taken, to whoever wrote it."""
-
-    def __init__(self, text: str, **values: object) -> None:
-        self.sentence = Sentence(text, values)
-        super().__init__(self.sentence.clause.removesuffix("."))
-
-
-def check_json(value: Any, most: int | None = None) -> Any:
-    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes.
-
-    Raises `UnfitJsonError`.
-    """
-    if _is_deeper(value, MAX_DEPTH):
-        raise UnfitJsonError(N_("This is nested more than %(most)s levels deep."), most=MAX_DEPTH)
-    try:
-        size = len(rfc8785.dumps(value))
-    except ValueError as error:
-        raise UnfitJsonError(NO_CANONICAL_FORM, why=str(error)) from error
-    if most and size > most:
-        text = N_("This is %(count)s bytes of JSON; at most %(most)s are taken.")
-        raise UnfitJsonError(text, count=size, most=most)
-    return value
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from api.forms import NOW_OR_THEN, WHEN, number_of, repair
-from api.schemas import MAX_NOTES, MAX_PAYLOAD, UnfitJsonError, check_json
+from api.json_checks import UnfitJsonError, check_json
+from api.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.slack import ViewState, moment_of
 from handover.models import Choice, DecisionRequest, ResponseType
 from templates.slack_modals import NOTE, NOW, PAYLOAD, TEXT, THEN, TRUE, Value

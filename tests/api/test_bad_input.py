@@ -107,7 +107,12 @@ async def test_every_wrong_field_is_named_at_once(agent: Agent) -> None:
         ("callback_url", "http://agent.example/hook", "only https"),
         ("attachment_ids", [NO_FILE], "POST /attachments"),
         ("channel", "slack", "an operator has to set HANDOVER_SLACK_BOT_TOKEN"),
-        ("payload", {"n": 2**60}, "as strings"),
+        ("payload", {"n": [{"id": 2**60}]}, "payload.n.0.id: this integer is beyond"),
+        ("payload", {"n": [{"id": -(2**53)}]}, "send it as a text"),
+        ("payload", {"n": float("nan")}, "payload.n: JSON has no NaN"),
+        ("payload", {"n": {"\udfff": 1}}, "payload.n: this has half of a character"),
+        ("context", "\ud800", "context: "),
+        ("metadata", {"note": "\ud800"}, "metadata.note: "),
         ("payload", {"a": "x" * (ROOM + 1)}, "262,145 bytes"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 
+from api.json_checks import MAX_DEPTH
 from api.listing import Paging
 from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems import PROBLEMS
@@ -18,7 +19,6 @@ from api.response_types import MODELS, SPELLINGS
 from api.routes.approvers import NewReading
 from api.schemas import (
     MAX_DATA,
-    MAX_DEPTH,
     MAX_METADATA,
     MAX_NOTES,
     MAX_PAYLOAD,

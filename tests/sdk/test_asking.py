@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from handover import ActionDenied, ArgumentsRefused, NotAskedError, permitted_payload
-from handover._asking import MAX_CONTEXT, askable
+from handover import (
+    ActionDenied,
+    ArgumentsRefused,
+    InvalidRequestError,
+    NotAskedError,
+    permitted_payload,
+)
+from handover._asking import MAX_CONTEXT, askable, told_to_caller
 from handover._permission import answered, permits
 from handover.testing import FakeHandover
 
@@ -75,6 +81,21 @@ def test_what_nobody_can_be_asked() -> None:
     assert (str(again), again.fields) == (str(raised.value), raised.value.fields)
 
 
+def refused(*fields: str) -> InvalidRequestError:
+    errors = [{"field": each, "message": "too much"} for each in fields]
+    return InvalidRequestError(422, {"errors": errors})
+
+
+def test_what_the_service_refused_is_told_where_a_caller_can_mend_it() -> None:
+    """The words and values of a request are theirs; whom and how to ask is not."""
+    for error in (refused("action", "payload.a.0"), NotAskedError(*refused("payload.a.0").fields)):
+        told = told_to_caller(error)
+        assert told.fields[-1] == ("a.0", "too much")
+    for fields in (["approver"], ["action", "approver"], []):
+        with pytest.raises(InvalidRequestError):
+            told_to_caller(refused(*fields))
+
+
 def decided(fake: FakeHandover, payload: Any) -> Any:
     """The decision about this payload, as whoever asked reads it."""
     fields = askable({"action": "Pay", "approver": APPROVER, "payload": payload})
@@ -101,7 +122,7 @@ def test_what_was_changed_is_read_by_its_types(fake: FakeHandover) -> None:
     fake.modifies({"id": "some", "amount": "9.90", "to": []})
     decision = decided(fake, PAYLOAD)
     assert not permits(decision)
-    with pytest.raises(ArgumentsRefused, match="the approver's id: it does not fit"):
+    with pytest.raises(ArgumentsRefused, match="the approver's id does not fit"):
         permitted_payload(decision)
 
 

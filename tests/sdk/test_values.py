@@ -151,8 +151,9 @@ UNREADABLE: list[tuple[Any, Any]] = [
 def test_changes_that_cannot_be_read() -> None:
     """They are told, with the way that leads to them, and never guessed at."""
     for original, changed in UNREADABLE:
-        with pytest.raises(UnfitValueError, match=r"^a\.b(\.\w+)?: it does not fit"):
+        with pytest.raises(UnfitValueError) as raised:
             read_back({"a": {"b": original}}, {"a": {"b": changed}})
+        assert raised.value.path[:2] == ("a", "b")
 
 
 ENDLESS: list[Any] = []

@@ -9,6 +9,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._dev import DevModeWarning
+    from ._injected import Hidden
     from ._permission import permitted_payload
     from ._require_approval import require_approval
     from .client import AsyncHandoverClient, HandoverClient
@@ -93,6 +94,7 @@ __all__ = [
     "GoneError",
     "HandoverClient",
     "HandoverError",
+    "Hidden",
     "InvalidRequestError",
     "NotAskedError",
     "NotFoundError",
@@ -132,7 +134,7 @@ _LOADED_WHEN_USED = {
 """What needs the HTTP library, which a program that only wants the types never loads: a workflow
 imports `handover.models`, and must not do I/O."""
 
-_TYPES = (".models", ".exceptions", "._permission")
+_TYPES = (".models", ".exceptions", "._permission", "._injected")
 """Where all else is. It is loaded when it is used too: every run of pytest imports this package."""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from ._injected import hints_of, is_from_framework, is_injected
+from ._showable import is_showable
+from ._values import UnfitValueError, as_exact_json, as_json
 
 
 class Mask(str):
@@ -28,11 +30,24 @@ class Mask(str):
 MASKED = Mask("***")
 
 
+class Told(dict[str, Any]):
+    """Arguments by name, for texts. What approvers are not shown is there for who names it, and for
+    nobody who writes down all that there is."""
+
+    def __init__(self, told: Mapping[str, Any], hidden: Mapping[str, Any]) -> None:
+        super().__init__(told)
+        self._hidden = hidden
+
+    def __missing__(self, name: str) -> Any:
+        return self._hidden[name]
+
+
 class Parameters:
     """What a function takes. `payload` names what approvers are shown of it, everything where it is
-    None; of that, what `mask` names is shown as `***`.
+    None; of that, what `mask` names is shown as `***`. What frameworks fill in, or is `Hidden`, is
+    never shown.
 
-    Raises `ValueError` for names that the function does not have, and `TypeError` for a default
+    Raises `ValueError` for names that the function does not have, and `TypeError` for a parameter
     that cannot be shown.
     """
 
@@ -48,11 +63,19 @@ class Parameters:
         self.several = self._named(inspect.Parameter.VAR_POSITIONAL)
         self.further = self._named(inspect.Parameter.VAR_KEYWORD)
         self._owner = _owner(function, self.signature)
-        others = self.names - {self._owner}
+        self._hidden = frozenset(n for n, hint in self.hints.items() if is_injected(hint))
+        others = self.names - {self._owner} - self._hidden
         self._shown = others if payload is None else _known_names("payload", payload, others)
         anything = frozenset(mask) if self.further in self._shown else self._shown
         self.mask = _known_names("mask", mask, anything)
-        self._check_defaults()
+        for name in self._shown - self.mask:
+            self._check_can_be_shown(name)
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        """The annotations by name; texts where they cannot be evaluated."""
+        hints = hints_of(self.function)
+        return {name: hint for name, hint in hints.items() if name in self.names}
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         """The call, defaults included. Raises the `TypeError` of a call that cannot be."""
@@ -61,68 +84,80 @@ class Parameters:
         return call
 
     def shown(self, call: inspect.BoundArguments) -> dict[str, Any]:
-        """What approvers see: JSON. Raises `TypeError` for what has no such form."""
-        arguments = {n: value for n, value in call.arguments.items() if n in self._shown}
-        return {n: as_json(n, value) for n, value in self.masked(arguments).items()}
+        """What approvers see, as it was called."""
+        arguments = {n: each for n, each in call.arguments.items() if n in self._shown}
+        return self._masked({n: v for n, v in arguments.items() if not is_from_framework(v)})
 
-    def masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments themselves, without what nobody is shown."""
-        masked = self._without_masked(arguments)
-        if self.further in masked:
-            masked[self.further] = self._without_masked(arguments[self.further])
-        return masked
+    def told(self, call: inspect.BoundArguments) -> Told:
+        """What texts are made of: the arguments, masked ones as nobody sees them."""
+        hidden = self._left_out(call)
+        others = {n: value for n, value in call.arguments.items() if n not in hidden}
+        return Told(self._masked(others), hidden)
 
-    def unmasked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Only those arguments that are not masked."""
-        left = {n: value for n, value in arguments.items() if n not in self.mask}
+    def told_unmasked(self, call: inspect.BoundArguments) -> Told:
+        """What keys are made of: the arguments without masked ones."""
+        hidden = self._left_out(call)
+        left = {n: v for n, v in call.arguments.items() if n not in self.mask | hidden.keys()}
         if self.further in left:
             further: Mapping[str, Any] = left[self.further]
             left[self.further] = {n: v for n, v in further.items() if n not in self.mask}
-        return left
+        return Told(left, hidden)
 
     def known(self, call: inspect.BoundArguments) -> dict[str, Any]:
-        """All arguments by name, masked ones too: what rules on this machine look at."""
-        arguments = {n: value for n, value in call.arguments.items() if n != self._owner}
-        shown = {n: value for n, value in self.shown(call).items() if n not in self.mask}
-        return {**arguments.pop(self.further, {}), **arguments, **shown}
+        """What rules on this machine look at: all arguments by name, masked ones too, but not what
+        is never shown. Raises `UnfitValueError`."""
+        without = {self._owner, *self._left_out(call)}
+        arguments = {n: value for n, value in call.arguments.items() if n not in without}
+        shown = {n: v for n, v in self.shown(call).items() if n not in self.mask}
+        read = {n: as_exact_json(value, n) for n, value in shown.items()}
+        return {**arguments.pop(self.further, {}), **arguments, **read}
+
+    def _left_out(self, call: inspect.BoundArguments) -> dict[str, Any]:
+        return {
+            n: value
+            for n, value in call.arguments.items()
+            if n in self._hidden or is_from_framework(value)
+        }
 
     def _named(self, kind: object) -> str:
         named = (name for name, each in self.signature.parameters.items() if each.kind is kind)
         return next(named, "")
 
+    def _masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        masked = self._without_masked(arguments)
+        if self.further in masked:
+            masked[self.further] = self._without_masked(arguments[self.further])
+        return masked
+
     def _without_masked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {n: MASKED if n in self.mask else value for n, value in arguments.items()}
 
-    def _check_defaults(self) -> None:
-        for name in self._shown - self.mask:
-            if (default := self.signature.parameters[name].default) is not inspect.Parameter.empty:
-                as_json(name, default)
-
-
-def as_json(name: str, value: object) -> Any:
-    """The value of the argument `name`; raises `TypeError` where it has no JSON."""
-    try:
-        return json.loads(dumps(to_jsonable_python(_kept(value))))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"The argument {name!r} cannot be shown to an approver as JSON: {error}. Name those"
-            " that can be with payload=[…], or hide it with mask=[…]."
-        ) from error
-
-
-def dumps(value: object) -> str:
-    """JSON to compare by: 1, 1.0 and true are three things."""
-    return json.dumps(value, sort_keys=True, allow_nan=False)
+    def _check_can_be_shown(self, name: str) -> None:
+        hint = self.hints.get(name, Any)
+        if not is_showable(hint):
+            raise _not_shown(name, f"{_spelled(hint)} has no form in JSON")
+        default = self.signature.parameters[name].default
+        if default is not inspect.Parameter.empty:
+            try:
+                as_json(default)
+            except UnfitValueError as error:
+                raise _not_shown(name, f"its default: {error}") from error
 
 
 def listed(names: Collection[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _kept(value: object) -> object:
-    if isinstance(value, Iterator):
-        raise TypeError("reading an iterator uses it up")
-    return value
+def _not_shown(name: str, why: str) -> TypeError:
+    return TypeError(
+        f"The argument {name!r} cannot be shown to an approver: {why}. If it is not the caller's"
+        f" to say, annotate it with Annotated[..., handover.Hidden]; else name those that can be"
+        " shown with payload=[…], or hide its value with mask=[…]."
+    )
+
+
+def _spelled(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def _known_names(option: str, given: Collection[str], known: frozenset[str]) -> frozenset[str]:

@@ -20,6 +20,8 @@ MAX_CONTEXT = 100_000
 MAX_PAYLOAD = 256 * 1024
 """Bytes of JSON."""
 
+MAX_KEY = 255
+
 WRITTEN = ("action", "context", "payload")
 """The fields that say what is asked about. Whom and how is not the model's to say."""
 
@@ -56,12 +58,23 @@ def cut(text: str, most: int) -> str:
     return text[: most - len(mark)] + mark
 
 
-def refused_words(error: InvalidRequestError) -> NotAskedError | None:
-    """What the service refused, where nothing but the words and values of the request is at
-    fault; None where it is how people are asked, which a model can't mend."""
-    if not error.fields or any(field.field.split(".")[0] not in WRITTEN for field in error.fields):
-        return None
-    return NotAskedError(*error.fields)
+def told_to_caller(error: NotAskedError | InvalidRequestError) -> NotAskedError:
+    """What nobody could be asked, with the names that arguments have for whoever made the call.
+
+    Raises what the service refused for the sake of whom or how it was to ask: no model can mend it.
+    """
+    words = all(name.split(".")[0] in WRITTEN for name, _ in error.fields)
+    if isinstance(error, InvalidRequestError) and not (error.fields and words):
+        raise error
+    fields = [FieldError(name.removeprefix("payload."), message) for name, message in error.fields]
+    return NotAskedError(*fields)
+
+
+def checked_key(key: str | None) -> str | None:
+    """An idempotency key as the service takes it: one that it would not take, by its digest."""
+    if key is None or (key.isascii() and key.isprintable() and len(key) <= MAX_KEY):
+        return key
+    return "sha256-" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 def _told(name: str, value: Any, errors: list[FieldError]) -> Any:

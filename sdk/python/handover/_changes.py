@@ -6,14 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Unpack, cast, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter
-
-from ._arguments import Parameters, as_json, dumps, listed
+from ._arguments import Parameters, listed
 from ._permission import permitted_payload
+from ._reading import read_as, refusal
+from ._values import UnfitValueError, as_json, dumps
 from .exceptions import ArgumentsRefused
 from .models import Decision, Status
-
-PLAIN = (str, int, float, bool, type(None), list, dict)
 
 
 class _Refusal(Exception):  # noqa: N818 - becomes an error with the decision
@@ -37,6 +35,8 @@ def permitted_call(
         if decision.status == Status.MODIFIED:
             return _changed(parameters, call, asked, permitted)
         _check_same(permitted, asked)
+    except UnfitValueError as error:
+        raise ArgumentsRefused(decision, refusal(error)) from error
     except (_Refusal, TypeError) as error:
         raise ArgumentsRefused(decision, str(error)) from error
     return call
@@ -46,7 +46,11 @@ def _check_still_as_asked(
     parameters: Parameters, call: inspect.BoundArguments, asked: Mapping[str, Any]
 ) -> None:
     """A list or an object may have been changed by somebody else meanwhile."""
-    if dumps(parameters.shown(call)) != dumps(asked):
+    try:
+        same = dumps(as_json(parameters.shown(call))) == dumps(asked)
+    except UnfitValueError:
+        same = False
+    if not same:
         raise _Refusal("its arguments changed while it was being decided")
 
 
@@ -77,19 +81,21 @@ def _changed(
 
 def _argument(parameters: Parameters, name: str, value: Any, asked: Any, original: Any) -> Any:
     _check_not_masked(parameters, name)
-    hint = _hints(parameters).get(name, Any)
+    hint = parameters.hints.get(name, Any)
+    if isinstance(hint, str):
+        raise _Refusal(f"the annotation of {name} cannot be read: {hint}")
     if name == parameters.several:
-        return tuple(_read(name, value, list[hint]))
+        return tuple(read_as(list[hint], list(original), value, name))
     if name == parameters.further:
         return _further(parameters, value, asked, original, hint)
-    return _read(name, value, _type_of(original) if hint is Any else hint)
+    return read_as(hint, original, value, name)
 
 
 def _further(
     parameters: Parameters, value: Any, asked: Mapping[str, Any], original: Any, hint: Any
 ) -> dict[str, Any]:
     """What the approver made of that which `**` takes, where names may come and go."""
-    permitted: dict[str, Any] = _read(parameters.further, value, dict[str, Any])
+    permitted: dict[str, Any] = read_as(dict[str, Any], {}, value, parameters.further)
     for name in asked.keys() - permitted.keys():
         _check_not_masked(parameters, name)
     read: dict[str, Any] = {}
@@ -98,20 +104,13 @@ def _further(
             read[name] = original[name]
         else:
             _check_not_masked(parameters, name)
-            read[name] = _read(name, each, _hint_of(name, hint))
+            read[name] = read_as(_hint_of(name, hint), original.get(name), each, name)
     return read
 
 
 def _check_not_masked(parameters: Parameters, name: str) -> None:
     if name in parameters.mask:
         raise _Refusal(f"{name} is masked, and cannot be changed")
-
-
-def _hints(parameters: Parameters) -> dict[str, Any]:
-    try:
-        return get_type_hints(parameters.function, include_extras=True)
-    except Exception as error:
-        raise _Refusal(f"its annotations cannot be read: {error}") from error
 
 
 def _hint_of(name: str, hint: Any) -> Any:
@@ -122,32 +121,3 @@ def _hint_of(name: str, hint: Any) -> Any:
     if name not in hints:
         raise _Refusal(f"the approver added {name}")
     return hints[name]
-
-
-def _type_of(original: object) -> Any:
-    """Of an argument without annotation: JSON may become any JSON, the rest keeps its type."""
-    return Any if type(original) in PLAIN else type(original)
-
-
-def _read(name: str, value: object, hint: Any) -> Any:
-    """The value as the annotation has it, nothing added to it and nothing lost."""
-    try:
-        read = TypeAdapter(hint).validate_json(dumps(value), strict=True)
-        again = as_json(name, read)
-    except Exception as error:
-        raise _Refusal(f"the approver's {name} does not fit: {error}") from error
-    if not _has_same_parts(value, again):
-        raise _Refusal(f"the approver's {name} does not fit: it has other parts than {hint}")
-    return read
-
-
-def _has_same_parts(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        ones, others = cast(dict[str, Any], one), cast(dict[str, Any], other)
-        if ones.keys() != others.keys():
-            return False
-        return all(_has_same_parts(ones[key], others[key]) for key in ones)
-    if isinstance(one, list) and isinstance(other, list):
-        first, second = cast(list[Any], one), cast(list[Any], other)
-        return len(first) == len(second) and all(map(_has_same_parts, first, second))
-    return True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ._reading import read_back
+from ._reading import read_back, refusal
 from ._values import UnfitValueError, as_json
 from .exceptions import denial
 from .models import Decision, Reading, Status, is_permitted
@@ -61,7 +61,7 @@ def answered(decision: Decision, payload: Mapping[str, Any] | None) -> Decision:
     try:
         return decision.read(Reading(payload=read_back(payload, told)))
     except UnfitValueError as error:
-        return decision.read(Reading(unfit=f"the approver's {error}"))
+        return decision.read(Reading(unfit=refusal(error)))
 
 
 def _is_asked(decision: Decision, payload: Mapping[str, Any]) -> bool:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, MutableMapping, Sequence, Set
 from copy import copy
 from enum import Enum
-from typing import Any, cast
+from typing import Any, TypeVar, cast, get_args
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from ._values import (
     Path,
@@ -26,6 +26,7 @@ from ._values import (
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,4000})", re.ASCII)
 PLAIN = (str, int, float, bool, type(None))
+OPEN: tuple[Any, ...] = (Any, object, dict, list, tuple, set, frozenset)
 
 
 def read_back(original: Any, changed: Any, *path: str) -> Any:
@@ -38,31 +39,73 @@ def read_back(original: Any, changed: Any, *path: str) -> Any:
         return original
     match original, changed:
         case (Enum(), _):
-            return read_as(type(original), original, changed, *path)
+            return _read_by(type(original), original, changed, path)
         case (int(), _) if not isinstance(original, bool):
             return _integer(original, changed, path)
         case (Mapping(), dict()):
             return _mapping(cast(Any, original), cast(dict[str, Any], changed), path)
         case ((list() | tuple() | set() | frozenset()), list()):
             return _items(cast(Any, original), cast(list[Any], changed), path)
+        case _ if _is_plain(original):
+            return changed
         case _:
-            plain = _is_plain(original)
-            return changed if plain else read_as(type(original), original, changed, *path)
+            return _read_by(type(original), original, changed, path)
 
 
-def read_as(hint: Any, original: object, changed: Any, *path: str) -> Any:
-    """What somebody made of a value, read as a type has it: nothing added to it, nothing lost.
+def refusal(error: UnfitValueError) -> str:
+    """Why what an approver permitted is nothing that may run."""
+    return f"the approver's {'.'.join(error.path) or 'change'} does not fit: {error.why}"
+
+
+def read_as(hint: Any, original: Any, changed: Any, *path: str) -> Any:
+    """As `read_back`, for a value that has to fit an annotation, which may say more, or allow
+    another type than that of what stood there.
 
     Raises `UnfitValueError` where it does not fit.
     """
+    if not _is_open(hint):
+        try:
+            return _fitting(hint, read_back(original, changed, *path), changed, path)
+        except UnfitValueError:  # its annotation has the last word
+            return _read_by(hint, original, changed, path)
+    return _fitting(hint, read_back(original, changed, *path), changed, path)
+
+
+def _fitting(hint: Any, read: Any, changed: Any, path: Path) -> Any:
+    try:
+        fit = TypeAdapter(hint).validate_python(read, strict=True)
+    except Exception as error:  # whatever a type's own validators raise
+        raise UnfitValueError(path, _summary(error)) from error
+    _check_parts(hint, fit, changed, path)
+    return fit
+
+
+def _is_open(hint: Any) -> bool:
+    """Whether the annotation leaves some type to whoever calls."""
+    return hint in OPEN or isinstance(hint, TypeVar) or any(map(_is_open, get_args(hint)))
+
+
+def _read_by(hint: Any, original: object, changed: Any, path: Path) -> Any:
     told = _with_integers(as_exact_json(original, *path), changed)
     try:
         read = TypeAdapter(hint).validate_json(dumps(told), strict=True)
     except Exception as error:  # whatever a type's own validators raise
-        raise UnfitValueError(path, f"it does not fit: {error}") from error
-    if not _has_same_parts(changed, as_json(read, *path)):
-        raise UnfitValueError(path, f"it does not fit: it has other parts than {hint}")
+        raise UnfitValueError(path, _summary(error)) from error
+    _check_parts(hint, read, changed, path)
     return read
+
+
+def _check_parts(hint: Any, read: Any, changed: Any, path: Path) -> None:
+    """Nothing was added to it, and nothing lost."""
+    if not _has_same_parts(changed, as_json(read, *path)):
+        raise UnfitValueError(path, f"it has other parts than {hint}")
+
+
+def _summary(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    told = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in told[:3])
 
 
 def _with_integers(exact: Any, changed: Any) -> Any:
@@ -101,7 +144,7 @@ def _integer(original: int, changed: Any, path: Path) -> Any:
     told = _with_integers(original, changed)
     is_integer = isinstance(told, int) and not isinstance(told, bool)
     if is_large(original) and not is_integer:
-        raise UnfitValueError(path, f"it does not fit: {original} is an integer")
+        raise UnfitValueError(path, f"{original} is an integer")
     return told
 
 
@@ -114,7 +157,7 @@ def _mapping(original: Mapping[Any, Any], changed: dict[str, Any], path: Path) -
         elif all(isinstance(name, str) for name in names.values()):
             read[key] = value
         else:
-            raise UnfitValueError((*path, key), "it does not fit: its name is new, and not a text")
+            raise UnfitValueError((*path, key), "its name is new, and not a text")
     if not isinstance(original, MutableMapping):
         return read
     held = copy(original)  # an ordered one, or one with a default, stays one
@@ -139,7 +182,7 @@ def _items(original: Any, changed: list[Any], path: Path) -> Any:
     try:
         return getattr(kind, "_make", kind)(read)  # a named tuple takes no list
     except TypeError as error:
-        raise UnfitValueError(path, f"it does not fit: {error}") from error
+        raise UnfitValueError(path, str(error)) from error
 
 
 def _item(model: Any, value: Any, known: list[Any], path: Path) -> Any:
@@ -147,7 +190,7 @@ def _item(model: Any, value: Any, known: list[Any], path: Path) -> Any:
         return read_back(model, value, *path)
     if all(map(_is_plain, known)):
         return value
-    raise UnfitValueError(path, "it does not fit: it is like none of the others")
+    raise UnfitValueError(path, "it is like none of the others")
 
 
 def _is_plain(value: object) -> bool:

@@ -6,15 +6,20 @@ import functools
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast
 
 from ._arguments import Parameters
+from ._asking import askable, checked_key, told_to_caller
 from ._changes import permitted_call
 from ._default_clients import asynchronous_client, blocking_client
+from ._frameworks import for_the_model
+from ._values import UnfitValueError
 from .client import AsyncHandoverClient, HandoverClient
+from .exceptions import ActionDenied, FieldError, InvalidRequestError, NotAskedError
 from .models import Decision, Urgency
 from .policy import ApprovalPolicy
 from .resources import ApprovalFields, checked
@@ -38,6 +43,7 @@ def require_approval(
     mask: Collection[str] = (),
     policy: ApprovalPolicy | None = None,
     idempotency_key: Told = None,
+    otherwise: Literal["raise", "return"] = "raise",
     **fields: Unpack[ApprovalFields],
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Have a person approve each call of a function, before the function runs.
@@ -57,16 +63,24 @@ def require_approval(
     of the call, what they changed has been checked against the signature and its annotations. The
     function has not run when this raises: `ActionDenied` when they denied, `DecisionExpired`
     when nobody answered in time, `DecisionCancelled`, `ArgumentsRefused` when what they permitted
-    does not fit the function, and what `client.approve` raises.
+    does not fit the function, `NotAskedError` for arguments that nobody could be shown (of which
+    LangGraph and Pydantic AI tell the model, and go on), and what `client.approve` raises. With
+    `otherwise="return"` it returns, for all of these but the last, a text that says why it has not
+    run: what a model should be told whose framework hides errors, or ends with them.
 
     `action` and `context` are texts in which `{argument}` stands for one, or functions of the
     arguments by name; where nothing is said the action is the function's name and the first line of
     its docstring.
 
     `payload` names the arguments that the approver sees; where nothing is said that is all, and
-    they have to have a form in JSON. Those that it leaves out run as they were called. `mask` names
-    those of which the approver sees `***`: their values are never sent, nor given to the texts, and
-    the approver cannot change them. What a mask hides is no part of what was approved.
+    they have to have a form in JSON, or a default or an annotation that has none is refused here
+    (`TypeError`). Those that it leaves out run as they were called. `mask` names those of which the
+    approver sees `***`: their values are never sent, nor given to the texts, and the approver
+    cannot change them. What a mask hides is no part of what was approved.
+
+    What LangChain, LangGraph, Pydantic AI, the OpenAI Agents SDK or MCP fill in, a context or a
+    state, is never shown, and neither is what is annotated as `Annotated[…, handover.Hidden]`. A
+    text has it only where it is named.
 
     `policy` allows without a request what it lists as harmless, by the function's name (a method's
     is `Class.method`), and logs it.
@@ -96,6 +110,7 @@ def require_approval(
                 "idempotency_key", idempotency_key, parameters.names - parameters.mask
             ),
             policy=policy,
+            raises=otherwise == "raise",
             fields=checked_fields,
         )
         if inspect.iscoroutinefunction(function):
@@ -129,23 +144,32 @@ class Gate:
     context: Callable[[Mapping[str, Any]], str | None]
     idempotency_key: Callable[[Mapping[str, Any]], str | None]
     policy: ApprovalPolicy | None
+    raises: bool
     fields: Mapping[str, Any]
 
+    def otherwise(self, error: ActionDenied | NotAskedError) -> Any:
+        """What a call comes to that does not run."""
+        if self.raises:
+            raise error
+        return f"{self.name} has not run. {error}"
+
     def question(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Question:
+        """Raises `NotAskedError` for what no approver could be shown."""
         call = self.parameters.bind(args, kwargs)
-        told = self.parameters.masked(call.arguments)
+        told = self.parameters.told(call)
         action = self.action(told) or self._described()
         if self._is_harmless(action, call):
             return Question(self.parameters, call, None)
+        key = self.idempotency_key(self.parameters.told_unmasked(call))
         asked = {
             "action": action,
             "context": self.context(told),
             "payload": self.parameters.shown(call) or None,
-            "idempotency_key": self.idempotency_key(self.parameters.unmasked(call.arguments)),
+            "idempotency_key": checked_key(key),
             "approver": self.approver,
             **self.fields,
         }
-        return Question(self.parameters, call, asked)
+        return Question(self.parameters, call, askable(asked))
 
     def _is_harmless(self, action: str, call: inspect.BoundArguments) -> bool:
         if self.policy is None:
@@ -168,10 +192,16 @@ def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Ca
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        question = gate.question(args, kwargs)
-        call = question.call
-        if question.asked is not None:
-            call = question.permitted((client or blocking_client()).approve(**question.asked))
+        try:
+            with _told_to_models():
+                question = gate.question(args, kwargs)
+                call = question.call
+                if question.asked is not None:
+                    call = question.permitted(
+                        (client or blocking_client()).approve(**question.asked)
+                    )
+        except (ActionDenied, NotAskedError) as error:
+            return gate.otherwise(error)
         return function(*call.args, **call.kwargs)
 
     return run
@@ -185,10 +215,14 @@ def _awaited(
 
     @functools.wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        question = gate.question(args, kwargs)
-        call = question.call
-        if question.asked is not None:
-            call = question.permitted(await _approved(client, question.asked))
+        try:
+            with _told_to_models():
+                question = gate.question(args, kwargs)
+                call = question.call
+                if question.asked is not None:
+                    call = question.permitted(await _approved(client, question.asked))
+        except (ActionDenied, NotAskedError) as error:
+            return gate.otherwise(error)
         return await function(*call.args, **call.kwargs)
 
     return run
@@ -199,6 +233,18 @@ async def _approved(client: AsyncHandoverClient | None, asked: Mapping[str, Any]
         return await client.approve(**asked)
     async with asynchronous_client() as shared:
         return await shared.approve(**asked)
+
+
+@contextmanager
+def _told_to_models() -> Generator[None]:
+    """What nobody could be asked is told to whoever made the call, who may be a model."""
+    try:
+        yield
+    except UnfitValueError as error:
+        refused = NotAskedError(FieldError(".".join(error.path), error.why))
+        raise for_the_model(refused) from error
+    except (NotAskedError, InvalidRequestError) as error:
+        raise for_the_model(told_to_caller(error)) from error
 
 
 def _check_function(function: object) -> None:
@@ -227,4 +273,13 @@ def _text(
                 f"{option}: {{{field}}} is no argument that may stand in it, {name!r} being none of"
                 f" {', '.join(sorted(names)) or 'none'}; a brace that is meant is written twice"
             )
-    return told.format_map
+    return lambda arguments: _filled_in(option, told, arguments)
+
+
+def _filled_in(option: str, told: str, arguments: Mapping[str, Any]) -> str:
+    try:
+        return told.format_map(arguments)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise NotAskedError(
+            FieldError(option, f"these arguments do not fit it: {error}")
+        ) from error

@@ -86,11 +86,12 @@ class NotAskedError(HandoverError, ValueError):
     """
 
     def __init__(self, *fields: FieldError) -> None:
-        super().__init__(*fields)
         self.fields = fields
+        told = " ".join(f"{name}: {message}." for name, message in fields)
+        Exception.__init__(self, f"Nobody was asked. {told}")
 
-    def __str__(self) -> str:
-        return "Nobody was asked. " + " ".join(f"{name}: {why}." for name, why in self.fields)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotAskedError, self.fields
 
 
 class APIError(HandoverError):

@@ -5,14 +5,26 @@ from __future__ import annotations
 import operator
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, TypedDict
+from uuid import UUID
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
+from pydantic import BaseModel
 
-from handover import ActionDenied, ConfigurationError
+from handover import (
+    ActionDenied,
+    ArgumentsRefused,
+    ConfigurationError,
+    Decision,
+    NotAskedError,
+    permitted_payload,
+)
 from handover.integrations.langgraph import approval_node
 from handover.testing import FakeHandover, Reply
 from tests.sdk.integrations.conftest import APPROVER
@@ -200,6 +212,161 @@ async def test_state_may_be_a_dataclass(
     fake.approves()
     state = await invoke(graph.compile(), Small(5), config)
     assert state == {"amount": 5, "permitted": {"amount": 5}}
+
+
+LARGE = 2**64 + 1
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Item(BaseModel):
+    id: int
+    price: Decimal
+
+
+OBJECTS: dict[str, Any] = {
+    "account": LARGE,
+    "amount": Decimal("49.90"),
+    "on": date(2026, 1, 5),
+    "id": UUID("c91d87b5-519b-4bcc-8118-1e93f650f835"),
+    "colour": Colour.RED,
+    "pair": (1, Decimal(2)),
+    "tags": {"a", "b"},
+    "item": Item(id=LARGE, price=Decimal(1)),
+    "small": Small(5),
+    "plain": {"any": ["JSON", None]},
+}
+ASKED: dict[str, Any] = {
+    "account": str(LARGE),
+    "amount": "49.90",
+    "on": "2026-01-05",
+    "id": str(OBJECTS["id"]),
+    "colour": "red",
+    "pair": [1, "2"],
+    "tags": ["a", "b"],
+    "item": {"id": str(LARGE), "price": "1"},
+    "small": {"amount": 5, "permitted": None},
+    "plain": {"any": ["JSON", None]},
+}
+CHANGES: list[tuple[str, Any, Any]] = [
+    ("account", str(LARGE + 1), LARGE + 1),
+    ("account", 5, 5),
+    ("amount", "9.90", Decimal("9.90")),
+    ("on", "2026-02-01", date(2026, 2, 1)),
+    ("colour", "blue", Colour.BLUE),
+    ("pair", [1, "3"], (1, Decimal(3))),
+    ("tags", ["c"], {"c"}),
+    ("item", {"id": str(LARGE + 1), "price": "2"}, Item(id=LARGE + 1, price=Decimal(2))),
+    ("small", {"amount": 6, "permitted": None}, Small(6)),
+    ("plain", ["other JSON"], ["other JSON"]),
+]
+UNREADABLE: dict[str, Any] = {
+    "account": "many",
+    "amount": "cheap",
+    "on": None,
+    "id": "1",
+    "colour": "green",
+    "pair": "1, 2",
+    "item": {"id": 1},
+    "small": {"amount": "x", "permitted": None},
+}
+
+
+def of_objects(client: Any, seen: list[Any], **settings: Any) -> Any:
+    def update(_: Any, decision: Decision) -> Any:
+        seen.append(permitted_payload(decision))
+        return {}
+
+    asks: dict[str, Any] = {"action": "Pay", "payload": OBJECTS, "to_update": update}
+    return graph_of(asking(client, **asks | settings))
+
+
+async def test_what_json_lacks_comes_back(
+    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
+) -> None:
+    """Approved, the payload is the very objects; changed, it is read by their types, and beside a
+    change they are the very objects still."""
+    seen: list[Any] = []
+    graph = of_objects(client, seen)
+    fake.approves()
+    await invoke(graph, {"amount": 1}, config)
+    assert fake.decisions[0].payload == ASKED
+    assert seen.pop() is OBJECTS
+    for name, changed, meant in CHANGES:
+        fake.modifies({**ASKED, name: changed})
+        await invoke(graph, {"amount": 1}, config)
+        permitted = seen.pop()
+        assert permitted[name] == meant
+        assert type(permitted[name]) is type(meant)
+        assert all(permitted[other] is OBJECTS[other] for other in OBJECTS.keys() - {name})
+
+
+@pytest.mark.parametrize("denied", ["update", "raise"])
+async def test_changes_that_cannot_be_read_permit_nothing(
+    client: Any, invoke: Invoke, fake: FakeHandover, config: Any, denied: Any
+) -> None:
+    """They are a no that says why: in the state, or raised."""
+    settings: dict[str, Any] = {"to_update": None, "denied": denied}
+    ways = {} if denied == "raise" else {"then": "refund", "otherwise": "sorry"}
+    graph = of_objects(client, [], **settings | ways)
+    for name, changed in UNREADABLE.items():
+        fake.modifies({**ASKED, name: changed})
+        if denied == "raise":
+            with pytest.raises(ArgumentsRefused, match=f"the approver's {name}.* does not fit"):
+                await invoke(graph, {"amount": 1}, config)
+            continue
+        state = await invoke(graph, {"amount": 1}, config)
+        assert (state["permitted"], state["rounds"][-1]) == (None, "sorry")
+        assert f"the approver's {name}" in state["decision"]["reason"]
+
+
+async def test_payload_that_changed_meanwhile(
+    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
+) -> None:
+    """An object that somebody else changed while it was being decided is not what was approved."""
+    payload: dict[str, Any] = {"to": ["alice"]}
+
+    def answer(_: Any) -> Reply:
+        payload["to"].append("mallory")
+        return Reply(choice="approve")
+
+    fake.answers_by(answer)
+    graph = graph_of(asking(client, payload=payload, denied="raise"), after=True)
+    with pytest.raises(ArgumentsRefused, match="not the one that was asked about"):
+        await invoke(graph, {"amount": 1}, config)
+    assert fake.decisions[0].payload == {"to": ["alice"]}
+
+
+UNASKABLE: list[tuple[dict[str, Any], str]] = [
+    ({"action": " "}, "action: it is empty"),
+    ({"action": "\ud83d"}, "action: it has half of a character"),
+    ({"context": "\ud83d"}, "context: it has half of a character"),
+    ({"metadata": {"note": "\ud83d"}}, "metadata.note: it has half"),
+    ({"payload": {"a": float("nan")}}, "payload.a: nan is no number"),
+    ({"payload": {"a": [b"\xff"]}}, "payload.a.0: these bytes are no text"),
+    ({"payload": {"a": object()}}, "payload.a: it has no form in JSON"),
+    ({"payload": {"a": "x" * 300_000}}, "payload: .* at most 262,144"),
+    ({"payload": ["a"]}, "payload: it is no mapping"),
+]
+
+
+async def test_what_nobody_can_be_asked(
+    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
+) -> None:
+    """It is an error that names the field, and nobody is asked; what is too long is cut."""
+    for fields, told in UNASKABLE:
+        graph = graph_of(asking(client, **{n: lambda _, v=v: v for n, v in fields.items()}))
+        with pytest.raises(NotAskedError, match=told):
+            await invoke(graph, {"amount": 1}, config)
+    assert fake.decisions == []
+    fake.approves()
+    action, context = "Refund. " * 1000, "x" * 100_000
+    await invoke(graph_of(asking(client, action=action, context=context)), {"amount": 1}, config)
+    assert str(fake.decisions[0].context).startswith(action)
+    assert "cut here" in str(fake.decisions[0].context)
 
 
 def test_misuse_is_refused(client: Any) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ..models import Choice, DecisionRequest, ResponseType
-from .json_limits import MAX_INTEGER, MAX_PAYLOAD, complaint_about_json, is_whole
+from .json_limits import MAX_INTEGER, MAX_PAYLOAD, UnfitJsonError, check_json, is_whole
 
 MAX_ACTION = 2_000
 MAX_TEXT = 10_000
@@ -83,13 +83,19 @@ def _about_change(request: DecisionRequest, data: Data) -> Complaint | None:
         changed = data.get("payload")
         if not isinstance(changed, dict):
             return "payload", "send the changed payload (an object)."
-        if why := complaint_about_json(changed, MAX_PAYLOAD):
-            return "payload", why
-        return _unexpected(data, ("payload",))
+        return _about_json(cast(Any, changed)) or _unexpected(data, ("payload",))
     action = data.get("action")
     if not isinstance(action, str) or not action.strip() or len(action) > MAX_ACTION:
         return "action", f"write what to do instead, in 1 to {MAX_ACTION} characters."
     return _unexpected(data, ("action",))
+
+
+def _about_json(changed: Any) -> Complaint | None:
+    try:
+        check_json(changed, MAX_PAYLOAD)
+    except UnfitJsonError as error:
+        return ".".join(["payload", *map(str, error.path)]), str(error)
+    return None
 
 
 def _about_value(asked: ResponseType, data: Data, received_at: datetime) -> Complaint | None:

@@ -12,47 +12,65 @@ MAX_INTEGER = 2**53 - 1
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
 MAX_METADATA = 16 * 1024
+HALF = "this has half of a character (a lone surrogate); leave it out"
+INEXACT = (
+    "this integer is beyond ±(2^53 - 1), where not every program reads it exactly; send it as a"
+    " text"
+)
+
+Path = tuple[str, ...]
 
 
-def complaint_about_json(value: Any, most: int) -> str | None:
-    """Why this is not taken, or None; `most` is in bytes."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if any(_has_no_canonical_form(each) for each in level):
-            return (
-                "this has no canonical JSON form; send integers beyond ±(2^53 - 1) as strings, no"
-                " NaN or infinity, no lone surrogates"
-            )
-        level = [part for each in level for part in _parts(each)]
-    if level:
-        return f"this is nested more than {MAX_DEPTH} levels deep"
+class UnfitJsonError(ValueError):
+    """`path` leads to what is at fault."""
+
+    def __init__(self, why: str, path: Path = ()) -> None:
+        super().__init__(why)
+        self.path = path
+
+
+def check_json(value: Any, most: int) -> Any:
+    """Raises `UnfitJsonError` for what is not taken; `most` is in bytes."""
+    if fault := _fault_within(value, ()):
+        raise UnfitJsonError(*fault)
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
-    return f"this is {size} bytes of JSON; at most {most} are taken" if size > most else None
+    if size > most:
+        raise UnfitJsonError(f"this is {size} bytes of JSON; at most {most} are taken")
+    return value
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def _fault_within(value: Any, path: Path) -> tuple[str, Path] | None:
+    if len(path) > MAX_DEPTH:
+        return f"this is nested more than {MAX_DEPTH} levels deep", ()
+    for name, part in _parts(value):
+        if found := _fault_within(part, (*path, name)):
+            return found
+    why = _fault(value)
+    return (why, path) if why else None
+
+
+def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     match value:
         case Mapping():
-            told = cast(Mapping[str, Any], value)
-            return [*told.keys(), *told.values()]
+            return cast(Mapping[str, Any], value).items()
         case list() | tuple():
-            return cast(Sequence[Any], value)
+            return ((str(i), part) for i, part in enumerate(cast(Sequence[Any], value)))
         case _:
             return ()
 
 
-def _has_no_canonical_form(value: Any) -> bool:
+def _fault(value: Any) -> str | None:
     match value:
-        case bool():
-            return False
-        case int():
-            return abs(value) > MAX_INTEGER
-        case float():
-            return not math.isfinite(value)
-        case str():
-            return not is_whole(value)
+        case str() if not is_whole(value):
+            return HALF
+        case int() if abs(value) > MAX_INTEGER:
+            return INEXACT
+        case float() if not math.isfinite(value):
+            return "JSON has no NaN and no infinity; send a finite number, or null"
+        case Mapping() if not all(map(is_whole, cast(Mapping[str, Any], value))):
+            return HALF
         case _:
-            return False
+            return None
 
 
 def is_whole(text: str) -> bool:

@@ -22,9 +22,10 @@ from pydantic import (
     Tag,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 from ..models import DecisionRequest
-from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, complaint_about_json
+from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
 from .refusals import at_fault
 from .response_types import complaints_about_type, read_response_type
 
@@ -53,12 +54,6 @@ def _distinct(values: list[Any]) -> list[Any]:
     if len(set(names)) < len(names):
         raise ValueError("an entry is there twice; name each once")
     return values
-
-
-def _json(value: Any, most: int) -> Any:
-    if why := complaint_about_json(value, most):
-        raise ValueError(why)
-    return value
 
 
 def _url(schemes: tuple[str, ...], url: str) -> str:
@@ -93,7 +88,7 @@ OneOr = Annotated[
 Notes = Annotated[
     Text,
     StringConstraints(max_length=10_000),
-    AfterValidator(partial(_json, most=MAX_PAYLOAD)),
+    AfterValidator(partial(check_json, most=MAX_PAYLOAD)),
 ]
 WebUrl = Annotated[
     Text,
@@ -143,14 +138,16 @@ class NewDecision(Strict):
     options: Annotated[
         list[Literal["approve", "deny", "modify"]], Field(min_length=1), Distinct
     ] = ["approve", "deny", "modify"]
-    payload: Annotated[dict[str, Any], AfterValidator(partial(_json, most=MAX_PAYLOAD))] | None = (
-        None
-    )
+    payload: (
+        Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))] | None
+    ) = None
     context_images: Annotated[list[WebUrl], Field(max_length=5)] = []
     attachment_ids: Annotated[list[AttachmentId], Field(max_length=5), Distinct] = []
     callback_url: CallbackUrl | None = None
     enforce: StrictBool = False
-    metadata: Annotated[dict[str, Text], AfterValidator(partial(_json, most=MAX_METADATA))] = {}
+    metadata: Annotated[
+        dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))
+    ] = {}
     remind_after_minutes: Minutes | None = None
     remind_every_minutes: Annotated[float, Field(ge=1, le=525_600, allow_inf_nan=False)] | None = (
         None
@@ -162,7 +159,7 @@ class Resolution(Strict):
     action: Literal["approve", "deny", "modify"]
     notes: Notes | None = None
     response_data: (
-        Annotated[dict[str, Any], AfterValidator(partial(_json, most=MAX_DATA))] | None
+        Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))] | None
     ) = None
 
 
@@ -243,11 +240,17 @@ def _together(asked: NewDecision, response_type: str) -> Iterable[tuple[str, str
 def _named(error: ValidationError, *outer: str) -> list[tuple[str, str]]:
     return [
         (
-            ".".join([*outer, *_inner(found["loc"])]) or "body",
+            ".".join([*outer, *_inner(found["loc"]), *_within(found)]) or "body",
             ADVICE.get(found["type"]) or found["msg"].removeprefix("Value error, "),
         )
         for found in error.errors(include_url=False)
     ]
+
+
+def _within(found: ErrorDetails) -> list[str]:
+    """The way into JSON of any shape."""
+    error = found.get("ctx", {}).get("error")
+    return list(error.path) if isinstance(error, UnfitJsonError) else []
 
 
 def _inner(location: Sequence[str | int]) -> list[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Unpack
 
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
+from .._asking import askable, told_to_caller
 from .._permission import permits
 from ..client import AsyncHandoverClient, HandoverClient
-from ..exceptions import ConfigurationError, denial
+from ..exceptions import ConfigurationError, InvalidRequestError, NotAskedError, denial
 from ..models import Decision, Status
 from ..resources import FurtherFields
 from ._fields import check_fields
@@ -46,6 +48,10 @@ def request_human_approval(
     `decisions.create`, is set here and not seen by the model. With a `HandoverClient` the tool is
     for `invoke`, with an `AsyncHandoverClient` for `ainvoke`.
 
+    What the model writes and nobody can be asked is an error for the model, which says what to
+    change. A long action is cut, with all of it in the context; a context that is too long is cut
+    at its end, where the approver sees how much there was.
+
     The model is told, and trusted to heed it. Where it should not be, `ApprovalMiddleware` asks
     about the tool call itself and runs what was approved.
 
@@ -62,23 +68,41 @@ def request_human_approval(
     def asked(action: str, context: str | None) -> Any:
         key = key_of_this_run(name, action, context or "")
         told = {"action": action, "context": context, "approver": approver}
-        return {**fields, **told, "enforce": True, "idempotency_key": key}
+        return {**askable({**fields, **told}), "enforce": True, "idempotency_key": key}
 
     def ask(action: str, context: str | None = None) -> str:
         if not isinstance(client, HandoverClient):
             raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
         create = client.decisions.create
-        return in_words(undenied(lambda: create(**asked(action, context))))
+        with _told_to_model():
+            decision = undenied(lambda: create(**asked(action, context)))
+        return in_words(decision)
 
     async def ask_async(action: str, context: str | None = None) -> str:
         if not isinstance(client, AsyncHandoverClient):
             raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
         create = client.decisions.create
-        return in_words(await undenied_async(create(**asked(action, context))))
+        with _told_to_model():
+            decision = await undenied_async(create(**asked(action, context)))
+        return in_words(decision)
 
     return StructuredTool.from_function(
-        ask, ask_async, name=name, description=description, args_schema=ApprovalRequest
+        ask,
+        ask_async,
+        name=name,
+        description=description,
+        args_schema=ApprovalRequest,
+        handle_tool_error=True,
     )
+
+
+@contextmanager
+def _told_to_model() -> Generator[None]:
+    """What nobody could be asked does not end the agent: its model reads what to change."""
+    try:
+        yield
+    except (NotAskedError, InvalidRequestError) as error:
+        raise ToolException(str(told_to_caller(error))) from error
 
 
 def in_words(decision: Decision) -> str:

@@ -13,12 +13,16 @@ from langchain_core.messages import ToolMessage
 from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
+from .._asking import askable, told_to_caller
+from .._permission import answered
+from .._values import as_exact_json, dumps
 from ..client import AsyncHandoverClient, HandoverClient
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, InvalidRequestError, NotAskedError
 from ..models import Decision
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
-from ._tool_calls import ALL, FIXED, answer_about, ask_about
+from ._schemas import check_arguments
+from ._tool_calls import ALL, FIXED, answer_about, ask_about, rejection
 from ._waiting_room import undenied, undenied_async
 
 Result = ToolMessage | Command[Any]
@@ -41,6 +45,10 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
       the tool has not run. Where `allowed_decisions` has neither `reject` nor `respond`,
       `ActionDenied` is raised.
     - `respond` gives what the approver typed as the tool's result, and the tool has not run.
+
+    Arguments that the tool does not take, or that nobody can be shown, are an error for the model,
+    which says what to change, and nobody is asked. What a framework injects is no argument of the
+    model's: neither the approver nor a field that is a function of `request.tool_call` sees it.
 
     Each tool call waits by itself, so that calls of one turn are asked about at the same time. With
     a checkpointer a tool call that runs again, after a crash, finds the decision that it asked for.
@@ -77,8 +85,12 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         client = self._client
         if not isinstance(client, HandoverClient):
             raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
-        question = self._question(request, config)
-        answer = _answer(request, config, undenied(lambda: client.decisions.create(**question)))
+        try:
+            question = self._question(request, config)
+            decision = undenied(lambda: client.decisions.create(**question))
+        except (NotAskedError, InvalidRequestError) as error:
+            return _not_asked(request, told_to_caller(error))
+        answer = _answer(request, config, decision)
         told = _told(request, answer)
         return told or _with_notice(handler(_to_run(request, answer)), answer)
 
@@ -92,8 +104,11 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         client = self._client
         if not isinstance(client, AsyncHandoverClient):
             raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
-        question = self._question(request, config)
-        decision = await undenied_async(client.decisions.create(**question))
+        try:
+            question = self._question(request, config)
+            decision = await undenied_async(client.decisions.create(**question))
+        except (NotAskedError, InvalidRequestError) as error:
+            return _not_asked(request, told_to_caller(error))
         answer = _answer(request, config, decision)
         told = _told(request, answer)
         return told or _with_notice(await handler(_to_run(request, answer)), answer)
@@ -105,11 +120,13 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _question(self, request: ToolCallRequest, config: InterruptOnConfig) -> Any:
         call = request.tool_call
+        check_arguments(request.tool, call["args"])
         about = ask_about(
             call["name"], call["args"], config["allowed_decisions"], _description(request, config)
         )
-        key = key_of_this_run(str(call["id"]), call["name"], json.dumps(call["args"]))
-        return {**about, **resolve(self._fields, request), "enforce": True, "idempotency_key": key}
+        fields = askable({**about, **resolve(self._fields, request)})
+        key = key_of_this_run(str(call["id"]), call["name"], dumps(fields["payload"]))
+        return {**fields, "enforce": True, "idempotency_key": key}
 
 
 def _checked(name: str, config: bool | InterruptOnConfig) -> InterruptOnConfig:
@@ -131,18 +148,36 @@ def _description(request: ToolCallRequest, config: InterruptOnConfig) -> str | N
 def _answer(
     request: ToolCallRequest, config: InterruptOnConfig, decision: Decision
 ) -> dict[str, Any]:
-    return answer_about(request.tool_call["name"], decision, config["allowed_decisions"])
+    call, allowed = request.tool_call, config["allowed_decisions"]
+    answer = answer_about(call["name"], answered(decision, call["args"]), allowed)
+    if answer["type"] != "edit":
+        return answer
+    try:
+        check_arguments(request.tool, answer["edited_action"]["args"])
+    except NotAskedError as error:
+        told = " ".join(f"{name}: {why}." for name, why in error.fields)
+        message = f"The approver's change does not fit the tool, which has not run. {told}"
+        return rejection(decision, allowed, message)
+    return answer
+
+
+def _not_asked(request: ToolCallRequest, error: NotAskedError) -> ToolMessage:
+    return _message(request, f"{error} The tool has not run: change it, and call it again.")
 
 
 def _told(request: ToolCallRequest, answer: Mapping[str, Any]) -> ToolMessage | None:
     """What the model gets where the tool does not run."""
     if answer["type"] in ("approve", "edit"):
         return None
+    return _message(request, answer["message"], is_error=answer["type"] != "respond")
+
+
+def _message(request: ToolCallRequest, content: str, *, is_error: bool = True) -> ToolMessage:
     return ToolMessage(
-        content=answer["message"],
+        content=content,
         name=request.tool_call["name"],
         tool_call_id=request.tool_call["id"],
-        status="success" if answer["type"] == "respond" else "error",
+        status="error" if is_error else "success",
     )
 
 
@@ -157,7 +192,7 @@ def _with_notice(result: Result, answer: Mapping[str, Any]) -> Result:
     """The model is told that another call ran than the one in its message."""
     if answer["type"] == "approve" or not isinstance(result, ToolMessage):
         return result
-    args = json.dumps(answer["edited_action"]["args"], ensure_ascii=False)
+    args = json.dumps(as_exact_json(answer["edited_action"]["args"]), ensure_ascii=False)
     notice = f"The approver changed the arguments; the tool ran with {args}, and not with yours."
     content = cast(Any, result.content)
     if isinstance(content, str):

@@ -1,0 +1,106 @@
+"""JSON that can be signed: what has no canonical form is refused, with the way that leads to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, cast
+
+import rfc8785
+
+from workflows.answers import MAX_NUMBER
+from workflows.sentences import N_, Sentence
+
+MAX_DEPTH = 64
+"""Levels of nesting in JSON. Temporal's converter reads fewer than 200, and a workflow that cannot
+read its own input neither asks nor expires."""
+
+MAX_NAME = 100
+"""Characters that are told of a name on the way."""
+
+TOO_DEEP = N_("This is nested more than %(most)s levels deep.")
+TOO_LARGE = N_("This is %(count)s bytes of JSON; at most %(most)s are taken.")
+INEXACT = N_(
+    "This integer is beyond ±(2^53 - 1), where not every program reads it exactly; send it as a"
+    " text."
+)
+NO_NUMBER = N_("JSON has no NaN and no infinity; send a finite number, or null.")
+HALF = N_("This has half of a character (a lone surrogate); leave it out.")
+AT = N_("At %(path)s: %(what)s")
+
+Path = tuple[str | int, ...]
+
+
+class UnfitJsonError(ValueError):
+    """`path` leads to what is at fault, and `sentence` says with it why it is not taken, to whoever
+    wrote it."""
+
+    def __init__(self, text: str, path: Path = (), **values: object) -> None:
+        what = Sentence(text, values)
+        super().__init__(what.clause.removesuffix("."))
+        self.path = tuple(str(name)[:MAX_NAME] for name in path)
+        told = {"path": ".".join(self.path), "what": what}
+        self.sentence = Sentence(AT, told) if path else what
+
+
+def check_json(value: Any, most: int | None = None) -> Any:
+    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes.
+
+    Raises `UnfitJsonError`.
+    """
+    if _is_deeper(value, MAX_DEPTH):
+        raise UnfitJsonError(TOO_DEEP, most=MAX_DEPTH)
+    try:
+        size = len(rfc8785.dumps(value))
+    except ValueError as error:
+        raise UnfitJsonError(*_first_fault(value)) from error
+    if most and size > most:
+        raise UnfitJsonError(TOO_LARGE, count=size, most=most)
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Looks level by level: recursion is what a deep value would break."""
+    level: list[Any] = [value]
+    for _ in range(levels + 1):
+        if not level:
+            return False
+        level = [part for each in level for _, part in _parts(each)]
+    return bool(level)
+
+
+def _first_fault(value: Any) -> tuple[str, Path]:
+    """What is wrong, and the way to it. There is one."""
+    for name, part in _parts(value):
+        why, path = _first_fault(part)
+        if why:
+            return why, (name, *path)
+    return _fault(value), ()
+
+
+def _fault(part: Any) -> str:
+    match part:
+        case str() if not _is_whole(part):
+            return HALF
+        case int() if abs(part) > MAX_NUMBER:
+            return INEXACT
+        case float() if not math.isfinite(part):
+            return NO_NUMBER
+        case dict() if not all(map(_is_whole, cast(dict[str, Any], part))):
+            return HALF
+        case _:
+            return ""
+
+
+def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
+    match value:
+        case dict():
+            return cast(dict[str, Any], value).items()
+        case list():
+            return enumerate(cast(list[Any], value))
+        case _:
+            return ()
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
