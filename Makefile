@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 SDK := sdk/python/pyproject.toml
 
+# Each process of a test, and each start of the service, would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint languages bench key secrets lock
 .DELETE_ON_ERROR:
@@ -30,7 +33,10 @@ run: $(VENV)/.service
 	@exec $(BIN)/python -m embedded.run
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
+
+# One more than two cores: tests that wait for a clock leave a core to others.
+PROCESSES ?= 3
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

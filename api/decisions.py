@@ -27,6 +27,7 @@ from api.errors import (
     asking_temporal,
     invalid,
 )
+from api.executions import Executions
 from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
@@ -103,6 +104,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
+        self.executions = Executions(store, signer)
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -124,17 +126,16 @@ class Decisions:
             return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}", None)
         made = await self._store.idempotency.find(agent.name, key)
         if made is None:
-            made = Remembered(id_for(agent.name, key), digest)
+            made = Remembered(id_for(agent.name, key), _fingerprint(request))
             try:
                 await self._start(agent, request, digest, made.decision_id, key)
             except WorkflowAlreadyStartedError:
                 # Started by a request that died before it could remember its key.
                 started = await self.read(made.decision_id)
-                made = Remembered(
-                    made.decision_id, started.input.request_digest if started.input else ""
-                )
+                asked = _fingerprint(started.request) if started.input else ""
+                made = Remembered(made.decision_id, asked)
             await self._store.idempotency.remember(agent.name, key, made)
-        if made.fingerprint != digest:
+        if made.fingerprint not in (_fingerprint(request), digest):
             raise invalid(
                 "Idempotency-Key",
                 "this key was used for another request; use a new key for each decision.",
@@ -301,6 +302,7 @@ class Decisions:
     async def _with_contents(self, fold: Fold) -> Fold:
         """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
         nobody is to decide, or act, on half of a request."""
+        fold.execution = (await self.executions.of(fold)).current
         if missing := fold.stored:
             fold.bodies |= await self._store.contents.get(missing)
             if fold.stored:
@@ -483,6 +485,12 @@ def _that_fit(approvers: Iterable[str]) -> list[str]:
 def id_for(agent: str, key: str) -> str:
     """The same key of the same agent names the same decision, also in a race of two processes."""
     return "dec_" + hashlib.sha256(f"{agent}\0{key}".encode()).hexdigest()[:26]
+
+
+def _fingerprint(request: DecisionRequest) -> str:
+    """The same for every spelling of a request. What was kept before there was one spelling is the
+    digest of the request as it was written, which still counts."""
+    return proof.request_digest(request.in_one_spelling())
 
 
 def _is_about_search_attributes(error: RPCError) -> bool:

@@ -170,6 +170,29 @@ RESOLVE = _examples(
     deny=("Deny", {"action": "deny", "notes": "The photographs show another parcel."}),
 )
 
+CLAIM = _examples(
+    named=(
+        "Claim, with a name made up at random, so that it can be repeated",
+        {"claim_id": "claim-3f0c6b52", "worker": "worker-3, job 1142"},
+    ),
+    unnamed=("Have the service make up a name", {}),
+)
+
+DONE = _examples(
+    succeeded=(
+        "It has run",
+        {"claim_id": "claim-3f0c6b52", "status": "succeeded", "result": "refund re_1142"},
+    ),
+    failed=(
+        "It has failed",
+        {"claim_id": "claim-3f0c6b52", "status": "failed", "result": "The card was refused."},
+    ),
+    not_run=(
+        "It did not run after all, and may be claimed again",
+        {"claim_id": "claim-3f0c6b52", "status": "not_run"},
+    ),
+)
+
 RESPOND = _examples(
     approve=(
         "Approve what `digest` says",

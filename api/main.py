@@ -31,6 +31,7 @@ from api.routes import (
     codec,
     decisions,
     events,
+    executions,
     health,
     images,
     inbox,
@@ -186,6 +187,7 @@ app.add_middleware(Requests)
 errors.install(app)
 for routes in (
     decisions,
+    executions,
     attachments,
     lists,
     keys,

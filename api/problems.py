@@ -142,6 +142,35 @@ _TABLE = (
         " again, then answer what is asked now.",
     ),
     Problem(
+        code="not_permitted",
+        status=409,
+        title="The decision does not permit its action",
+        meaning="Nobody has permitted the action, or not yet: `decision` says how it stands. Do not"
+        " run it.",
+    ),
+    Problem(
+        code="already_claimed",
+        status=409,
+        title="Somebody else runs the action, or has run it",
+        meaning="A permitted action runs once, and this one was claimed before:"
+        " `decision.execution` says by whom, since when, and how it ended. Do not run it; ask anew"
+        " to have it run again.",
+    ),
+    Problem(
+        code="not_claimed",
+        status=409,
+        title="There is no such claim",
+        meaning="The decision was not claimed under this `claim_id`. Report with that of your own"
+        " claim.",
+    ),
+    Problem(
+        code="already_reported",
+        status=409,
+        title="It was reported otherwise",
+        meaning="How the run of this claim ended was reported before, and stays as it is:"
+        " `decision.execution` has it, unless it was given back.",
+    ),
+    Problem(
         code="own_key",
         status=409,
         title="The key of this very request",

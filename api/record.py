@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonpatch
 
+from api.executions import FORGED, Run, Runs
 from handover.models import Choice, Status
 from store.events import Told
 from store.refused import RefusedResponse
 from workflows.reading import AuditEntry, Fold
 from workflows.stored import whole_response
 
+ENDS = {
+    "succeeded": "execution.succeeded",
+    "failed": "execution.failed",
+    "not_run": "execution.given_back",
+}
 LATE = ("already_settled", "late")
 ARRIVALS = {
     "delivered": "notification.delivered",
@@ -25,11 +32,16 @@ ARRIVALS = {
 
 
 def record_of(
-    fold: Fold, refused: Iterable[RefusedResponse], told: Iterable[Told]
+    fold: Fold, refused: Iterable[RefusedResponse], told: Iterable[Told], runs: Runs
 ) -> list[AuditEntry]:
     """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
-    of the mails has told of them."""
-    beside = [*(_attempt(each) for each in refused), *(_arrival(each) for each in told)]
+    of the mails has told of them, `runs` are those of what was permitted."""
+    beside = [
+        *(_attempt(each) for each in refused),
+        *(_arrival(each) for each in told),
+        *(entry for run in runs.signed for entry in _of_run(run)),
+        *(() if runs.is_whole else [_unproven()]),
+    ]
     entries = (_whole(fold, entry) for entry in fold.entries)
     return sorted([*entries, *fold.received(), *beside], key=lambda entry: entry.at)
 
@@ -49,6 +61,19 @@ def _arrival(told: Told) -> AuditEntry:
     event, at = details.pop("event"), details.pop("at")
     shown = ("message", "approver", "channel", "provider", "provider_message_id", "reason")
     return AuditEntry(None, ARRIVALS[event], at, {name: details[name] for name in shown})
+
+
+def _of_run(run: Run) -> Iterator[AuditEntry]:
+    claimed = {"by": run.claim.agent, "worker": run.claim.worker}
+    yield AuditEntry(None, "execution.claimed", run.claim.received_at, claimed)
+    if report := run.report:
+        details = {"by": report.agent, "result": report.result}
+        yield AuditEntry(None, ENDS[report.status], report.received_at, details)
+
+
+def _unproven() -> AuditEntry:
+    """When somebody wrote that into the store is not known: it is seen as the record is read."""
+    return AuditEntry(None, "execution.unproven", datetime.now(UTC), {"message": FORGED})
 
 
 def _whole(fold: Fold, entry: AuditEntry) -> AuditEntry:

@@ -30,7 +30,7 @@ from pydantic import (
 from api.errors import ONE_OR_LIST
 from api.json_checks import check_json
 from api.response_types import ApproveDeny, NewResponseType
-from handover.models import DecisionRequest
+from handover.models import DecisionRequest, Execution
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
 MAX_PAYLOAD = 256 * 1024
@@ -38,6 +38,7 @@ MAX_DATA = MAX_PAYLOAD + 1024
 """Bytes of an answer's data: a payload in its frame, or 20 fields of text."""
 MAX_METADATA = 16 * 1024
 MAX_NOTES = 10_000
+MAX_RESULT = 1_000
 MAX_APPROVERS = 20
 MAX_REMINDERS = 10
 MAX_STEPS = 10
@@ -185,6 +186,9 @@ Notes = Annotated[
 ]
 
 
+ClaimId = Annotated[Text, StringConstraints(pattern=r"^[ -~]{1,255}$")]
+
+
 class NewEscalationStep(Strict):
     after_minutes: Minutes
     approvers: Approvers
@@ -284,6 +288,48 @@ class Extension(Strict):
     timeout_minutes: Minutes
 
 
+class NewClaim(Strict):
+    """The body of `POST /decisions/{id}/claim`."""
+
+    claim_id: Annotated[
+        ClaimId | None,
+        Field(
+            description="Names the claim: the same again is the same claim, until it is reported."
+            " Make it up at random. By default the service does."
+        ),
+    ] = None
+    worker: Annotated[
+        Annotated[
+            Text,
+            StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
+            AfterValidator(check_json),
+            AfterValidator(_clean),
+        ]
+        | None,
+        Field(description="Who runs it, for whoever finds it claimed: a host or a job."),
+    ] = None
+
+
+class NewReport(Strict):
+    """The body of `POST /decisions/{id}/done`: how the run of this claim ended."""
+
+    claim_id: ClaimId
+    status: Annotated[
+        Literal["succeeded", "failed", "not_run"],
+        Field(description="With `not_run`, the action may be claimed again."),
+    ]
+    result: Annotated[
+        Annotated[
+            Text,
+            StringConstraints(max_length=MAX_RESULT),
+            AfterValidator(check_json),
+            AfterValidator(_clean),
+        ]
+        | None,
+        Field(description="In short, for the record."),
+    ] = None
+
+
 class Resolution(Strict):
     """The body of `POST /decisions/{id}/resolve`. `response_data` is as the response type has it;
     for `modify` it has `payload`, or `action` where the decision has no payload."""
@@ -325,4 +371,7 @@ class AuditLine(BaseModel):
 class Audit(BaseModel):
     decision_id: str
     status: str
+    execution: Execution | None = Field(
+        description="Of a permitted action that was claimed: who runs it, and how that ended."
+    )
     entries: list[AuditLine]

@@ -11,16 +11,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from workflows import proof
 from workflows.messages import (
     Addition,
+    Claim,
     CodeRequest,
     DecisionInput,
     Extension,
     FailedDelivery,
+    Report,
     Response,
     Signature,
     SignedAddition,
+    SignedClaim,
     SignedCodeRequest,
     SignedExtension,
     SignedFailedDelivery,
+    SignedReport,
     SignedResponse,
     SignedWithdrawal,
     Withdrawal,
@@ -91,6 +95,14 @@ class Signer:
     def sign_failed_delivery(self, failed: FailedDelivery) -> SignedFailedDelivery:
         signature = self._sign(proof.failure_statement(failed))
         return SignedFailedDelivery(**failed.model_dump(), signature=signature)
+
+    def sign_claim(self, claim: Claim) -> SignedClaim:
+        signature = self._sign(proof.claim_statement(claim))
+        return SignedClaim(**claim.model_dump(), signature=signature)
+
+    def sign_report(self, report: Report) -> SignedReport:
+        signature = self._sign(proof.report_statement(report))
+        return SignedReport(**report.model_dump(), signature=signature)
 
     def _sign(self, statement: bytes) -> Signature:
         value = base64.b64encode(self._keys[self._key_id].sign(statement)).decode()

@@ -21,6 +21,7 @@ from store.codes import SentCodes
 from store.contents import Contents
 from store.deliveries import Deliveries
 from store.events import DeliveryEvents
+from store.executions import Executions
 from store.held import Held
 from store.idempotency import IdempotencyKeys
 from store.images import Images
@@ -51,6 +52,7 @@ class Store:
         self.approvers = Approvers(engine)
         self.held = Held(engine)
         self.codes = SentCodes(engine)
+        self.executions = Executions(engine)
 
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
         """What callbacks are signed with, sealed in the store under these keys."""

@@ -23,13 +23,16 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone, so it is put back when read."""
+    """A moment in UTC. SQLite keeps no zone, and PostgreSQL answers in its session's own, so it is
+    put right when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 metadata = MetaData()
@@ -202,4 +205,24 @@ images = Table(
     Column("size", Integer),
     Column("problem", Text),
     Column("fetched_at", Instant, nullable=False),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("run_id", String(40), nullable=False),
+    Column("request_digest", String(64), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("claim_id", String(255), nullable=False),
+    Column("worker", Text),
+    Column("claimed_at", Instant, nullable=False),
+    Column("claim_key", String(40), nullable=False),
+    Column("claim_signature", String(100), nullable=False),
+    Column("status", String(20)),
+    Column("result", Text),
+    Column("finished_at", Instant),
+    Column("report_key", String(40)),
+    Column("report_signature", String(100)),
 )

@@ -16,7 +16,8 @@ from tests.support import eventually
 
 
 class HasOutbox(Protocol):
-    outbox: Path
+    @property
+    def outbox(self) -> Path: ...
 
 
 def mails(service: HasOutbox, to: str, subject: str = "") -> list[EmailMessage]:

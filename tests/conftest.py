@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -73,12 +74,25 @@ async def time_skipping(time_skipping_program: Path) -> AsyncIterator[WorkflowEn
 
     A fresh one for each test: its clock never comes back to ours.
     """
-    environment = await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(time_skipping_program), data_converter=pydantic_data_converter
-    )
-    async with environment:
-        await register_search_attributes(environment.client)
+    async with await start_test_server(time_skipping_program) as environment:
         yield environment
+
+
+@pytest.fixture(scope="session")
+async def test_server_client(time_skipping_program: Path) -> AsyncIterator[Client]:
+    """A client of Temporal's test server that skips no time, so that all tests can share it."""
+    async with await start_test_server(time_skipping_program) as environment:
+        yield await environment.connect_client(data_converter=pydantic_data_converter)
+
+
+async def start_test_server(program: Path) -> WorkflowEnvironment:
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(program),
+        test_server_startup_timeout=timedelta(minutes=1),
+        data_converter=pydantic_data_converter,
+    )
+    await register_search_attributes(environment.client)
+    return environment
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -291,7 +291,7 @@ def _invalid(error: str, complaint: str) -> Answer:
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: SlackServer  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: SlackServer  # pyright: ignore[reportIncompatibleVariableOverride] - no other server has this handler
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -308,9 +308,9 @@ class Handler(BaseHTTPRequestHandler):
         self._reply(answer)
 
     def _reply(self, answer: Answer) -> None:
-        is_text = isinstance(answer.body, str)
-        content = (answer.body if is_text else json.dumps(answer.body)).encode()  # pyright: ignore[reportAttributeAccessIssue]
-        kind = "text/html" if is_text else JSON
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        content = text.encode()
+        kind = "text/html" if text is answer.body else JSON
         self.send_response(answer.status)
         headers = {"Content-Type": kind, "Content-Length": str(len(content))} | answer.headers
         for name, value in headers.items():

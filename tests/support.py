@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import random
 import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on.
+PORTS = 12_000
+"""From 20,000 on: below those that systems give to outgoing connections, of which one may be taken
+between `free_port` and the server that is to listen on it."""
+WORKERS = 12
 
-    Below those that systems give to outgoing connections: one of them may be taken between here and
-    the server that is to listen on it.
-    """
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on, and that no other test process will choose."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first = 20_000 + worker * PORTS // WORKERS
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(first, first + PORTS // WORKERS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float = 30) -> T:  # noqa: ASYNC109 - a deadline for the test, not a cancellation
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T | None]],
+    timeout: float = ...,  # noqa: ASYNC109 - a deadline for the test, not a cancellation
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T | None],
+    timeout: float = ...,  # noqa: ASYNC109 - as above
+) -> T: ...
+
+
+async def eventually(condition: Callable[[], object], timeout: float = 30) -> object:  # noqa: ASYNC109 - as above
     """Ask until `condition` answers with something true, and return that.
 
     Raises `TimeoutError`, with the last answer, after `timeout` seconds.
@@ -40,12 +59,12 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float =
     return answer
 
 
-async def _ask(condition: Callable[[], T | Awaitable[T]]) -> T:
+async def _ask(condition: Callable[[], object]) -> object:
     answer = condition()
-    return cast(T, await answer if inspect.isawaitable(answer) else answer)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 30) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = 30) -> T:
     """The twin of `eventually` for tests that aren't asynchronous."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):

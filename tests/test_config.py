@@ -61,28 +61,33 @@ def test_what_is_missing_is_named(production: pytest.MonkeyPatch, missing: str):
     assert f"HANDOVER_{missing}" in refusal()
 
 
+WEAK = [
+    ("LINK_KEYS", "u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "32 characters"),
+    ("LINK_KEYS", "changeme-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
+    ("LINK_KEYS", "My-Secret-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
+    ("LINK_KEYS", "x" * 43, "repeats"),
+    ("LINK_KEYS", "abcdefghij" * 4, "repeats"),
+    ("LINK_KEYS", f"{new_secrets()['link_keys']},short", "32 characters"),
+    ("SIGNING_KEYS", "bm90IHRoaXJ0eS10d28gYnl0ZXMgbG9uZywgYnV0IG1vcmU=", "Ed25519 seed"),
+    ("SIGNING_KEYS", "no base64 at all though long enough to be", "Ed25519 seed"),
+    ("SIGNING_KEYS", "A" * 43 + "=", "repeats"),
+    ("SIGNING_KEYS", REPEATED_BYTES, "repeats"),
+    ("VERIFY_KEYS", new_secrets()["link_keys"][:40], "Ed25519 public key"),
+    ("SMTP_PASSWORD", "ChangeMe", "placeholder"),
+    ("SENDGRID_API_KEY", "your-key", "placeholder"),
+    ("ENCRYPTION_KEYS", REPEATED_BYTES, "repeats"),
+    ("LIMITS_URL", "redis://:changeme@redis:6379", "placeholder"),
+    ("DATABASE_URL", "postgresql+psycopg://handover:secret@db/handover", "placeholder"),
+    ("PUBLIC_URL", "http://approvals.example.com", "https://"),
+    ("PUBLIC_URL", "approvals.example.com", "https://"),
+]
+"""Setting, value, and what is said of it."""
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "reason"),
-    [
-        ("LINK_KEYS", "u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "32 characters"),
-        ("LINK_KEYS", "changeme-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
-        ("LINK_KEYS", "My-Secret-u7Hq2LzX0pV9mR4tB8nK1cW6yE3aJ5s", "placeholder"),
-        ("LINK_KEYS", "x" * 43, "repeats"),
-        ("LINK_KEYS", "abcdefghij" * 4, "repeats"),
-        ("LINK_KEYS", f"{new_secrets()['link_keys']},short", "32 characters"),
-        ("SIGNING_KEYS", "bm90IHRoaXJ0eS10d28gYnl0ZXMgbG9uZywgYnV0IG1vcmU=", "Ed25519 seed"),
-        ("SIGNING_KEYS", "no base64 at all though long enough to be", "Ed25519 seed"),
-        ("SIGNING_KEYS", "A" * 43 + "=", "repeats"),
-        ("SIGNING_KEYS", REPEATED_BYTES, "repeats"),
-        ("VERIFY_KEYS", new_secrets()["link_keys"][:40], "Ed25519 public key"),
-        ("SMTP_PASSWORD", "ChangeMe", "placeholder"),
-        ("SENDGRID_API_KEY", "your-key", "placeholder"),
-        ("ENCRYPTION_KEYS", REPEATED_BYTES, "repeats"),
-        ("LIMITS_URL", "redis://:changeme@redis:6379", "placeholder"),
-        ("DATABASE_URL", "postgresql+psycopg://handover:secret@db/handover", "placeholder"),
-        ("PUBLIC_URL", "http://approvals.example.com", "https://"),
-        ("PUBLIC_URL", "approvals.example.com", "https://"),
-    ],
+    WEAK,
+    ids=[f"{setting} {number}" for number, (setting, *_) in enumerate(WEAK)],
 )
 def test_what_is_too_weak_is_named(
     production: pytest.MonkeyPatch, setting: str, value: str, reason: str

@@ -154,7 +154,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(key: str, tmp_path: Path) ->
     """The message names the setting, and neither the key nor a part of it."""
     with pytest.raises(ValueError, match="an encryption key"):
         Encryption([KEY, key])
-    settings = Settings(data_dir=tmp_path, encryption_keys=f"{KEY},{key or '='}")  # pyright: ignore[reportArgumentType]
+    settings = Settings(data_dir=tmp_path, encryption_keys=f"{KEY},{key or '='}")  # pyright: ignore[reportArgumentType] - it is read from a text
     with pytest.raises(ConfigurationError, match="HANDOVER_ENCRYPTION_KEYS") as refused:
         load_encryption(settings)
     assert not key or key not in str(refused.value)
@@ -167,7 +167,7 @@ async def test_the_settings_switch_it_on(tmp_path: Path) -> None:
     assert load_encryption(Settings(data_dir=tmp_path)).converter.payload_codec is None
     made = new_secrets()["encryption_keys"]
     for on in (True, False):
-        settings = Settings(data_dir=tmp_path, encryption_keys=made, encryption=on)  # pyright: ignore[reportArgumentType]
+        settings = Settings(data_dir=tmp_path, encryption_keys=made, encryption=on)  # pyright: ignore[reportArgumentType] - it is read from a text
         assert (await one(PLAIN, load_encryption(settings)) != PLAIN) is on
 
 
@@ -209,6 +209,7 @@ async def test_a_failure_that_cannot_be_decoded_is_left_as_it_is() -> None:
 CARRIERS = [
     (attributes.name, field.name)
     for attributes in HistoryEvent.DESCRIPTOR.oneofs_by_name["attributes"].fields
+    if attributes.message_type
     for field in attributes.message_type.fields
     if field.message_type is Payloads.DESCRIPTOR
 ]

@@ -199,6 +199,37 @@ class SignedFailedDelivery(FailedDelivery):
     signature: Signature
 
 
+class Claim(Statement):
+    """The agent takes the one run that the decision permits. It is kept in the store, since the
+    workflow may be over by then, and so is a `Report`.
+
+    `number` counts the claims of a decision: there is another after one that was given back.
+    """
+
+    number: int
+    agent: str
+    claim_id: str
+    worker: str | None = None
+
+
+class SignedClaim(Claim):
+    signature: Signature
+
+
+class Report(Statement):
+    """The agent says how the run of this claim ended: `succeeded`, `failed`, or `not_run`."""
+
+    number: int
+    agent: str
+    claim_id: str
+    status: str
+    result: str | None = None
+
+
+class SignedReport(Report):
+    signature: Signature
+
+
 class Outcome(Wire):
     """What a decision ended with; the workflow's result. A person's response carries its proof."""
 

@@ -17,13 +17,15 @@ from temporalio.api.common.v1 import Payload
 
 import handover.proof as said
 from handover.models import Proof, Signature
-from handover.proof import Keyring, request_digest, statement
+from handover.proof import Keyring, digest, request_digest, statement
 from workflows.messages import (
     Addition,
+    Claim,
     CodeRequest,
     DecisionInput,
     Extension,
     FailedDelivery,
+    Report,
     Response,
     SignedResponse,
     Statement,
@@ -35,6 +37,7 @@ __all__ = [
     "UnprovenError",
     "addition_statement",
     "believed",
+    "claim_statement",
     "claimed_input",
     "code_statement",
     "extension_statement",
@@ -43,6 +46,7 @@ __all__ = [
     "key_id",
     "keyring",
     "proof_of",
+    "report_statement",
     "request_digest",
     "response_statement",
     "seal_statement",
@@ -125,6 +129,17 @@ def code_statement(request: CodeRequest) -> bytes:
 def failure_statement(failed: FailedDelivery) -> bytes:
     said = failed.model_dump(include=set(FailedDelivery.model_fields) - set(Statement.model_fields))
     return statement("delivery-failure", {**_about(failed), **said})
+
+
+def claim_statement(claim: Claim) -> bytes:
+    said = claim.model_dump(include={"number", "agent", "claim_id", "worker"})
+    return statement("claim", {**_about(claim), **said})
+
+
+def report_statement(report: Report) -> bytes:
+    """The result goes in as a digest, so that a report stays checkable where it was erased."""
+    said = report.model_dump(include={"number", "agent", "claim_id", "status"})
+    return statement("report", {**_about(report), **said, "result_digest": digest(report.result)})
 
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:

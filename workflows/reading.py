@@ -24,6 +24,7 @@ import handover.proof as said
 from handover.models import (
     Decision,
     DecisionRequest,
+    Execution,
     Notification,
     Origin,
     Status,
@@ -124,6 +125,8 @@ class Fold:
         that refuses them."""
         self.bodies: dict[str, str] = {}
         """What the store keeps of this decision, by digest, as far as it was fetched."""
+        self.execution: Execution | None = None
+        """That what was permitted was claimed, where whoever fed this fold knows it."""
         self.lost: dict[str, str] = {}
         """Messages that were sent and did not arrive, by the provider's id, and why."""
 
@@ -455,6 +458,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
         request_digest=fold.input.request_digest,
         idempotency_key=fold.input.idempotency_key,
+        execution=fold.execution,
     )
     if fold.void:
         decision.origin = Origin.OPERATOR
@@ -499,7 +503,10 @@ def as_json_for(decision: Decision, approver: str) -> dict[str, Any]:
 
 def as_json_for_others(decision: Decision) -> dict[str, Any]:
     """The same for everybody but the agent that asked, without what is the agent's own."""
-    return as_json(decision.model_copy(update={"idempotency_key": None}))
+    told = as_json(decision) | {"idempotency_key": None}
+    if told["execution"]:
+        told["execution"] |= {"claim_id": None}
+    return told
 
 
 def _add_outcome(decision: Decision, rules: Rules, outcome: Outcome) -> None:

@@ -184,6 +184,12 @@ async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
     refused = await service.store.refused_responses.of(decision_id)
     # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.
     told = await service.store.delivery_events.of(decision_id)
-    entries = await asyncio.to_thread(record_of, fold, refused, told)
-    lines = [AuditLine(**asdict(entry)) for entry in entries]
-    return Audit(decision_id=decision_id, status=decision_of(fold).status, entries=lines)
+    runs = await service.decisions.executions.of(fold)
+    entries = await asyncio.to_thread(record_of, fold, refused, told, runs)
+    decision = answer(fold, agent)
+    return Audit(
+        decision_id=decision_id,
+        status=decision["status"],
+        execution=decision["execution"],
+        entries=[AuditLine(**asdict(entry)) for entry in entries],
+    )

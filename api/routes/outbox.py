@@ -108,7 +108,7 @@ def _read(folder: Path, name: str) -> EmailMessage:
     path = folder / name
     if not NAME.fullmatch(name) or not path.is_file():
         raise NotFound("There is no such mail.")
-    return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)  # pyright: ignore[reportReturnType]
+    return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
 
 
 def _line(token: str, path: Path) -> dict[str, Any]:

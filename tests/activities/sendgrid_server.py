@@ -59,7 +59,7 @@ class SendGridServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: SendGridServer  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: SendGridServer  # pyright: ignore[reportIncompatibleVariableOverride] - no other server has this handler
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

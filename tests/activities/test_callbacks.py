@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -23,6 +23,7 @@ from api.signing import Signer
 from outgoing import Exceptions, GuardedClient
 from task_queues import working
 from tests.activities.samples import ANN, OTHER_SIGNER, SIGNER, make_decision, sign_response
+from tests.activities.stores import NEW, OLD, FakeContents
 from tests.dev_server import DevServer
 from tests.receiver import Receiver, drip_body, drip_head, hang, hang_up, say
 from tests.support import free_port
@@ -38,8 +39,6 @@ from workflows.messages import (
 )
 from workflows.reading import Fold, as_json, read_decision
 from workflows.stored import set_aside
-
-NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 
 
 @activity.defn(name=DELIVER_CALLBACK)
@@ -78,14 +77,6 @@ class FakeDeliveries:
         return [row["result"] for row in self.rows]
 
 
-class FakeContents:
-    def __init__(self) -> None:
-        self.bodies: dict[str, str] = {}
-
-    async def get(self, digests: Collection[str]) -> dict[str, str]:
-        return {digest: self.bodies[digest] for digest in digests if digest in self.bodies}
-
-
 class Scene:
     """The activity between its doubles, a real Temporal and a real receiver."""
 
@@ -109,8 +100,8 @@ class Scene:
 
     async def decision(self, signer: Signer = SIGNER, **changes: Any) -> DecisionInput:
         """One that nobody has answered, and no worker works on."""
-        fields = {"callback_url": self.receiver.url} | changes
-        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", signer, **fields)
+        changes.setdefault("callback_url", self.receiver.url)
+        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", signer, **changes)
         await self.client.start_workflow(
             WORKFLOW, decision, id=decision.id, task_queue=f"queue-{decision.id}"
         )

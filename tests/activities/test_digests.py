@@ -24,7 +24,7 @@ from store import Store, open_store
 from store.approvers import Preferences
 from store.tables import deliveries, held
 from tests.activities.samples import ANN, BOB, SENDER, make_notice
-from tests.activities.test_notifications import FakeChannel, Scene, sending
+from tests.activities.scenes import FakeChannel, Scene, sending
 from tests.dev_server import DevServer
 from tests.support import eventually
 from workflows.messages import DecisionInput, SendNotificationInput

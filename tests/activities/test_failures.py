@@ -26,13 +26,11 @@ from links import LinkKeys
 from outgoing import Exceptions, GuardedClient
 from slack_web import SlackWeb
 from tests.activities import sendgrid_server
+from tests.activities.mailbox import Mailbox
 from tests.activities.samples import ANN
+from tests.activities.scenes import Scene
 from tests.activities.sendgrid_server import API_KEY, SendGridServer
-from tests.activities.test_notifications import Scene
-from tests.activities.test_slack import Sent
-from tests.activities.test_smtp import Mailbox
-from tests.activities.test_webhook import Book
-from tests.dev_server import DevServer
+from tests.activities.stores import Book, Sent
 from tests.receiver import Receiver, say
 from tests.slack_server import TOKEN, SlackServer
 from tests.slack_server import refusal as slack_refusal
@@ -133,11 +131,6 @@ KINDS: dict[str, tuple[str, bool, timedelta | None, str]] = {
 """The error's type, whether it is the last word, when to come back, and what the store has."""
 
 
-@pytest.fixture
-async def scene(dev_server: DevServer) -> Scene:
-    return Scene(await dev_server.client())
-
-
 @pytest.mark.parametrize(
     ("provider", "kind"),
     [(provider, kind) for provider, (_, _, failures) in PROVIDERS.items() for kind in failures],
@@ -147,10 +140,12 @@ async def test_each_kind_of_failure(scene: Scene, provider: str, kind: str) -> N
     channel, open, failures = PROVIDERS[provider]
     type, is_final, delay, result = KINDS[kind]
     decision = await scene.decision(channel=channel)
-    asked = {"message": "decision-request", "approver": ANN, "channel": channel}
+    asked = SendNotificationInput(
+        decision_id=decision.id, message="decision-request", approver=ANN, channel=channel
+    )
     async with open(failures[kind]) as carrier:
         scene.channels[channel] = carrier
-        error = await scene.failure(SendNotificationInput(decision_id=decision.id, **asked))
+        error = await scene.failure(asked)
     assert (error.type, error.non_retryable, error.next_retry_delay) == (type, is_final, delay)
     assert (error.category == ApplicationErrorCategory.BENIGN) is (type == "Deferred")
     assert [row["result"] for row in scene.deliveries.rows] == [result]

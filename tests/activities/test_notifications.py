@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-from temporalio.testing import ActivityEnvironment
+from temporalio.exceptions import ApplicationErrorCategory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.channels.errors import (
@@ -25,223 +20,18 @@ from activities.channels.errors import (
     RefusedError,
     UndeliverableError,
 )
-from activities.channels.notice import Channel, Notice
-from activities.deliveries import DeliveryLog, delivery_key
-from activities.digests import HeldMessages
-from activities.notifications import Notifications
-from api.signing import Signer
-from links import Codes, LinkKeys
-from store import Store
-from store.approvers import Preferences
-from store.held import Claim, HeldMessage
-from task_queues import working
-from templates import Reader
-from tests.activities.samples import (
-    ANN,
-    BOB,
-    OTHER_SIGNER,
-    SIGNER,
-    begun_now,
-    make_decision,
-    make_outcome,
-)
-from tests.dev_server import DevServer
+from activities.deliveries import delivery_key
+from tests.activities.samples import ANN, BOB, OTHER_SIGNER, make_decision, make_outcome
+from tests.activities.scenes import LINK_KEYS, Scene, sending
 from tests.support import eventually
-from tests.workflows.harness import Mailroom
 from workflows.messages import (
-    RESPOND,
     SEND_NOTIFICATION,
     UNDELIVERABLE,
-    WORKFLOW,
-    DecisionInput,
     NotificationSent,
     Outcome,
     SendNotificationInput,
 )
-from workflows.reading import Fold
 from workflows.stored import set_aside
-
-LINK_KEYS = LinkKeys(["k" * 32])
-
-
-class FakeChannel:
-    """Keeps what it is given; raises `error`, or waits for ever while `stuck`."""
-
-    provider = "fake"
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-        self.error: DeliveryError | None = None
-        self.stuck = False
-
-    async def send(self, notice: Notice) -> str:
-        self.notices.append(notice)
-        if self.stuck:
-            await asyncio.Event().wait()
-        if self.error:
-            raise self.error
-        return f"fake-{len(self.notices)}"
-
-
-class FakeDeliveries:
-    """A store in memory, which can be `down`."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.down = False
-
-    async def find(self, key: str) -> str | None:
-        self._fail_when_down()
-        sent = (r for r in self.rows if r["key"] == key and r["result"] == "sent")
-        return next((row["provider_message_id"] for row in sent), None)
-
-    async def record(self, **row: Any) -> None:
-        self._fail_when_down()
-        self.rows.append(row)
-
-    def _fail_when_down(self) -> None:
-        if self.down:
-            raise ConnectionError("the store is down")
-
-
-class FakeContents:
-    """What is too large for histories, in memory."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, str] = {}
-
-    async def get(self, digests: Collection[str]) -> dict[str, str]:
-        return {digest: self.bodies[digest] for digest in digests if digest in self.bodies}
-
-
-class FakeApprovers:
-    """What people have set, by address."""
-
-    def __init__(self) -> None:
-        self.preferences: dict[str, Preferences] = {}
-        self.away = False
-
-    async def find(self, address: str) -> Preferences:
-        if self.away:
-            raise OSError("the store is away")
-        return self.preferences.get(address, Preferences())
-
-
-class NothingHeld:
-    """The store where nobody has several questions in one mail."""
-
-    async def keep(self, message: HeldMessage) -> None:
-        raise AssertionError(f"{message} is held")
-
-    async def claim(self, own: HeldMessage, now: datetime) -> Claim | None:
-        raise AssertionError(f"{own.approver} has a digest")
-
-    async def give_back(self, claim: Claim) -> None:
-        raise AssertionError(f"{claim} was none")
-
-    async def remove(self, keys: Collection[str]) -> None:
-        raise AssertionError(f"{keys} were not held")
-
-
-class Scene:
-    """The activity between its doubles and a real Temporal."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.channel = FakeChannel()
-        self.deliveries = FakeDeliveries()
-        self.contents = FakeContents()
-        self.approvers = FakeApprovers()
-        self.channels: dict[str, Channel] = {"email": self.channel}
-        self.notifications = self._made(self.deliveries, NothingHeld())
-
-    def use(self, store: Store) -> None:
-        """A real one, for what is held and what was delivered."""
-        self.notifications = self._made(store.deliveries, store.held)
-
-    def _made(self, deliveries: DeliveryLog, held: HeldMessages) -> Notifications:
-        return Notifications(
-            client=self.client,
-            keyring=SIGNER.keyring,
-            links=LINK_KEYS,
-            codes=Codes(["k" * 32]),
-            public_url="https://handover.example.com/",
-            channels=self.channels,
-            deliveries=deliveries,
-            held=held,
-            contents=self.contents,
-            approvers=self.approvers,
-            reader=Reader(),
-        )
-
-    async def start(self, input: Any, workflow_id: str) -> None:
-        """Start a decision's workflow, which nobody runs: its history is what is read."""
-        await self.client.start_workflow(WORKFLOW, input, id=workflow_id, task_queue="nobody")
-
-    async def answered(
-        self, approver: str = ANN, choice: str = "approve", **changes: Any
-    ) -> tuple[DecisionInput, Outcome]:
-        """A decision whose workflow has heard a response, and what would come of that one."""
-        decision, queue = make_decision(f"dec_{uuid.uuid4().hex[:12]}"), f"queue-{uuid.uuid4()}"
-        handle = await self.client.start_workflow(
-            WORKFLOW, decision, id=decision.id, task_queue=queue
-        )
-        run_id = handle.first_execution_run_id
-        outcome = make_outcome(decision, approver, choice, **({"run_id": run_id} | changes))
-        async with working(self.client, queue, Mailroom().send_notification):
-            await handle.signal(RESPOND, outcome.response)
-            await eventually(lambda: self._has_heard(decision.id))
-        return decision, outcome
-
-    async def _has_heard(self, decision_id: str) -> bool:
-        fold = Fold(decision_id, SIGNER.keyring)
-        signalled = False
-        async for event in self.client.get_workflow_handle(decision_id).fetch_history_events():
-            signalled |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-            fold.feed(event)
-        return signalled and not fold.has_unheard
-
-    async def decision(self, signer: Signer = SIGNER, **changes: Any) -> DecisionInput:
-        made = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
-        decision = begun_now(made, signer)
-        await self.start(decision, decision.id)
-        return decision
-
-    async def send(
-        self, input: SendNotificationInput, attempt: int = 1, **info: Any
-    ) -> NotificationSent:
-        """`info` is what else Temporal tells of this attempt."""
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, attempt=attempt, **info)
-        return await environment.run(self.notifications.send_notification, input)
-
-    async def failure(
-        self, input: SendNotificationInput, attempt: int = 1, **info: Any
-    ) -> ApplicationError:
-        with pytest.raises(ApplicationError) as caught:
-            await self.send(input, attempt, **info)
-        return caught.value
-
-
-@pytest.fixture
-async def scene(dev_server: DevServer) -> Scene:
-    return Scene(await dev_server.client())
-
-
-def sending(
-    decision: DecisionInput,
-    message: str = "decision-request",
-    approver: str = ANN,
-    outcome: Outcome | None = None,
-    channel: str = "email",
-) -> SendNotificationInput:
-    return SendNotificationInput(
-        decision_id=decision.id,
-        message=message,
-        approver=approver,
-        channel=channel,
-        outcome=outcome,
-    )
 
 
 async def test_a_message_is_made_from_the_recorded_decision(scene: Scene):

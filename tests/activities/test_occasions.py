@@ -13,7 +13,7 @@ from links import Codes
 from store.approvers import Preferences
 from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, make_decision
-from tests.activities.test_notifications import LINK_KEYS, Scene, scene, sending
+from tests.activities.scenes import LINK_KEYS, Scene, sending
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
 from workflows.messages import (
@@ -27,8 +27,6 @@ from workflows.messages import (
     SendNotificationInput,
 )
 from workflows.reading import Fold
-
-__all__ = ["scene"]
 
 OPERATOR = "ops@example.com"
 

@@ -18,12 +18,10 @@ from handover.models import Notification
 from store.approvers import Preferences, QuietHours
 from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, begun_now, make_decision, make_outcome
-from tests.activities.test_notifications import Scene, scene, sending
+from tests.activities.scenes import Scene, sending
 from tests.support import eventually
 from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, SendNotificationInput
 from workflows.reading import AuditEntry, Fold
-
-__all__ = ["scene"]
 
 MINUTE = timedelta(minutes=1)
 

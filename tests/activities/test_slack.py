@@ -12,39 +12,18 @@ import pytest
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.slack import ASKING, SlackChannel
-from activities.deliveries import delivery_key
-from handover.models import Channel
 from links import LinkKeys, SlackLink
 from slack_web import SlackWeb
 from templates import Reader
 from tests.activities.samples import ANN, LINK, make_notice, make_outcome
+from tests.activities.stores import Sent
 from tests.hostile import TEXTS, hidden, payload_of
 from tests.slack_server import TEAM, TOKEN, Answer, SlackServer, refusal
 from tests.support import free_port
-from workflows.messages import SendNotificationInput
 from workflows.state import shown_of
 
 LINKS = LinkKeys(["k" * 32])
 WHERE = ("users.lookupByEmail", "conversations.open", "chat.postMessage")
-
-
-class Sent:
-    """What was sent before, in memory."""
-
-    def __init__(self) -> None:
-        self.ids: dict[str, str] = {}
-        self.is_down = False
-
-    async def find(self, key: str) -> str | None:
-        if self.is_down:
-            raise ConnectionError("the store is down")
-        return self.ids.get(key)
-
-    def remember(self, message: str, approver: str, id: str) -> None:
-        sending = SendNotificationInput(
-            decision_id="dec_1", message=message, approver=approver, channel=Channel.SLACK
-        )
-        self.ids[delivery_key(sending)] = id
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,35 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.smtp import Smtp
+from tests.activities.mailbox import Mailbox
 from tests.activities.samples import ANN, make_email
 from tests.support import free_port
-
-
-class Mailbox:
-    """A mail server's judgement: `rcpt` and `data` are what it answers; `mails` what it took."""
-
-    def __init__(self) -> None:
-        self.mails: list[Envelope] = []
-        self.mail, self.rcpt, self.data = "250 OK", "250 OK", "250 OK queued"
-
-    async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        envelope.mail_from = address
-        return self.mail
-
-    async def handle_RCPT(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.rcpt.startswith("2"):
-            envelope.rcpt_tos.append(address)
-        return self.rcpt
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.data.startswith("2"):
-            self.mails.append(envelope)
-        return self.data
-
 
 Serve = Callable[..., Awaitable[int]]
 

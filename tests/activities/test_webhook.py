@@ -27,25 +27,11 @@ from outgoing import Exceptions, GuardedClient
 from store.sealing import UnreadableError
 from store.webhooks import Webhook
 from tests.activities.samples import ANN, BOB, LINK, NOW, make_notice
+from tests.activities.stores import NEW, OLD, Book
 from tests.hostile import TEXTS, payload_of
 from tests.receiver import Receiver, drip_head, hang, hang_up, say
 
-NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 RESPOND = LINK.replace("/d/", "/responses/")
-
-
-class Book:
-    """Where each approver's system is, in memory."""
-
-    def __init__(self, url: str) -> None:
-        self.webhook: Webhook | None = Webhook(url, [NEW])
-        self.error: Exception | None = None
-
-    async def find(self, address: str) -> Webhook | None:
-        assert address == ANN
-        if self.error:
-            raise self.error
-        return self.webhook
 
 
 class Scene:

@@ -98,6 +98,12 @@ class Agent:
             f"/decisions/{decision}/resolve", json={"action": action, **body}
         )
 
+    async def claim(self, decision: str, **body: object) -> httpx2.Response:
+        return await self.http.post(f"/decisions/{decision}/claim", json=body or None)
+
+    async def done(self, decision: str, status: str, **body: object) -> httpx2.Response:
+        return await self.http.post(f"/decisions/{decision}/done", json={"status": status, **body})
+
     async def extend(self, decision: str, minutes: float) -> httpx2.Response:
         body = {"timeout_minutes": minutes}
         return await self.http.post(f"/decisions/{decision}/extend", json=body)

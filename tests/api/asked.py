@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -10,7 +11,7 @@ import httpx2
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.approver import Form
 
-Files = list[tuple[str, bytes, str]]
+Files = Sequence[tuple[str, bytes, str]]
 """Name, content and media type of each."""
 
 
@@ -44,7 +45,7 @@ class Asked:
         link = await link_to(agent.service, approver)
         return cls(agent, decision, approver, link, (await agent.http.get(link)).text)
 
-    async def send(self, files: Files | None = None, **typed: str) -> httpx2.Response:
+    async def send(self, files: Files | None = None, /, **typed: str) -> httpx2.Response:
         """What a button sends, `typed` filled in. With `files`, if only none, it is multipart."""
         fields = {**self.form, **typed}
         if files is None:

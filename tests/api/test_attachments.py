@@ -22,8 +22,8 @@ from api.uploads import MAX_FILE, clean, receive
 from store.files import open_files
 from store.keys import RESOLVE
 from tests.api.agent import Agent, in_store, link_to, no_worker, refused_fields, someone
-from tests.api.test_filetypes import PE, png
-from tests.api.test_upload_memory import api_process
+from tests.api.files import PE, png
+from tests.api.processes import api_process
 from tests.approver import Form, press
 from tests.dev_server import DevServer
 from tests.s3 import BUCKET, S3Server, s3

@@ -15,7 +15,7 @@ from store.keys import ADMIN
 from tests.activities.sendgrid_events import EventWebhook, event
 from tests.activities.sendgrid_server import API_KEY, SendGridServer
 from tests.api.agent import Agent, someone
-from tests.api.test_webhooks import Reached
+from tests.api.systems import Reached
 from tests.approver import press
 from tests.dev_server import DevServer
 from tests.receiver import say

@@ -35,7 +35,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
     errors.install(app)
 
     @app.get("/")
-    async def fail() -> None:  # pyright: ignore[reportUnusedFunction] - the route is what uses it
+    async def fail() -> None:
         raise error
 
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
@@ -174,7 +174,7 @@ def reasons() -> Iterator[str]:
     for tree in sources("workflows", "api"):
         for node in ast.walk(tree):
             match node:
-                case ast.Call(func=ast.Name(id="Objection"), args=[ast.Constant(value=reason), *_]):
+                case ast.Call(ast.Name(id="Objection"), [ast.Constant(value=str(reason)), *_]):
                     yield reason
                 case _:
                     pass

@@ -8,29 +8,15 @@ import struct
 import time
 import tracemalloc
 import zipfile
-import zlib
 
 import pytest
 
 from api.documents import RefusedFileError
 from api.filetypes import MAX_DRAWING, PARSED, judge
+from tests.api.files import NOISE, PE, png
 
-NOISE = bytes(range(256)) * 8
 OFFICE = "application/vnd.openxmlformats-officedocument."
 OPEN = "application/vnd.oasis.opendocument."
-
-
-def png() -> bytes:
-    """One red pixel."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
-
-    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(b"\0\xff\0\0")
-    chunks = chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def archive(parts: dict[str, str]) -> bytes:
@@ -76,7 +62,6 @@ def bitmap(header: int = 40) -> bytes:
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
-PE = b"MZ\x90\0" + bytes(56) + struct.pack("<I", 64) + b"PE\0\0" + NOISE
 
 TAKEN = [
     ("a.png", png(), "image/png"),

@@ -94,6 +94,41 @@ async def test_another_agents_key_is_another_key(agent: Agent, another_agent: Ag
     assert mine.json()["id"] != theirs.json()["id"]
 
 
+async def test_a_request_in_another_spelling_is_the_same(agent: Agent) -> None:
+    """Of approvers, channels, addresses, numbers and the order of fields, however the key is known:
+    as it is kept, as it was kept for the very words, or from Temporal alone."""
+    name = someone().removesuffix("@example.com")
+    step = {"after_minutes": 30, "approvers": [f"{name}-2@example.com"]}
+    body = question(
+        approver=f"{name}@example.com", escalation=[step], channel="email", payload={"a": 1, "b": 2}
+    )
+    spellings: list[dict[str, object]] = [
+        {},
+        {"approver": [f"{name.capitalize()}@Example.COM"]},
+        {"escalation": [{"approvers": [f"{name.upper()}-2@example.com"], "after_minutes": 30.0}]},
+        {"channel": ["email"]},
+        {"channel": [{"after_minutes": 0, "channel": "email"}]},
+        {"payload": {"b": 2.0, "a": 1}, "context": None, "urgency": "medium"},
+    ]
+    others = [{"approver": someone()}, {"timeout_minutes": 61}, {"payload": {"a": 1}}]
+    key = new_key()
+    decision = (await agent.post(body, key)).json()
+    for known in (None, decision["request_digest"], ""):
+        if known is not None:
+            in_store(agent.service, "DELETE FROM idempotency_keys WHERE key = ?", key)
+        if known:
+            values = (agent.name, key, known, decision["id"], "2026-01-01 00:00:00.000000")
+            row = "INSERT INTO idempotency_keys (agent, key, fingerprint, decision_id, created_at)"
+            in_store(agent.service, f"{row} VALUES (?, ?, ?, ?, ?)", *values)
+        # What was kept for the very words knows those.
+        for spelling in spellings[:1] if known else spellings:
+            again = await agent.post(dict(reversed((body | spelling).items())), key)
+            assert (again.status_code, again.json()["id"]) == (201, decision["id"]), spelling
+        for other in others:
+            refused = await agent.post(body | other, key)
+            assert refused.json()["code"] == "idempotency_key_reused", other
+
+
 async def test_a_settled_decision_is_found_by_its_key(agent: Agent) -> None:
     """Repeating the request after the end gives the outcome, and asks nobody again."""
     key, body = new_key(), question()

@@ -18,10 +18,10 @@ from store import Store
 from store.files import open_files
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.api.asked import check_guards
-from tests.api.test_filetypes import png
+from tests.api.files import png
 from tests.approver import press
 from tests.dev_server import DevServer
-from tests.outgoing.test_guarded import HERE, LOCAL, PRIVATE, PUBLIC, Names
+from tests.outgoing.names import HERE, LOCAL, PRIVATE, PUBLIC, Names
 from tests.receiver import Receiver, hang_up, say
 from tests.service import RunningService
 from tests.store.conftest import store
@@ -71,7 +71,7 @@ def test_an_image_is_told_and_measured_by_its_content(content: bytes, type: str)
     """Of every kind that is taken, made by programs that people use."""
     assert measure(content, type) == 6
     for claimed in (type, "text/html", "image/svg+xml"):
-        assert examine(Answer(200, {"Content-Type": claimed}, content)) == type
+        assert examine(Answer(200, httpx2.Headers({"Content-Type": claimed}), content)) == type
 
 
 def test_a_picture_inside_a_photograph_is_not_measured() -> None:
@@ -112,7 +112,7 @@ def test_what_is_broken_has_no_size(content: bytes) -> None:
 def test_what_is_no_such_image_is_not_shown(status: int, content: bytes) -> None:
     """Neither what could run, nor what would fill a telephone's memory, nor an error's picture."""
     with pytest.raises(ImageRefusedError):
-        examine(Answer(status, {"Content-Type": "image/png"}, content))
+        examine(Answer(status, httpx2.Headers({"Content-Type": "image/png"}), content))
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class Provider:
                 self.end_headers()
                 self.wfile.write(page or b"")
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
@@ -129,7 +129,7 @@ class Provider:
         }
         return {name: value for name, value in claims.items() if value is not None}
 
-    def token(self, key: Key | None = None, **changed: Any) -> str:
+    def token(self, key: Key | None = None, /, **changed: Any) -> str:
         key = key or self.keys[0]
         headers = {"kid": key.id}
         return jwt.encode(

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import schemathesis
 from jsonschema_rs import Draft202012Validator
+from schemathesis.core.result import Ok
 
 from api.main import app
 from api.openapi import operations
@@ -64,7 +65,8 @@ def test_the_document_is_valid() -> None:
     """It is what OpenAPI 3.1 calls one, and every reference in it leads somewhere."""
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     schema.validate()
-    found = [result.ok() for result in schema.get_all_operations()]
+    found = list(schema.get_all_operations())
+    assert all(isinstance(result, Ok) for result in found)
     assert len(found) == len(list(operations(DOCUMENT)))
 
 
@@ -143,6 +145,10 @@ async def test_every_example_of_a_request_is_accepted(
     system = await System.asked_by(agent, timeout_minutes=60, response_type={"type": type})
     if "digest" in body:
         body = body | {"digest": (await system.read())["digest"]}
+    if path.endswith(("/claim", "/done")):
+        await resolver.resolve(system.decision, "approve")
+    if path.endswith("/done"):
+        await agent.claim(system.decision, claim_id=body["claim_id"])
     by_an_agent = path.startswith(("/decisions", "/attachments")) and "/resolve" not in path
     sender = agent if by_an_agent else resolver
     answer = await sender.http.request(

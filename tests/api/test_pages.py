@@ -26,17 +26,15 @@ from temporalio.client import Client
 
 from api.limiting import Limits
 from api.routes import pages
-from handover.models import Origin
 from links import Link, LinkKeys
 from store.approvers import Preferences
 from templates.payload import fingerprint, grouped
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
+from tests.api.ended import LINKS, ended
 from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
-from tests.workflows.harness import make_input
-from workflows import events, lifecycle
 from workflows.reading import Fold
 
 
@@ -607,9 +605,6 @@ async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: Running
         assert service.api_key not in service.log(name)
 
 
-LINKS = LinkKeys(["a key of thirty-two letters or more"])
-
-
 class NothingSet:
     """In the place of the store, where no approver has set anything."""
 
@@ -689,15 +684,3 @@ async def test_a_person_reads_a_page_also_when_the_store_is_away(error: Exceptio
     check_guards(page)
     assert "try again in a moment" in page.text
     assert int(page.headers["Retry-After"]) > 0
-
-
-def ended(ago: timedelta) -> Fold:
-    """A decision that was withdrawn so long ago."""
-    then = datetime.now(UTC) - ago
-    input = make_input(action="Refund").model_copy(
-        update={"created_at": then, "expires_at": then + timedelta(hours=1)}
-    )
-    fold = Fold(input.id, input.keyring)
-    state = lifecycle.apply(lifecycle.begin(input), events.Withdrawn(then, Origin.AGENT))
-    fold.input, fold.state = input, state
-    return fold

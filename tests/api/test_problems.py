@@ -160,6 +160,35 @@ async def changed(w: World) -> httpx2.Response:
     return await eventually(met, timeout=120)
 
 
+async def not_permitted(w: World) -> httpx2.Response:
+    return await w.agent.claim((await w.agent.ask())["id"])
+
+
+async def already_claimed(w: World) -> httpx2.Response:
+    decision = await _approved(w)
+    await w.agent.claim(decision)
+    answer = await w.agent.claim(decision)
+    assert answer.json()["decision"]["execution"]["status"] == "claimed"
+    return answer
+
+
+async def not_claimed(w: World) -> httpx2.Response:
+    return await w.agent.done(await _approved(w), "succeeded", claim_id="claim-1")
+
+
+async def already_reported(w: World) -> httpx2.Response:
+    decision = await _approved(w)
+    await w.agent.claim(decision, claim_id="claim-1")
+    await w.agent.done(decision, "failed", claim_id="claim-1")
+    return await w.agent.done(decision, "succeeded", claim_id="claim-1")
+
+
+async def _approved(w: World) -> str:
+    decision = (await w.agent.ask())["id"]
+    await w.resolve(decision, action="approve")
+    return decision
+
+
 async def own_key(w: World) -> httpx2.Response:
     admin = await w.limited(scopes=frozenset({ADMIN}))
     [(key_id,)] = in_store(admin.service, "SELECT id FROM api_keys WHERE name = ?", admin.name)
@@ -294,6 +323,7 @@ PROVOKED: dict[str, Callable[[World], Awaitable[httpx2.Response]]] = {
         *(malformed_key, approver_not_allowed, own_key, rate_limited, quota_exceeded),
         *(bad_request, unauthorized, missing_scope, not_signed, own_decision),
         *(not_found, method_not_allowed),
+        *(not_permitted, already_claimed, not_claimed, already_reported),
         *(already_settled, late, changed, gone, content_too_large, file_too_large),
         *(invalid_request, idempotency_key_reused, invalid_answer, needs_code, not_longer),
         *(unknown_attachment, too_many_attachments, file_type_refused, file_empty),

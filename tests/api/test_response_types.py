@@ -18,29 +18,13 @@ from templates import Reader
 from templates.words import words as told_in
 from tests.api.agent import Agent, in_store, question, refused_fields, someone
 from tests.api.asked import Asked, BrowserForm, Files, check_guards
+from tests.api.files import CSV, NOTE, PDF, PROGRAM
+from tests.api.response_types import CHOOSE, LATER, NUMBER, SCHEDULE, TEXT, UPLOAD
 from tests.approver import mails, newest_mail
 from tests.service import RunningService
 from tests.support import eventually
 from workflows import answers
 from workflows.canonical import dumps
-
-CHOOSE = {"type": "choose", "label": "Which carrier?", "choices": ["DHL", "UPS <fast>", "now"]}
-TEXT = {
-    "type": "text_input",
-    "fields": [
-        {"name": "choice", "label": "Reason", "required": True, "placeholder": "In a sentence"},
-        {"name": "ticket.id"},
-    ],
-}
-NUMBER = {"type": "number_input", "label": "How many?", "min": -1.5, "max": 100}
-SCHEDULE = {"type": "schedule", "label": "When?"}
-LATER = {"type": "schedule", "allow_immediate": False}
-UPLOAD = {"type": "file_upload", "max_files": 2, "accept": ["application/pdf", ".csv"]}
-
-PDF = ("report.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n", "application/pdf")
-CSV = ("rows.csv", b"a,b\n1,2\n", "text/csv")
-NOTE = ("note.txt", b"Only a note.", "text/plain")
-PROGRAM = ("report.pdf", b"MZ\x90\x00" + bytes(60), "application/pdf")
 
 
 def words(page: str) -> str:
@@ -119,7 +103,7 @@ async def test_nobody_has_to_fill_in_anything_to_say_no(
     buttons = re.findall(r"<button[^>]*>", asked.page)
     assert [b for b in buttons if f'value="{choice}"' in b and "formnovalidate" in b]
     assert "name=" not in buttons[0]  # what the Enter key in a field presses
-    page = await asked.send(files=[], choice=choice)
+    page = await asked.send([], choice=choice)
     assert page.status_code == 200
     status = "denied" if choice == "deny" else "pending"
     assert (await asked.read())["status"] == status
@@ -269,7 +253,7 @@ async def test_files_reach_the_agent(agent: Agent) -> None:
     """The agent reads what they are and fetches them; whoever sent them can look at them again."""
     asked = await Asked.by(agent, response_type=UPLOAD)
     assert 'enctype="multipart/form-data"' in asked.page
-    page = await asked.send(files=[PDF, CSV], choice="approve", notes="Both")
+    page = await asked.send([PDF, CSV], choice="approve", notes="Both")
     assert page.status_code == 200, page.text
     decision = await asked.read()
     assert decision["status"] == "approved"
@@ -304,23 +288,23 @@ async def test_files_that_are_refused_are_not_kept(
     """422, which says that they have to be chosen again; none of them stays in the storage."""
     asked = await Asked.by(agent, response_type=UPLOAD)
     before = kept(agent.service)
-    page = await asked.send(files=files, choice="approve", notes="Here")
+    page = await asked.send(files, choice="approve", notes="Here")
     assert page.status_code == 422, page.text
     assert kept(agent.service) == before
     assert BrowserForm.of(page.text).fields["notes"] == "Here"
     assert "again: a page that is shown again cannot keep them" in words(page.text)
     attempt = await asked.refused(reason)
     assert attempt["message"].startswith(why)
-    assert (await asked.send(files=[PDF], choice="approve")).status_code == 200
+    assert (await asked.send([PDF], choice="approve")).status_code == 200
 
 
 async def test_files_are_taken_only_from_whoever_approves(agent: Agent) -> None:
     """With another button, on a changed page and after the end, nothing is kept of them."""
     asked = await Asked.by(agent, response_type=UPLOAD)
     before = kept(agent.service)
-    assert (await asked.send(files=[PDF], choice="approve", digest="x")).status_code == 409
-    assert (await asked.send(files=[PDF], choice="deny")).status_code == 200
-    assert (await asked.send(files=[PDF], choice="approve")).status_code == 409
+    assert (await asked.send([PDF], choice="approve", digest="x")).status_code == 409
+    assert (await asked.send([PDF], choice="deny")).status_code == 200
+    assert (await asked.send([PDF], choice="approve")).status_code == 409
     assert kept(agent.service) == before
     assert (await asked.read())["response_data"] is None
 
@@ -328,7 +312,7 @@ async def test_files_are_taken_only_from_whoever_approves(agent: Agent) -> None:
 async def test_more_files_than_any_answer_takes_are_no_fault_of_ours(agent: Agent) -> None:
     """Refused with a page; the decision is untouched by it."""
     asked = await Asked.by(agent, response_type=UPLOAD)
-    page = await asked.send(files=[CSV] * 30, choice="approve")
+    page = await asked.send([CSV] * 30, choice="approve")
     assert 400 <= page.status_code < 500
     check_guards(page)
     await asked.untouched()

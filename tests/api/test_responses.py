@@ -18,12 +18,13 @@ from api.limiting import READS, Limits
 from api.routes import responses
 from links import Link, PersonalLink
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
+from tests.api.codes import CRITICAL, mailed_code
+from tests.api.ended import LINKS, ended
+from tests.api.files import PDF
 from tests.api.inboxes import link_keys
+from tests.api.response_types import CHOOSE, LATER, NUMBER, SCHEDULE, TEXT, UPLOAD
 from tests.api.systems import System
-from tests.api.test_pages import LINKS, ended
-from tests.api.test_response_types import CHOOSE, LATER, NUMBER, PDF, SCHEDULE, TEXT, UPLOAD
-from tests.api.test_step_up import CRITICAL
-from tests.approver import mails, press
+from tests.approver import press
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
@@ -384,22 +385,6 @@ async def test_no_code_for_what_would_not_count(agent: Agent) -> None:
     assert refused_fields(refused) == ["response_data.action"]
     types = [entry["type"] for entry in await agent.audit(system.decision)]
     assert "code.requested" not in types
-
-
-async def mailed_code(service: RunningService, approver: str) -> str:
-    """From the only mail to this approver that has one."""
-
-    def found() -> str | None:
-        for mail in mails(service, approver):
-            part = mail.get_body(("plain",))
-            lines = part.get_content().splitlines() if part else []
-            for line in lines:
-                digits = line.replace(" ", "")
-                if len(digits) == 6 and digits.isdecimal():
-                    return digits
-        return None
-
-    return str(await eventually(found))
 
 
 async def test_files(agent: Agent) -> None:

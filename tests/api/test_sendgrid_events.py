@@ -49,7 +49,7 @@ class Scene:
                 if mail["personalizations"][0]["to"][0]["email"] == approver
             ]
 
-        return (await eventually(lambda: len(found()) >= number and found()))[number - 1]
+        return (await eventually(lambda: found()[number - 1 :]))[0]
 
     async def event(self, kind: str, approver: str, number: int = 1, **changes: Any) -> Any:
         return event(kind, *await self.mail_to(approver, number), **changes)

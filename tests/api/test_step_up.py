@@ -10,31 +10,9 @@ import pytest
 
 from tests.api.agent import Agent, in_store
 from tests.api.asked import Asked
-from tests.approver import mails, newest_mail
+from tests.api.codes import CRITICAL, codes_mailed, mailed_code
+from tests.approver import newest_mail
 from tests.service import RunningService
-from tests.support import eventually
-
-CRITICAL = {"urgency": "critical"}
-
-
-def codes_mailed(asked: Asked) -> list[str]:
-    found: list[str] = []
-    for mail in mails(asked.agent.service, asked.approver):
-        part = mail.get_body(("plain",))
-        digits = re.search(r"^\s*(\d{3}) ?(\d{3})\s*$", part.get_content(), re.M) if part else None
-        if digits:
-            found.append(digits[1] + digits[2])
-    return found
-
-
-async def the_code(asked: Asked, number: int = 1) -> str:
-    """The newest, once as many were mailed."""
-
-    def there() -> list[str]:
-        found = codes_mailed(asked)
-        return found if len(found) >= number else []
-
-    return (await eventually(there))[-1]
 
 
 def expire(asked: Asked) -> None:
@@ -56,7 +34,7 @@ async def test_an_answer_counts_with_its_code(agent: Agent, choice: str) -> None
     assert asked.approver in first.text
     assert "after lunch" in first.text
     await asked.untouched_but_for_codes()
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     answered = await asked.send(choice=choice, notes="after lunch", code=f"{code[:3]} {code[3:]}")
     assert answered.status_code == 200, answered.text
     decision = await asked.read()
@@ -77,7 +55,7 @@ async def test_the_mail_has_the_code_and_no_link(agent: Agent) -> None:
     """Whoever reads it alone, a scanner too, can do nothing with it."""
     asked = await Asked.by(agent, **CRITICAL)
     await asked.send(choice="approve")
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     mail = await newest_mail(agent.service, asked.approver, code[:3])
     whole = mail.as_string() + "".join(
         str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"
@@ -90,7 +68,7 @@ async def test_the_code_is_nowhere_but_in_the_mail(agent: Agent) -> None:
     """Neither in the record nor in the store: who reads Temporal or the database learns nothing."""
     asked = await Asked.by(agent, **CRITICAL)
     await asked.send(choice="approve")
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     record = str(await agent.audit(asked.decision)) + str(await asked.read())
     assert code not in re.sub(r"[0-9a-f]{16,}|\d{4}-\d\d-\d\dT[\d:.]+", "", record)
     rows = in_store(
@@ -105,7 +83,7 @@ async def test_five_tries(agent: Agent) -> None:
     press has another mailed."""
     asked = await Asked.by(agent, **CRITICAL)
     await asked.send(choice="approve")
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     for _ in range(5):
         refused = await asked.send(choice="approve", code=wrong)
@@ -114,7 +92,7 @@ async def test_five_tries(agent: Agent) -> None:
     assert (await asked.read())["status"] == "pending"
     reasons = [reason for _, _, reason in asked.late()]
     assert reasons == ["wrong_code"] * 6
-    second = await the_code(asked, number=2)
+    second = await mailed_code(agent.service, asked.approver, number=2)
     answered = await asked.send(choice="approve", code=second)
     assert answered.status_code == 200
     assert (await asked.read())["status"] == "approved"
@@ -124,10 +102,10 @@ async def test_ten_minutes(agent: Agent) -> None:
     """Then the code holds no longer, and another is on its way."""
     asked = await Asked.by(agent, **CRITICAL)
     await asked.send(choice="deny")
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     expire(asked)
     assert (await asked.send(choice="deny", code=code)).status_code == 422
-    second = await the_code(asked, number=2)
+    second = await mailed_code(agent.service, asked.approver, number=2)
     assert (await asked.send(choice="deny", code=second)).status_code == 200
     assert (await asked.read())["status"] == "denied"
 
@@ -136,10 +114,10 @@ async def test_pressing_again_sends_no_second_mail(agent: Agent) -> None:
     """However often, and at once: one code is under way, and it is the one that counts."""
     asked = await Asked.by(agent, **CRITICAL)
     await asyncio.gather(*(asked.send(choice="approve") for _ in range(8)))
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     again = await asked.send(another_code="approve")
     assert again.status_code == 200
-    assert codes_mailed(asked) == [code]
+    assert codes_mailed(agent.service, asked.approver) == [code]
     assert (await asked.send(choice="approve", code=code)).status_code == 200
 
 
@@ -147,14 +125,14 @@ async def test_another_code_on_demand(agent: Agent) -> None:
     """A minute later; the first counts no longer."""
     asked = await Asked.by(agent, **CRITICAL)
     await asked.send(choice="approve")
-    first = await the_code(asked)
+    first = await mailed_code(agent.service, asked.approver)
     in_store(
         agent.service,
         "UPDATE codes SET expires_at = datetime(expires_at, '-2 minutes') WHERE decision_id = ?",
         asked.decision,
     )
     await asked.send(another_code="approve")
-    second = await the_code(asked, number=2)
+    second = await mailed_code(agent.service, asked.approver, number=2)
     if first != second:
         assert (await asked.send(choice="approve", code=first)).status_code == 422
     assert (await asked.send(choice="approve", code=second)).status_code == 200
@@ -165,7 +143,7 @@ async def test_a_key_may_ask_for_it(service: RunningService) -> None:
     async with await Agent.with_new_key(service, step_up=True) as strict:
         asked = await Asked.by(strict, urgency="low")
         assert 'name="code"' in (await asked.send(choice="approve")).text
-        code = await the_code(asked)
+        code = await mailed_code(service, asked.approver)
         assert (await asked.send(choice="approve", code=code)).status_code == 200
     async with await Agent.with_new_key(service) as plain:
         asked = await Asked.by(plain, urgency="high")
@@ -182,7 +160,7 @@ async def test_an_answer_that_is_none_has_no_code_mailed(agent: Agent) -> None:
     assert 'name="code"' not in refused.text
     right = await asked.send(choice="approve", chosen="a")
     assert 'name="code"' in right.text
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     assert (await asked.send(choice="approve", chosen="a", code=code)).status_code == 200
     assert (await asked.read())["response_data"] == {"chosen": "a"}
 
@@ -194,7 +172,7 @@ async def test_files_wait_for_the_code(agent: Agent) -> None:
     await asked.send(files, choice="approve")
     rows = "SELECT id FROM attachments WHERE decision_id = ?"
     assert in_store(agent.service, rows, asked.decision) == []
-    code = await the_code(asked)
+    code = await mailed_code(agent.service, asked.approver)
     assert (await asked.send(files, choice="approve", code=code)).status_code == 200
     assert (await asked.read())["status"] == "approved"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from api.uploads import MAX_FILE
-from tests.conftest import lacks
+from tests.api.processes import api_process
 from tests.dev_server import DevServer
 from tests.service import RunningService
 
@@ -25,19 +24,6 @@ the rest is 64 KB of a spool, some chunks and buffers for every connection."""
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
 TAIL = b"\r\n--x--\r\n"
-
-
-def api_process(service: RunningService) -> Path:
-    """The folder in which Linux describes the API process of this service."""
-    if not Path("/proc/self/environ").exists():
-        lacks("this system has no /proc, where a process's memory and open files could be read")
-    folder = f"HANDOVER_DATA_DIR={service.data_dir}\0".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command = (process / "cmdline").read_bytes()
-            if b"api.main:app" in command and folder in (process / "environ").read_bytes():
-                return process
-    raise AssertionError("the API does not run")
 
 
 class Measured:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import httpx2
 import pytest
@@ -12,10 +11,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from store.keys import ADMIN
 from tests.api.agent import Agent, in_store, link_to, question, refused_fields, someone
+from tests.api.codes import CRITICAL, mailed_code
 from tests.api.inboxes import PRESSED, inbox_url
-from tests.api.systems import System
-from tests.api.test_responses import mailed_code
-from tests.api.test_step_up import CRITICAL
+from tests.api.systems import Reached, System, put
 from tests.approver import mails, press
 from tests.dev_server import DevServer
 from tests.receiver import Receiver, say
@@ -56,40 +54,6 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-class Reached:
-    """An approver, and the system by which they are reached."""
-
-    def __init__(self, address: str, receiver: Receiver, secret: str) -> None:
-        self.address = address
-        self.receiver = receiver
-        self.secret = secret
-
-    @classmethod
-    async def by(cls, admin: Agent, stack: AsyncExitStack, name: str = "ann") -> Reached:
-        receiver, address = await stack.enter_async_context(Receiver()), someone(name)
-        answer = await put(admin, address, webhook_url=receiver.url)
-        assert answer.status_code == 200, answer.text
-        return cls(address, receiver, answer.json()["webhook_secret"])
-
-    def events(self, type: str = "") -> list[dict[str, Any]]:
-        """What came, each verified by the standard's own library."""
-        found = [
-            Webhook(self.secret).verify(request.body, request.headers)
-            for request in self.receiver.requests
-        ]
-        return [event for event in found if type in event["type"]]
-
-    async def event(self, type: str) -> dict[str, Any]:
-        return (await eventually(lambda: self.events(type)))[-1]
-
-    async def answer(self, choice: str, **fields: object) -> httpx2.Response:
-        """To the newest question, as it was posted."""
-        asked = self.events()[-1]["data"]
-        body = {"choice": choice, "digest": asked["digest"], **fields}
-        async with httpx2.AsyncClient(timeout=30) as client:
-            return await client.post(asked["respond_url"], json=body)
-
-
 @pytest.fixture
 async def ann(admin: Agent, stack: AsyncExitStack) -> Reached:
     return await Reached.by(admin, stack)
@@ -98,10 +62,6 @@ async def ann(admin: Agent, stack: AsyncExitStack) -> Reached:
 async def fetched(url: str) -> httpx2.Response:
     async with httpx2.AsyncClient(timeout=30) as client:
         return await client.get(url)
-
-
-async def put(admin: Agent, address: str, **body: object) -> httpx2.Response:
-    return await admin.http.put(f"/approvers/{address}", json=body)
 
 
 async def test_asked_and_answered_in_json(caller: Agent, ann: Reached) -> None:

@@ -7,6 +7,8 @@ None of them is known to the service: a scanner that calls itself a browser must
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/126.0.0.0 Safari/537.36"
@@ -56,7 +58,19 @@ READING = ("HEAD", "GET", "OPTIONS")
 OTHERS = ("PUT", "PATCH", "DELETE", "TRACE")
 """Methods that nothing here takes."""
 
-PRESSING = (
+
+class Sent(TypedDict, total=False):
+    """What a `POST` is made of, in httpx2's words."""
+
+    params: dict[str, str]
+    headers: dict[str, str]
+    content: bytes
+    data: dict[str, str]
+    json: dict[str, str]
+    files: dict[str, tuple[str, bytes, str]]
+
+
+PRESSING: tuple[Sent, ...] = (
     {"params": {"choose": "approve", "choice": "approve"}},
     {"content": b""},
     {"data": {"choose": "approve", "notes": ""}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Pages:
         self.file = ""
         self._blank = blank
 
-    async def seen(self, text: str, number: int) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async def seen(self, text: str, number: int) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
         """The pages of one decision's life, each under a name, with what it is made of."""
         form = forms(self.type, text, number)
         request = form.request | {"approver": self.approver, "context_images": await self._images()}
@@ -151,7 +151,7 @@ class Pages:
             await self._parts(await http.post(url, data=fields | {"choice": "deny"}), 409),
         )
 
-    async def inbox(self, texts: list[str]) -> dict[str, Any]:
+    async def inbox(self, texts: Sequence[str]) -> dict[str, Any]:
         """All of them at once, waiting."""
         asked = [forms(self.type, text, number).request for number, text in enumerate(texts)]
         decisions = [(await self.agent.ask(**each, approver=self.approver))["id"] for each in asked]
@@ -242,8 +242,8 @@ async def test_a_page_shows_no_hidden_character_even_where_it_can_be_edited(
 async def test_the_inbox_stays_itself_whatever_is_asked(agent: Agent, blank: Page) -> None:
     """All texts of the corpus at once, beside each other."""
     usual, pages = Parts(), Pages(agent, blank, "approve_deny")
-    for text in (list(HARMLESS), [*HARMLESS * 12]):
-        parts = await Pages(agent, blank, "approve_deny").inbox(text)
+    for texts in (HARMLESS, HARMLESS * 12):
+        parts = await Pages(agent, blank, "approve_deny").inbox(texts)
         usual.elements |= set(parts["elements"])
         usual.code |= set(parts["code"])
     parts = await pages.inbox(list(hostile.TEXTS.values()))

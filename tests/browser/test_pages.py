@@ -280,7 +280,7 @@ async def test_the_way_of_a_large_file_is_shown(browser: Browser, agent: Agent) 
     asked = await Asked.by(agent, response_type=UPLOAD)
     async with opened(browser, asked.link) as page:
         large = NOTE | {"buffer": b"broken\n" * 1_000_000}
-        await page.locator("#uploaded_files").set_input_files(large)  # pyright: ignore[reportArgumentType]
+        await page.locator("#uploaded_files").set_input_files(large)  # pyright: ignore[reportArgumentType] - playwright's own TypedDict
         await page.route("**/d/*", lambda route: route.abort())
         await press(page, "approve")
         await expect(page.get_by_text("It could not be sent")).to_be_visible()
@@ -320,7 +320,7 @@ async def test_a_page_is_small_and_asks_nobody_else(
         told = await request.sizes()
         sizes.append(told["responseBodySize"] + told["responseHeadersSize"])
 
-    window = await browser.new_context(viewport=viewport)  # pyright: ignore[reportArgumentType]
+    window = await browser.new_context(viewport=viewport)  # pyright: ignore[reportArgumentType] - playwright's own TypedDict
     page = await window.new_page()
     counting: list[asyncio.Task[None]] = []
     page.on("requestfinished", lambda request: counting.append(asyncio.create_task(count(request))))

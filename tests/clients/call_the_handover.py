@@ -8,8 +8,8 @@ import dataclasses
 import json
 import sys
 
-import the_handover
-from the_handover import models
+import the_handover  # pyright: ignore[reportMissingImports] - it is in an environment of its own
+from the_handover import models  # pyright: ignore[reportMissingImports] - see above
 
 
 def main(base_url: str, key: str, method: str, arguments: str) -> None:
@@ -35,7 +35,9 @@ def type_of(error: Exception) -> str:
 def plain(value: object) -> object:
     if isinstance(value, list):
         return [plain(each) for each in value]
-    return dataclasses.asdict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{value!r} is no answer of the client's")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from api.sendgrid import KEPT
 from config import Settings
 from handover.models import DecisionRequest
 from slack_web import BUSY, RECIPIENT
-from tests.contracts.test_operating_md import anchors
+from tests.contracts.headings import anchors
 from tests.slack_server import METHODS
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,24 @@ def test_the_api_calls_no_activity() -> None:
         assert not any(name.startswith("activities") for name in found), path.name
         if path.name not in ("main.py", "deps.py", "make_key.py"):
             assert "config" not in found, path.name
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "examples", "deploy"])
+def test_no_module_imports_a_test(folder: str) -> None:
+    """What tests share stands in a module that says what it has: whoever changes a test changes no
+    other, and no fixture or case comes along by an import."""
+    for path in (ROOT / folder).rglob("*.py"):
+        found = [name for name in imported_names(path) if re.search(r"(^|\.)test_", name)]
+        assert found == [], path.relative_to(ROOT)
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """All that this module imports, each with the module that it is imported from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
 
 
 def test_the_walk_sees_imports_wherever_they_stand() -> None:

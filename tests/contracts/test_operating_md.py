@@ -10,6 +10,7 @@ import pytest
 from config import Settings
 from store.keys import SCOPES
 from store.tables import metadata
+from tests.contracts.headings import anchors
 from workflows import messages
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,12 +45,6 @@ def test_tables_and_scopes() -> None:
     rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= set(metadata.tables)
     assert set(re.findall(r"`(\w+:\w+)`", TEXT)) == set(SCOPES)
-
-
-def anchors(page: str) -> set[str]:
-    """What GitHub makes of the headings."""
-    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", ["docs/operating.md", "docs/deploying.md", "SECURITY.md"])

@@ -28,6 +28,7 @@ from api.schemas import (
 from api.uploads import AROUND, MAX_BODY, MAX_FILE
 from handover.models import Decision, Origin, Status
 from tests.conftest import lacks
+from tests.contracts.headings import anchors
 from tests.dev_server import DevServer
 from tests.e2e.documented import differences, examples, names, tables
 from tests.e2e.reader import Reader
@@ -201,10 +202,8 @@ def test_bounds_are_those_of_the_service(bound: str) -> None:
 def test_what_it_links_to_exists(link: str) -> None:
     """A heading of this document, or a file."""
     path, _, anchor = link.partition("#")
-    headings = re.findall(r"^#+ (.+)$", DOCUMENT, re.MULTILINE)
-    anchors = [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
     assert (ROOT / "docs" / path).exists()
-    assert not anchor or anchor in anchors
+    assert not anchor or anchor in anchors(DOCUMENT)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from embedded.supervisor import STOP_SECONDS, Supervisor
 from tests.embedded.conftest import Script, processes_with
 from tests.support import eventually, wait_until
 
-Start = Callable[[Supervisor, str, str], Awaitable[None]]
+Start = Callable[[Supervisor, str, str], Coroutine[Any, Any, None]]
 
 # Each stand-in makes a file when it is up, so that no test has to guess.
 OBEDIENT = 'trap "echo $NAME >> stopped; exit 0" TERM; touch $NAME-up; while :; do sleep 0.05; done'
@@ -176,7 +177,7 @@ async def test_the_log_of_the_run_before_is_kept(start: Start, tmp_path: Path) -
     for words in ("first", "second", "third"):
         supervisor = Supervisor(tmp_path / "logs")
         with pytest.raises(ChildDiedError):
-            await supervisor.run(start(supervisor, "api", f"touch api-up; echo {words}"))  # type: ignore[arg-type]
+            await supervisor.run(start(supervisor, "api", f"touch api-up; echo {words}"))
     assert (tmp_path / "logs" / "api.log").read_text() == "third\n"
     assert (tmp_path / "logs" / "api.log.1").read_text() == "second\n"
     assert len(list((tmp_path / "logs").iterdir())) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -18,6 +17,7 @@ from outgoing import (
     TooMuchError,
     UnreachableError,
 )
+from tests.outgoing.names import HERE, LOCAL, PRIVATE, PUBLIC, Names
 from tests.receiver import (
     GIGABYTE,
     Authority,
@@ -33,22 +33,8 @@ from tests.receiver import (
 )
 from tests.support import eventually, free_port
 
-LOCAL = Exceptions.parse(["127.0.0.0/8"])
 LIMIT = 15.0
 MOST = 100_000
-PUBLIC, PRIVATE, HERE = "93.184.216.34", "10.0.0.1", "127.0.0.1"
-
-
-class Names:
-    """A name server: each look-up gets the next answer, the last one for ever."""
-
-    def __init__(self, *answers: Sequence[str]) -> None:
-        self.answers = deque(answers)
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
-        return self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ class Play:
         if isinstance(comes, Fails):
             self.clock.now += comes.held
             return steps.throw(APIConnectionError("no connection", comes.held))
-        took = call.params.get("wait", 0.01) if comes.took is None else comes.took
+        took = float(call.params.get("wait", 0.01)) if comes.took is None else comes.took
         self.clock.now += took
         content = comes.body if isinstance(comes.body, bytes) else json.dumps(comes.body).encode()
         return steps.send(Answer(comes.status, comes.headers, content, took))

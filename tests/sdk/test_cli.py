@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,8 +126,8 @@ async def test_expiry_is_two(service: RunningService) -> None:
 async def test_what_may_run_is_on_stdout(service: RunningService, choice: str) -> None:
     """The payload as it was permitted, changed or not, alone on stdout."""
     changed = {"amount": 20, "to": "Ü\N{RIGHT-TO-LEFT OVERRIDE}"}
-    typed = {"payload": json.dumps(changed)} if choice == "modify" else {}
-    told = await asked(service, choice, "--payload", '{"amount": 50}', **typed)
+    ask = partial(asked, service, choice, "--payload", '{"amount": 50}')
+    told = await (ask(payload=json.dumps(changed)) if choice == "modify" else ask())
     assert told.code == 0, told
     assert json.loads(told.out) == (changed if choice == "modify" else {"amount": 50})
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in told.out

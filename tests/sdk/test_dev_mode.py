@@ -181,7 +181,7 @@ def test_behaves_as_the_service() -> None:
     with pytest.raises(NotFoundError):
         client.decisions.get("dec_other")
     with pytest.raises(InvalidRequestError) as caught:
-        client.decisions.create(action="a", approver=3)  # pyright: ignore[reportArgumentType]
+        client.decisions.create(action="a", approver=3)  # pyright: ignore[reportArgumentType] - this is the fault
     assert any(error.field.startswith("approver") for error in caught.value.fields)
 
 

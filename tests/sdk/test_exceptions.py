@@ -101,7 +101,7 @@ def test_conflict_tells_the_decision() -> None:
 
 def test_tree_at_the_top_is_the_tree() -> None:
     """The tree drawn at the top of the file names each class under its parent."""
-    kinds = "Error|Denied|Refused|Expired|Cancelled"
+    kinds = "Error|Denied|Refused|Expired|Cancelled|Claimed"
     node = re.compile(rf"^([│├└─ ]*)([A-Z]\w+?(?:{kinds}))\b", re.MULTILINE)
     drawn = [(len(depth) // 4, name) for depth, name in node.findall(exceptions.__doc__ or "")]
     path: list[str] = []

@@ -15,6 +15,7 @@ import pytest
 
 from handover import (
     ActionDenied,
+    AlreadyClaimed,
     APIError,
     AsyncHandoverClient,
     ConflictError,
@@ -68,7 +69,7 @@ class House:
             await press(await link_to(self.place, approver), choice, **typed)
         else:
             notes, data = typed.pop("notes", None), {k: read(v) for k, v in typed.items()}
-            self.place.answer(decision.id, choice, notes=notes, data=data or None)  # pyright: ignore[reportArgumentType]
+            self.place.answer(decision.id, choice, notes=notes, data=data or None)  # pyright: ignore[reportArgumentType] - choice is one of the choices
 
     async def types(self, decision: Decision) -> list[str]:
         """What the record has of people."""
@@ -121,6 +122,7 @@ async def test_pending(house: House) -> None:
     assert (told.pop("created_at"), told.pop("expires_at")) != (None, None)
     assert len(told.pop("payload_digest")) == len(told.pop("request_digest")) == 64
     assert told.pop("idempotency_key").startswith("auto-")
+    assert told.pop("execution") is None
     assert told == {
         "status": "pending",
         "approved": False,
@@ -157,7 +159,7 @@ async def test_pending(house: House) -> None:
 async def test_what_tells_a_decision_apart(house: House) -> None:
     """Every reader has the digest of what was asked; the key is told to the agent that asked with
     it, and to nobody else, also where the decision stands in the way."""
-    asked = {"action": "Refund order 1142", "approver": someone()}
+    asked: dict[str, Any] = {"action": "Refund order 1142", "approver": someone()}
     house.expect()
     decision = await house.agent.decisions.create(**asked, wait=False, idempotency_key="order 1142")
     assert decision.request_digest == request_digest(DecisionRequest.model_validate(asked))
@@ -222,6 +224,115 @@ async def test_modified_action(house: House) -> None:
     modified = await house.resolver.decisions.resolve(decision.id, **change)
     assert modified.response_data == {"action": "Send a voucher"}
     assert modified.action_permitted is False
+
+
+async def test_a_permitted_action_runs_once(house: House) -> None:
+    """Of many who claim it one may run it; the others are told who has it, since when, and how it
+    ended, and so are the decision and its record."""
+    decision = await house.ask(payload={"amount": 60}, enforce=True)
+    change = {"action": "modify", "response_data": {"payload": {"amount": 45}}}
+    await house.resolver.decisions.resolve(decision.id, **change)
+    claims = [house.agent.decisions.claim(decision.id, worker=f"worker {n}") for n in range(8)]
+    claimed = await asyncio.gather(*claims, return_exceptions=True)
+    [won] = [each for each in claimed if isinstance(each, Decision)]
+    lost = [each for each in claimed if isinstance(each, AlreadyClaimed)]
+    assert (len(lost), permitted_payload(won)) == (7, {"amount": 45})
+    assert won.execution
+    running = won.execution.model_dump(exclude={"claim_id", "claimed_at", "claimed_by", "worker"})
+    assert running == {"status": "claimed", "finished_at": None, "result": None}
+    assert all(each.decision.execution == won.execution for each in lost)
+    assert all(f"({won.execution.worker}) at 20" in str(each) for each in lost)
+    assert all("has not said how that ended" in str(each) for each in lost)
+
+    claim_id = won.execution.claim_id or ""
+    for _ in range(2):  # the answer to a report may be lost, too
+        done = await house.agent.decisions.done(
+            decision.id, "succeeded", claim_id=claim_id, result="re_1142"
+        )
+        assert done.execution
+        assert (done.execution.status, done.execution.result) == ("succeeded", "re_1142")
+        assert done.execution.finished_at
+        assert done.execution.finished_at >= done.execution.claimed_at
+    with pytest.raises(ConflictError) as caught:
+        await house.agent.decisions.done(decision.id, "failed", claim_id=claim_id)
+    assert caught.value.code == "already_reported"
+    with pytest.raises(AlreadyClaimed, match="and has succeeded"):
+        await house.agent.decisions.claim(decision.id, claim_id=claim_id)
+    assert (await house.types(decision))[-2:] == ["execution.claimed", "execution.succeeded"]
+    read = await house.resolver.decisions.get(decision.id)
+    assert read.execution
+    assert (read.execution.claim_id, read.execution.worker) == (None, won.execution.worker)
+
+
+async def test_a_claim_can_be_repeated_and_given_back(house: House) -> None:
+    """Under its name, so that one whose answer was lost is not; one that is given back is as if
+    it had not been made, but for the record."""
+    decision = await house.ask(enforce=True)
+    await house.resolver.decisions.resolve(decision.id, "approve")
+    first = await house.agent.decisions.claim(decision.id, claim_id="job 1")
+    again = await house.agent.decisions.claim(decision.id, claim_id="job 1", worker="another")
+    assert first.execution == again.execution
+    for claim_id, code in (("job 2", "not_claimed"), ("job 1", None), ("job 1", None)):
+        report = house.agent.decisions.done(decision.id, "not_run", claim_id=claim_id)
+        if code is None:
+            assert (await report).execution is None
+            continue
+        with pytest.raises(ConflictError) as caught:
+            await report
+        assert caught.value.code == code
+    for claim_id in ("job 1", "job 1"):
+        anew = await house.agent.decisions.claim(decision.id, claim_id=claim_id)
+        assert anew.execution
+        assert anew.execution.claimed_at > (first.execution or anew.execution).claimed_at
+    assert (await house.types(decision))[-3:] == [
+        "execution.claimed",
+        "execution.given_back",
+        "execution.claimed",
+    ]
+
+
+async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
+    """Nor by anybody but the agent that asked; the error has the decision as it stands."""
+    decision = await house.ask(response_type=SCHEDULE, enforce=True, options=["approve", "modify"])
+    claim = house.agent.decisions.claim
+    with pytest.raises(ActionDenied, match="nobody has decided yet"):
+        await claim(decision.id)
+    for client in (house.other, house.resolver):
+        with pytest.raises(NotFoundError):
+            await client.decisions.claim(decision.id)
+        with pytest.raises(NotFoundError):
+            await client.decisions.done(decision.id, "failed", claim_id="claim 1")
+    later = {"execute_at": AT}
+    await house.resolver.decisions.resolve(decision.id, "approve", response_data=later)
+    with pytest.raises(ActionDenied, match="permitted it from") as denied:
+        await claim(decision.id)
+    assert isinstance(denied.value.__cause__, ConflictError)
+    assert denied.value.__cause__.code == "not_permitted"
+    assert FUTURE.strftime("%Y-%m-%dT%H:%M:%SZ") in denied.value.__cause__.error
+    answers: list[tuple[Any, Any, str]] = [
+        ("deny", None, "denied"),
+        ("modify", {"action": "Send a voucher"}, "modified"),
+    ]
+    for choice, data, status in answers:
+        decision = await house.ask(enforce=True)
+        await house.resolver.decisions.resolve(decision.id, choice, response_data=data)
+        with pytest.raises(ActionDenied) as denied:
+            await claim(decision.id)
+        assert denied.value.decision.status == status
+    for fields, named in (
+        ({"claim_id": ""}, "claim_id"),
+        ({"claim_id": "ä"}, "claim_id"),
+        ({"claim_id": "x" * 256}, "claim_id"),
+        ({"worker": "x" * 201}, "worker"),
+        ({"worker": "  "}, "worker"),
+    ):
+        with pytest.raises(InvalidRequestError) as caught:
+            await claim(decision.id, **fields)
+        assert caught.value.fields[0].field == named
+    for report, named in (({"result": "x" * 1001}, "result"), ({"result": "\ud800"}, "result")):
+        with pytest.raises(InvalidRequestError) as caught:
+            await house.agent.decisions.done(decision.id, "failed", claim_id="c", **report)
+        assert caught.value.fields[0].field == named
 
 
 CHOOSE = {"type": "choose", "choices": ["staging", "production"]}
@@ -462,6 +573,10 @@ async def test_asked_once(house: House) -> None:
     house.expect()
     first = await house.agent.decisions.create(**asked, idempotency_key=key)
     again = await house.agent.decisions.create(**asked, idempotency_key=key)
+    assert again.id == first.id
+    local, _, domain = asked["approver"].partition("@")
+    spelled: dict[str, Any] = {"approver": [f"{local.upper()}@{domain}"], "channel": ["email"]}
+    again = await house.agent.decisions.create(**(asked | spelled), idempotency_key=key)
     assert again.id == first.id
     other: dict[str, Any] = asked | {"action": "Other"}
     with pytest.raises(InvalidRequestError) as caught:

@@ -231,7 +231,9 @@ def sent_file(request: Request) -> tuple[str | None, bytes]:
     (part,) = BytesParser().parsebytes(head + request.content).get_payload()
     assert not isinstance(part, str)
     assert part.get_param("name", header="content-disposition") == "file"
-    return part.get_filename(), part.get_payload(decode=True)  # pyright: ignore[reportReturnType]
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return part.get_filename(), content
 
 
 @pytest.mark.parametrize("given", ["path", "text", "opened", "bytes", "stream"])

@@ -146,9 +146,9 @@ def test_harmless_has_to_be_said() -> None:
     for action in ("Search", "search ", "searching", "search\n", ""):
         assert ApprovalPolicy(harmless=["search"]).check(action).asked
     for predicate in (lambda a, p: 1, lambda a, p: "yes", lambda a, p: p["missing"]):
-        assert ApprovalPolicy(harmless=[predicate]).check("search").asked
+        assert ApprovalPolicy(harmless=[predicate]).check("search").asked  # pyright: ignore[reportArgumentType] - none is a bool
     with pytest.warns(RuntimeWarning, match="never awaited"):
-        assert ApprovalPolicy(harmless=[forgotten_await]).check("search").asked  # type: ignore[list-item]
+        assert ApprovalPolicy(harmless=[forgotten_await]).check("search").asked  # pyright: ignore[reportArgumentType] - a coroutine is no bool
 
 
 def test_a_sentence_is_no_name() -> None:

@@ -34,14 +34,15 @@ from handover.resources import (
 PACKAGE = Path(handover.__file__).parent
 PROJECT = PACKAGE.parent
 PUBLIC = """
-APIConnectionError APIError ActionDenied ApprovalPolicy ArgumentsRefused AsyncDecisionPage
-AsyncHandoverClient Attachment AuditEntry AuthenticationError BadRequestError Channel ChannelStep
-Choice ConfigurationError ConflictError ContentTooLargeError Decision DecisionCancelled
-DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary DevModeWarning
-EscalationStep FieldError GoneError HandoverClient HandoverError Hidden InvalidRequestError
-NotAskedError NotFoundError Notification Origin PermissionDeniedError Proof ProofError PublicKey
-PublicKeys RateLimitError ResponseType ServiceError Signature Status TextField UnreadableAnswerError
-Urgency WaitTimeoutError WebhookVerificationError __version__ permitted_payload require_approval
+APIConnectionError APIError ActionDenied AlreadyClaimed ApprovalPolicy ArgumentsRefused
+AsyncDecisionPage AsyncHandoverClient Attachment AuditEntry AuthenticationError BadRequestError
+Channel ChannelStep Choice ConfigurationError ConflictError ContentTooLargeError Decision
+DecisionCancelled DecisionExpired DecisionFields DecisionFilters DecisionPage DecisionSummary
+DevModeWarning EscalationStep Execution ExecutionStatus FieldError GoneError HandoverClient
+HandoverError Hidden InvalidRequestError NotAskedError NotFoundError Notification Origin
+PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError
+Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError WebhookVerificationError
+__version__ permitted_payload require_approval
 """
 
 
@@ -51,7 +52,7 @@ def test_public_names() -> None:
     assert all(getattr(handover, name) is not None for name in handover.__all__)
     assert dir(handover) == handover.__all__
     with pytest.raises(AttributeError, match="Clyent"):
-        _ = handover.Clyent  # pyright: ignore[reportAttributeAccessIssue]
+        _ = handover.Clyent
 
 
 def public_methods(of: type) -> dict[str, Callable[..., object]]:

@@ -38,7 +38,12 @@ from tests.approver import answer_link, newest_mail, press
 from tests.service import RunningService
 from tests.support import eventually
 
-ASKED = {"approver": "approver@example.com"}
+
+class Approver(TypedDict):
+    approver: str
+
+
+ASKED: Approver = {"approver": "approver@example.com"}
 
 
 @pytest.fixture

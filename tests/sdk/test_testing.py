@@ -200,7 +200,7 @@ def test_unfit_replies(fake: FakeHandover, client: HandoverClient) -> None:
     fake.approves(by="stranger@example.com")
     with pytest.raises(UnfitReplyError, match="not being asked"):
         client.decisions.create(**ASK)
-    fake.answers_by(lambda asked: "perhaps")  # pyright: ignore[reportArgumentType, reportReturnType]
+    fake.answers_by(lambda asked: "perhaps")  # pyright: ignore[reportArgumentType] - it is no answer
     with pytest.raises(UnfitReplyError, match="perhaps"):
         client.decisions.create(**ASK)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -49,8 +49,16 @@ ASKED: dict[str, Any] = {
     "enforce": True,
     "metadata": {"thread": "8a41"},
 }
-SCHEDULE = {"response_type": {"type": "schedule"}}
-FORM = {"response_type": {"type": "text_input", "fields": [{"name": "reply", "required": True}]}}
+
+
+class Asks(TypedDict):
+    response_type: dict[str, Any]
+
+
+SCHEDULE: Asks = {"response_type": {"type": "schedule"}}
+FORM: Asks = {
+    "response_type": {"type": "text_input", "fields": [{"name": "reply", "required": True}]}
+}
 LATER = (ASKED_AT + timedelta(days=30)).isoformat().replace("+00:00", "Z")
 
 
@@ -78,7 +86,19 @@ def with_proof(original: Decision, **changes: Any) -> Decision:
         (proven("approve", notes="n" * 20_000, payload={"p": "p" * 20_000}), Status.APPROVED),
         (proven("modify", data={"payload": {"d": "d" * 20_000}}, **ASKED), Status.MODIFIED),
     ],
-    ids=str,
+    ids=[
+        "approved",
+        "denied",
+        "a payload modified",
+        "an action modified",
+        "scheduled",
+        "at once instead",
+        "a form",
+        "with a file",
+        "by an operator",
+        "of much text",
+        "a large payload modified",
+    ],
 )
 def test_what_was_decided_holds(settled: Decision, status: Status) -> None:
     """Every kind of answer, also after another trip as JSON, with keys as object or as JSON."""
@@ -322,7 +342,8 @@ def test_somebody_who_was_not_asked() -> None:
     settled, mallory = proven(), "mallory@example.com"
     assert settled.proof
     said = settled.proof.model_dump(exclude={"data_digest", "signature"}) | {"approver": mallory}
-    theirs = proof.proof_of(signer.sign_response(Response(**said))).model_dump(mode="json")
+    signed = signer.sign_response(Response.model_validate(said))
+    theirs = proof.proof_of(signed).model_dump(mode="json")
     with pytest.raises(ProofError, match="is none of the approvers"):
         changed(settled, resolved_by=mallory, proof=theirs).verify(KEYS)
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text, update
 
 from store import Store
+from store.deliveries import Result
 from store.sealing import UnreadableError
 from store.tables import callback_secrets, deliveries
 
@@ -81,7 +82,7 @@ async def test_a_lost_link_key_is_overcome_by_a_new_secret(store: Store) -> None
 async def test_failing_callbacks_are_those_whose_newest_attempt_failed(store: Store) -> None:
     """Delivered, given up, or silent for longer than any wait: no longer failing."""
 
-    async def attempted(key: str, *results: str) -> None:
+    async def attempted(key: str, *results: Result) -> None:
         for result in results:
             await store.deliveries.record(
                 key=key,
@@ -89,7 +90,7 @@ async def test_failing_callbacks_are_those_whose_newest_attempt_failed(store: St
                 message="callback",
                 approver="refund-bot",
                 channel="email" if key == "mail" else "callback",
-                result=result,  # pyright: ignore[reportArgumentType]
+                result=result,
                 provider="https",
             )
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from store import Store
+from store.deliveries import Result
 from store.held import STALE, HeldMessage
 
 NOW = datetime(2026, 3, 12, 7, tzinfo=UTC)
@@ -23,14 +24,14 @@ async def kept(store: Store, *messages: HeldMessage) -> None:
         await store.held.keep(each)
 
 
-async def record_sent(store: Store, key: str, result: str = "sent") -> None:
+async def record_sent(store: Store, key: str, result: Result = "sent") -> None:
     await store.deliveries.record(
         key=key,
         decision_id=f"dec_{key}",
         message="reminder",
         approver="ann@example.com",
         channel="email",
-        result=result,  # pyright: ignore[reportArgumentType]
+        result=result,
         provider="fake",
         provider_message_id="m",
     )
@@ -111,7 +112,7 @@ async def test_what_was_given_back_and_what_was_removed(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("result", "count"), [("sent", 0), ("deferred", 1)])
-async def test_what_was_sent_is_not_sent_again(store: Store, result: str, count: int) -> None:
+async def test_what_was_sent_is_not_sent_again(store: Store, result: Result, count: int) -> None:
     """Also where whoever sent it died before it could be removed."""
     await kept(store, message("a"))
     await record_sent(store, "a", result)

@@ -114,7 +114,7 @@ def notices(text: str, message: str, language: str) -> Iterator[Notice]:
             yield _as_read_by(make_notice(message, BOB, outcome, **fields), text, language)
     else:
         for asked, payload in zip(answers_to(text), payloads * 3, strict=False):
-            fields = base | {"payload": payload} | asked[0]
+            fields = {**base, "payload": payload, **asked[0]}
             yield _as_read_by(make_notice(message, BOB, **fields), text, language)
 
 

@@ -77,9 +77,9 @@ def test_a_mail_says_what_was_answered(
     message: str, response_type: dict[str, Any], data: dict[str, Any], told: str
 ):
     """Marked as somebody's words, in both parts: an agent chose the label."""
-    changes = {"response_type": ResponseType.model_validate(response_type)}
-    outcome = make_outcome(make_decision(**changes), data=data)
-    mail = compose(make_notice(message, BOB, outcome, **changes), SENDER)
+    asked = ResponseType.model_validate(response_type)
+    outcome = make_outcome(make_decision(response_type=asked), data=data)
+    mail = compose(make_notice(message, BOB, outcome, response_type=asked), SENDER)
     assert f"> {told}" in mail.text
     assert f'<bdi dir="auto">{told}</bdi>' in mail.html
 
@@ -249,9 +249,9 @@ def test_what_was_changed_stands_beside_what_was_asked():
     """In both parts: another value, one that is left out, one that nobody asked for."""
     payload = {"amount": 1249, "currency": "EUR", "note": "x"}
     given = {"amount": 1200, "currency": "EUR", "by": "bank"}
-    changes = {"payload": payload}
-    outcome = make_outcome(make_decision(**changes), BOB, "modify", data={"payload": given})
-    mail = compose(make_notice("settled", BOB, outcome, **changes), SENDER)
+    decision = make_decision(payload=payload)
+    outcome = make_outcome(decision, BOB, "modify", data={"payload": given})
+    mail = compose(make_notice("settled", BOB, outcome, payload=payload), SENDER)
     told = "amount: 1200\n  asked: 1249\nnote: left out\n  asked: x\nby: bank\n  not asked for"
     assert quoted(told) in mail.text
     words = " ".join(re.sub(r"<[^>]+>", " ", mail.html).split())

@@ -6,7 +6,6 @@ from typing import cast
 
 import pytest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from tests.dev_server import DevServer
 
@@ -18,7 +17,7 @@ async def dev_client(dev_server: DevServer) -> Client:
 
 @pytest.fixture(params=["dev server", "time-skipping"])
 def client(request: pytest.FixtureRequest) -> Client:
-    """Every test that needs no skipping runs on both."""
+    """Every test that needs no skipping runs on both servers."""
     if request.param == "dev server":
         return cast(Client, request.getfixturevalue("dev_client"))
-    return cast(WorkflowEnvironment, request.getfixturevalue("time_skipping")).client
+    return cast(Client, request.getfixturevalue("test_server_client"))

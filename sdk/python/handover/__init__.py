@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client import AsyncHandoverClient, HandoverClient
     from .exceptions import (
         ActionDenied,
+        AlreadyClaimed,
         APIConnectionError,
         APIError,
         ArgumentsRefused,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         Decision,
         DecisionSummary,
         EscalationStep,
+        Execution,
+        ExecutionStatus,
         Notification,
         Origin,
         Proof,
@@ -67,6 +70,7 @@ __all__ = [
     "APIConnectionError",
     "APIError",
     "ActionDenied",
+    "AlreadyClaimed",
     "ApprovalPolicy",
     "ArgumentsRefused",
     "AsyncDecisionPage",
@@ -90,6 +94,8 @@ __all__ = [
     "DecisionSummary",
     "DevModeWarning",
     "EscalationStep",
+    "Execution",
+    "ExecutionStatus",
     "FieldError",
     "GoneError",
     "HandoverClient",

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from ._base import Call, Steps, path_of, read, retried, send, to_content
+from ._claims import claim
 from ._options import Options
 from ._patience import Patience, may_pass
 from ._permission import permits
@@ -59,13 +60,16 @@ def create(
 
 
 def approve(
-    options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None
+    options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None, once: bool
 ) -> Steps[Decision]:
     """Ask with `enforce`, wait, and return what permits; raises `ActionDenied` for all else."""
     asked = {**fields, "enforce": True}
     decision = yield from create(options, asked, wait=True, idempotency_key=idempotency_key)
     if not permits(decision):
         raise denial(decision)
+    if once:
+        claimed = yield from claim(options, decision.id)
+        return decision.model_copy(update={"execution": claimed.execution})
     return decision
 
 

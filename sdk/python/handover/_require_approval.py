@@ -7,7 +7,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast
@@ -17,6 +17,7 @@ from ._asking import askable, checked_key, told_to_caller
 from ._changes import permitted_call
 from ._default_clients import asynchronous_client, blocking_client
 from ._frameworks import for_the_model
+from ._once import running, running_async
 from ._values import UnfitValueError
 from .client import AsyncHandoverClient, HandoverClient
 from .exceptions import ActionDenied, FieldError, InvalidRequestError, NotAskedError
@@ -44,6 +45,8 @@ def require_approval(
     policy: ApprovalPolicy | None = None,
     idempotency_key: Told = None,
     otherwise: Literal["raise", "return"] = "raise",
+    once: bool = True,
+    result: Callable[[Any], object] | None = None,
     **fields: Unpack[ApprovalFields],
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Have a person approve each call of a function, before the function runs.
@@ -64,9 +67,10 @@ def require_approval(
     function has not run when this raises: `ActionDenied` when they denied, `DecisionExpired`
     when nobody answered in time, `DecisionCancelled`, `ArgumentsRefused` when what they permitted
     does not fit the function, `NotAskedError` for arguments that nobody could be shown (of which
-    LangGraph and Pydantic AI tell the model, and go on), and what `client.approve` raises. With
-    `otherwise="return"` it returns, for all of these but the last, a text that says why it has not
-    run: what a model should be told whose framework hides errors, or ends with them.
+    LangGraph and Pydantic AI tell the model, and go on), `AlreadyClaimed` when another call runs
+    what was approved or has run it, and what `client.approve` raises. With `otherwise="return"` it
+    returns, for what was denied, refused or not asked, a text that says why it has not run: what a
+    model should be told whose framework hides errors, or ends with them.
 
     `action` and `context` are texts in which `{argument}` stands for one, or functions of the
     arguments by name; where nothing is said the action is the function's name and the first line of
@@ -86,7 +90,11 @@ def require_approval(
     is `Class.method`), and logs it.
 
     `idempotency_key`, told as the action is, makes a call with the same key and the same question
-    find the answer of the first one: also after the process died, and also when that one has run.
+    find the answer of the first one, also after the process died. What was approved runs once: the
+    function has not run when this raises `AlreadyClaimed`, and how it ended is in the decision's
+    record, of an error its kind alone, and of what it returned what `result` makes of it. With
+    `once=False` each call with the key runs, and nothing is recorded: for a function that may run
+    several times.
 
     `client` is made from the environment at the first call where none is given. A function that
     is awaited takes an `AsyncHandoverClient`. Generators are refused, since they run only after
@@ -111,6 +119,8 @@ def require_approval(
             ),
             policy=policy,
             raises=otherwise == "raise",
+            once=once,
+            result=result,
             fields=checked_fields,
         )
         if inspect.iscoroutinefunction(function):
@@ -145,6 +155,8 @@ class Gate:
     idempotency_key: Callable[[Mapping[str, Any]], str | None]
     policy: ApprovalPolicy | None
     raises: bool
+    once: bool
+    result: Callable[[Any], object] | None
     fields: Mapping[str, Any]
 
     def otherwise(self, error: ActionDenied | NotAskedError) -> Any:
@@ -171,6 +183,16 @@ class Gate:
         }
         return Question(self.parameters, call, askable(asked))
 
+    def told(self, returned: object) -> str | None:
+        """For the record. The function has run, so no fault in telling it is raised."""
+        if self.result is None:
+            return None
+        try:
+            return str(self.result(returned))
+        except Exception:
+            logger.warning("the result of %s could not be told", self.name, exc_info=True)
+            return None
+
     def _is_harmless(self, action: str, call: inspect.BoundArguments) -> bool:
         if self.policy is None:
             return False
@@ -192,17 +214,22 @@ def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Ca
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        decision, asking = None, client or blocking_client()
         try:
             with _told_to_models():
                 question = gate.question(args, kwargs)
                 call = question.call
                 if question.asked is not None:
-                    call = question.permitted(
-                        (client or blocking_client()).approve(**question.asked)
-                    )
+                    decision = asking.approve(**question.asked)
+                    call = question.permitted(decision)
         except (ActionDenied, NotAskedError) as error:
             return gate.otherwise(error)
-        return function(*call.args, **call.kwargs)
+        if decision is None or not gate.once:
+            return function(*call.args, **call.kwargs)
+        with running(asking, decision) as under_way:
+            returned = function(*call.args, **call.kwargs)
+            under_way.result = gate.told(returned)
+            return returned
 
     return run
 
@@ -215,24 +242,32 @@ def _awaited(
 
     @functools.wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            with _told_to_models():
-                question = gate.question(args, kwargs)
-                call = question.call
-                if question.asked is not None:
-                    call = question.permitted(await _approved(client, question.asked))
-        except (ActionDenied, NotAskedError) as error:
-            return gate.otherwise(error)
-        return await function(*call.args, **call.kwargs)
+        async with _given_or_shared(client) as asking:
+            decision = None
+            try:
+                with _told_to_models():
+                    question = gate.question(args, kwargs)
+                    call = question.call
+                    if question.asked is not None:
+                        decision = await asking.approve(**question.asked)
+                        call = question.permitted(decision)
+            except (ActionDenied, NotAskedError) as error:
+                return gate.otherwise(error)
+            if decision is None or not gate.once:
+                return await function(*call.args, **call.kwargs)
+            async with running_async(asking, decision) as under_way:
+                returned = await function(*call.args, **call.kwargs)
+                under_way.result = gate.told(returned)
+                return returned
 
     return run
 
 
-async def _approved(client: AsyncHandoverClient | None, asked: Mapping[str, Any]) -> Decision:
-    if client:
-        return await client.approve(**asked)
-    async with asynchronous_client() as shared:
-        return await shared.approve(**asked)
+def _given_or_shared(
+    client: AsyncHandoverClient | None,
+) -> AbstractAsyncContextManager[AsyncHandoverClient]:
+    """The client, which is not closed, or the one that the environment makes."""
+    return nullcontext(client) if client else asynchronous_client()
 
 
 @contextmanager

@@ -67,6 +67,7 @@ class HandoverClient:
         approver: str | Sequence[str],
         *,
         idempotency_key: str | None = None,
+        once: bool = False,
         **fields: Unpack[FurtherFields],
     ) -> Decision:
         """Ask, wait, and return only when the action may run; also with a `callback_url`.
@@ -74,13 +75,16 @@ class HandoverClient:
         What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
         approver changed it. `idempotency_key` is as for `decisions.create`.
 
+        With `once`, only the first of all who ask with one key may run it: the decision is claimed
+        as by `decisions.claim`, and `decisions.done` tells how it ended.
+
         Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
-        `DecisionCancelled`, and what `decisions.create` raises.
+        `DecisionCancelled`, `AlreadyClaimed`, and what `decisions.create` raises.
         """
         asked = checked_question(action, approver, fields)
         return run(
             self._exchange,
-            steps.approve(self._options, asked, idempotency_key=idempotency_key),
+            steps.approve(self._options, asked, idempotency_key=idempotency_key, once=once),
         )
 
     def keys(self) -> PublicKeys:
@@ -156,6 +160,7 @@ class AsyncHandoverClient:
         approver: str | Sequence[str],
         *,
         idempotency_key: str | None = None,
+        once: bool = False,
         **fields: Unpack[FurtherFields],
     ) -> Decision:
         """Ask, wait, and return only when the action may run; also with a `callback_url`.
@@ -163,13 +168,16 @@ class AsyncHandoverClient:
         What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
         approver changed it. `idempotency_key` is as for `decisions.create`.
 
+        With `once`, only the first of all who ask with one key may run it: the decision is claimed
+        as by `decisions.claim`, and `decisions.done` tells how it ended.
+
         Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
-        `DecisionCancelled`, and what `decisions.create` raises.
+        `DecisionCancelled`, `AlreadyClaimed`, and what `decisions.create` raises.
         """
         asked = checked_question(action, approver, fields)
         return await run_async(
             self._exchange,
-            steps.approve(self._options, asked, idempotency_key=idempotency_key),
+            steps.approve(self._options, asked, idempotency_key=idempotency_key, once=once),
         )
 
     async def keys(self) -> PublicKeys:

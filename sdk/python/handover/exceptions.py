@@ -22,6 +22,7 @@ HandoverError
 └── ActionDenied                 the action must not run
     ├── DecisionExpired          nobody answered in time
     ├── DecisionCancelled        withdrawn by the agent, or stopped by an operator
+    ├── AlreadyClaimed           somebody else runs it, or has run it
     └── ArgumentsRefused         what was permitted is nothing that this function can run
 
 None of them ever means that the action may run.
@@ -35,7 +36,7 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
-from .models import Decision, Origin, Status
+from .models import Decision, ExecutionStatus, Origin, Status
 
 
 class HandoverError(Exception):
@@ -245,6 +246,14 @@ class DecisionCancelled(ActionDenied):
     """The agent withdrew its question, or an operator stopped the decision."""
 
 
+class AlreadyClaimed(ActionDenied):
+    """A permitted action runs once, and somebody else runs it, or has run it:
+    `decision.execution` says who, since when, and how it ended."""
+
+    def __str__(self) -> str:
+        return f"{_quoted(self.decision.action)} must not run: {_claim(self.decision)}"
+
+
 class ArgumentsRefused(ActionDenied):
     """What was permitted are not arguments that the function can run with; `reason` says why."""
 
@@ -291,6 +300,23 @@ def _reason(decision: Decision) -> str:
             return "the service does not say that it is permitted"
         case unknown:
             return f"this version of handover does not know the status {unknown!r}"
+
+
+def _claim(decision: Decision) -> str:
+    execution = decision.execution
+    if execution is None:
+        return f"it was claimed before [{decision.id}]"
+    worker = f" ({execution.worker})" if execution.worker else ""
+    ends: dict[str, str] = {
+        ExecutionStatus.CLAIMED: "who has not said how that ended",
+        ExecutionStatus.SUCCEEDED: "and has succeeded",
+        ExecutionStatus.FAILED: "and has failed",
+    }
+    return (
+        f"it was claimed by {execution.claimed_by}{worker} at"
+        f" {execution.claimed_at:%Y-%m-%d %H:%M:%S %Z},"
+        f" {ends.get(execution.status, execution.status)} [{decision.id}]"
+    )
 
 
 def _change(decision: Decision) -> str:

@@ -8,7 +8,7 @@ types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -66,6 +66,16 @@ class Urgency(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+class ExecutionStatus(StrEnum):
+    """What became of a permitted action. `CLAIMED`: the agent runs it, or has died doing so: it has
+    not said how it ended. `NOT_RUN`: it did not run after all, and may be claimed again."""
+
+    CLAIMED = "claimed"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
 
 
 class Channel(StrEnum):
@@ -176,6 +186,30 @@ class DecisionRequest(Wire):
         given = [self.channel] if isinstance(self.channel, str) else self.channel
         return [ChannelStep(channel=each) if isinstance(each, str) else each for each in given]
 
+    def in_one_spelling(self) -> Self:
+        """The same request as anybody may write it: one approver or channel as a text or a list of
+        one, addresses in small letters, a channel that is used at once by its name."""
+        steps = [
+            step.model_copy(update={"approvers": [each.lower() for each in step.approvers]})
+            for step in self.escalation
+        ]
+        channels = [step if step.after_minutes else step.channel for step in self.channels]
+        spelled = {
+            "approver": _alone([each.lower() for each in self.approvers]),
+            "escalation": steps,
+            "channel": _alone(channels),
+        }
+        return self.model_copy(update=spelled)
+
+
+def _alone(values: Sequence[object]) -> object:
+    """The only text of a list, and else the list."""
+    match values:
+        case [str() as only]:
+            return only
+        case _:
+            return values
+
 
 class Notification(Wire):
     """One message to one approver. `result` is `pending`; `sent`: the provider has it; `delivered`,
@@ -227,6 +261,23 @@ class Proof(Wire):
     step_up: str | None = None
     """Names the code that the approver typed besides pressing a button."""
     signature: Signature
+
+
+class Execution(Wire):
+    """That the agent runs what was permitted, which it may do once, and how that ended.
+
+    `claimed_by` is the name of its API key, `worker` what it says of who runs it, a host or a job
+    for example. `finished_at` and `result` are null until it has reported.
+    """
+
+    status: Open[ExecutionStatus]
+    claim_id: str | None = None
+    """What whoever claimed it reports with; told to the agent that asked, and to nobody else."""
+    claimed_by: str
+    worker: str | None = None
+    claimed_at: datetime
+    finished_at: datetime | None = None
+    result: str | None = None
 
 
 class PublicKey(Wire):
@@ -300,6 +351,8 @@ class Decision(Wire):
     about this decision names it."""
     idempotency_key: str | None = None
     """With which it was asked; told to the agent that asked, and to nobody else."""
+    execution: Execution | None = None
+    """Null until the agent claims what was permitted."""
     _reading: Reading | None = PrivateAttr(default=None)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict, Unpack
 
-from . import _attachments
+from . import _attachments, _claims
 from . import _decisions as steps
 from ._attachments import File, read_file
 from ._http import AsyncExchange, Exchange, run, run_async
@@ -20,6 +20,7 @@ from .models import (
     Choice,
     Decision,
     EscalationStep,
+    ExecutionStatus,
     ResponseType,
     Status,
     Urgency,
@@ -27,6 +28,7 @@ from .models import (
 from .pages import AsyncDecisionPage, DecisionPage
 
 ChannelName = Channel | Literal["email", "slack", "webhook"]
+EndName = ExecutionStatus | Literal["succeeded", "failed", "not_run"]
 OptionName = Choice | Literal["approve", "deny", "modify"]
 StatusName = (
     Status
@@ -204,6 +206,41 @@ class Decisions:
         """
         return run(self._exchange, steps.extend(self._options, decision_id, timeout_minutes))
 
+    def claim(
+        self, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+    ) -> Decision:
+        """Take the one run that a decision permits, before its action runs.
+
+        Of all who claim, one gets the decision back, with its `execution`; what may run then is
+        `permitted_payload(decision)`. How it ended is told with `done`.
+
+        `claim_id` names the claim: the same again is the same claim, until it is reported. Where
+        none is given it is made up, so that two calls are two claims; but a call whose answer was
+        lost is repeated under the same name, also by this process's next call. `worker` is told to
+        whoever comes second; this machine and process, where nothing is said.
+
+        Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
+        """
+        return run(
+            self._exchange,
+            _claims.claim(self._options, decision_id, claim_id=claim_id, worker=worker),
+        )
+
+    def done(
+        self, decision_id: str, status: EndName, *, claim_id: str, result: str | None = None
+    ) -> Decision:
+        """Tell the record how the run of this claim ended: `execution.claim_id` names it.
+
+        `result` is in short, up to 1,000 characters. With `not_run` the action did not run after
+        all, and may be claimed again. A service that is away is waited for, 15 seconds at most.
+
+        Raises `ConflictError` where it was reported otherwise, and where there is no such claim.
+        """
+        return run(
+            self._exchange,
+            _claims.done(self._options, decision_id, status, claim_id=claim_id, result=result),
+        )
+
     def audit(self, decision_id: str) -> builtins.list[AuditEntry]:
         """Everything that happened to the decision, in order."""
         return run(self._exchange, steps.audit(self._options, decision_id))
@@ -310,6 +347,41 @@ class AsyncDecisions:
         """
         return await run_async(
             self._exchange, steps.extend(self._options, decision_id, timeout_minutes)
+        )
+
+    async def claim(
+        self, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+    ) -> Decision:
+        """Take the one run that a decision permits, before its action runs.
+
+        Of all who claim, one gets the decision back, with its `execution`; what may run then is
+        `permitted_payload(decision)`. How it ended is told with `done`.
+
+        `claim_id` names the claim: the same again is the same claim, until it is reported. Where
+        none is given it is made up, so that two calls are two claims; but a call whose answer was
+        lost is repeated under the same name, also by this process's next call. `worker` is told to
+        whoever comes second; this machine and process, where nothing is said.
+
+        Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
+        """
+        return await run_async(
+            self._exchange,
+            _claims.claim(self._options, decision_id, claim_id=claim_id, worker=worker),
+        )
+
+    async def done(
+        self, decision_id: str, status: EndName, *, claim_id: str, result: str | None = None
+    ) -> Decision:
+        """Tell the record how the run of this claim ended: `execution.claim_id` names it.
+
+        `result` is in short, up to 1,000 characters. With `not_run` the action did not run after
+        all, and may be claimed again. A service that is away is waited for, 15 seconds at most.
+
+        Raises `ConflictError` where it was reported otherwise, and where there is no such claim.
+        """
+        return await run_async(
+            self._exchange,
+            _claims.done(self._options, decision_id, status, claim_id=claim_id, result=result),
         )
 
     async def audit(self, decision_id: str) -> builtins.list[AuditEntry]:

@@ -9,7 +9,8 @@ import base64
 import binascii
 import hmac
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +36,12 @@ class CallbackEvent(BaseModel):
     decision: Decision
 
 
+class Headers(Protocol):
+    """A request's headers, as any framework has them: their names with their values."""
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
 class _Body(BaseModel):
     type: str
     timestamp: AwareDatetime
@@ -43,7 +50,7 @@ class _Body(BaseModel):
 
 def verify(
     body: bytes,
-    headers: Mapping[str, str],
+    headers: Headers,
     secret: str | Sequence[str],
     *,
     tolerance: float = 300,

@@ -293,7 +293,7 @@ async def test_tool(
     if choice == "modify":
         fake.modifies("Refund half")
     else:
-        fake.answers_by(lambda _: Reply(choice=choice, notes="as the test says"))  # pyright: ignore[reportArgumentType]
+        fake.answers_by(lambda _: Reply(choice=choice, notes="as the test says"))  # pyright: ignore[reportArgumentType] - one of the choices, from the table
     ask = request_human_approval(client, approver=APPROVER, timeout_minutes=30)
     assert set(ask.args) == {"action", "context"}
     asked = {"action": "Refund order 1142", "context": "It broke."}

@@ -76,7 +76,7 @@ async def test_model_is_told_what_to_change(
     )
     state = await bridge(agent)("run", {"messages": [("user", "Refund.")]}, config)
     told = results(state)
-    assert "Nobody was asked. payload.order: inf is no number in JSON" in told["call0"].content
+    assert "Nobody was asked. order: inf is no number in JSON" in told["call0"].content
     assert told["call0"].status == "error"
     assert told["call1"].content == "refunded 1142"
     assert [each.payload for each in fake.decisions] == [{"order": 1142}]
@@ -100,7 +100,8 @@ async def test_node_asks_nobody(
     half = ({"action": "Refund \ud83d", "context": "\udc00"}, "action: it has half.* context: it")
     for fields, why in (*UNFIT.values(), half):
         graph: Any = StateGraph(State)
-        graph.add_node("approval", approval_node(client, approver=APPROVER, **fields))
+        told: Any = {"approver": APPROVER, **fields}
+        graph.add_node("approval", approval_node(client, **told))
         graph.add_edge(START, "approval")
         with pytest.raises(NotAskedError, match=why):
             await invoke(graph.compile(checkpointer=InMemorySaver()), {}, config)

@@ -15,7 +15,16 @@ from ..models import DecisionSummary, Origin
 from .files import new_file
 from .life import Life, Reply
 from .refusals import Refusal, at_fault
-from .requests import Cancellation, Extension, Filters, Resolution, read_body, read_request
+from .requests import (
+    Cancellation,
+    Extension,
+    Filters,
+    NewClaim,
+    NewReport,
+    Resolution,
+    read_body,
+    read_request,
+)
 from .service import Caller, MemoryService, Player
 
 Told = tuple[int, dict[str, Any]]
@@ -35,6 +44,8 @@ class Front:
             ("POST", "resolve"): self._resolve,
             ("POST", "cancel"): self._cancel,
             ("POST", "extend"): self._extend,
+            ("POST", "claim"): self._claim,
+            ("POST", "done"): self._done,
         }
 
     def answer(self, call: Call, key: str) -> tuple[Answer, Life | None]:
@@ -112,11 +123,12 @@ class Front:
 
     def _audit(self, call: Call, decision_id: str, caller: Caller) -> Told:
         life = self.service.find(decision_id, caller)
-        entries = sorted(life.entries, key=lambda entry: entry.at)
+        told = self.service.told(life, caller)
         return 200, {
             "decision_id": decision_id,
-            "status": str(life.decision.status),
-            "entries": [entry.model_dump(mode="json") for entry in entries],
+            "status": told["status"],
+            "execution": told["execution"],
+            "entries": [entry.model_dump(mode="json") for entry in life.entries],
         }
 
     def _attachments(self, call: Call, decision_id: str, caller: Caller) -> Told:
@@ -155,6 +167,18 @@ class Front:
         minutes = read_body(Extension, _body(call)).timeout_minutes
         life = self._own(decision_id, caller)
         self.service.change(life, lambda now: life.extend(minutes, now))
+        return 200, self.service.told(life, caller)
+
+    def _claim(self, call: Call, decision_id: str, caller: Caller) -> Told:
+        given = read_body(NewClaim, _body(call))
+        life = self._own(decision_id, caller)
+        is_new = self.service.change(life, lambda now: life.claim(given, now))
+        return 201 if is_new else 200, self.service.told(life, caller)
+
+    def _done(self, call: Call, decision_id: str, caller: Caller) -> Told:
+        given = read_body(NewReport, _body(call))
+        life = self._own(decision_id, caller)
+        self.service.change(life, lambda now: life.report(given, now))
         return 200, self.service.told(life, caller)
 
     def _own(self, decision_id: str, caller: Caller) -> Life:

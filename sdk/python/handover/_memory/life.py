@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ from ..models import (
 )
 from .answers import complaint, execute_at, normal
 from .refusals import Refusal, at_fault
+from .requests import NewClaim, NewReport
+from .runs import Runs, as_others_read_it, check_permitted
 
 MAX_ATTACHMENTS = 5
 MAX_LIFE = timedelta(minutes=525_600)
@@ -59,16 +62,22 @@ class Life:
         self.request = request
         self.agent = agent
         self.fingerprint = fingerprint
-        self.entries: list[AuditEntry] = []
+        self._entries: list[AuditEntry] = []
         self._asked: list[str] = []
         self._declined: list[str] = []
         self._asks = asks
+        self._runs = Runs()
         later = sorted(request.escalation, key=lambda step: step.after_minutes)
         self._steps = [(step.after_minutes, step.approvers) for step in later] if asks else []
         names = [each.model_dump(mode="json") for each in decision.attachments]
         created = {"agent": agent, "action": request.action, "attachments": names}
         self._log("decision.created", decision.created_at, created)
         self._ask(request.approvers, decision.created_at)
+
+    @property
+    def entries(self) -> list[AuditEntry]:
+        """The record, in order."""
+        return sorted([*self._entries, *self._runs.entries], key=lambda entry: entry.at)
 
     @property
     def approvers(self) -> set[str]:
@@ -92,13 +101,14 @@ class Life:
                 execute_at=decision.execute_at,
                 now=now,
             )
+        decision.execution = self._runs.current
         decision.unreachable = (
             self._asks and not decision.settled and not self._steps and not self.awaited
         )
         told = decision.model_dump(
             mode="json", exclude=None if decision.enforce else {"action_permitted"}
         )
-        return {**told, "idempotency_key": None} if to_others else told
+        return as_others_read_it(told) if to_others else told
 
     def advance(self, now: datetime) -> None:
         """What time alone changes: escalations, and the expiry."""
@@ -162,6 +172,25 @@ class Life:
             raise at_fault(("file", why), code="too_many_attachments")
         self.decision.attachments.append(attachment)
         self._log("attachment.added", at, {"by": self.agent, **attachment.model_dump(mode="json")})
+
+    def claim(self, given: NewClaim, at: datetime) -> bool:
+        """Whether the claim is a new one. Raises `Refusal`, with the decision as it stands."""
+        with self._stands_in_the_way(at):
+            check_permitted(self.decision, at)
+            return self._runs.claim(given, self.agent, at)
+
+    def report(self, given: NewReport, at: datetime) -> None:
+        """Raises `Refusal`, with the decision as it stands."""
+        with self._stands_in_the_way(at):
+            self._runs.report(given, at)
+
+    @contextmanager
+    def _stands_in_the_way(self, at: datetime) -> Generator[None]:
+        try:
+            yield
+        except Refusal as refusal:
+            refusal.more["decision"] = self.told(at)
+            raise
 
     def deny(self, origin: Origin, at: datetime, by: str, notes: str) -> None:
         """A no that needs no button."""
@@ -233,7 +262,7 @@ class Life:
         self._log(f"decision.{status}", at, details)
 
     def _log(self, type: str, at: datetime, details: dict[str, Any]) -> None:
-        self.entries.append(AuditEntry(type=type, at=at, details=details))
+        self._entries.append(AuditEntry(type=type, at=at, details=details))
 
 
 def payload_digest(decision: Decision) -> str | None:

@@ -98,6 +98,7 @@ WebUrl = Annotated[
 CallbackUrl = Annotated[
     Text, StringConstraints(max_length=2_000), AfterValidator(partial(_url, ("https",)))
 ]
+ClaimId = Annotated[Text, StringConstraints(pattern=r"^[ -~]{1,255}$")]
 AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
 
@@ -169,6 +170,31 @@ class Cancellation(Strict):
 
 class Extension(Strict):
     timeout_minutes: Minutes
+
+
+class NewClaim(Strict):
+    claim_id: ClaimId | None = None
+    worker: (
+        Annotated[
+            Text,
+            StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
+            AfterValidator(partial(check_json, most=MAX_PAYLOAD)),
+        ]
+        | None
+    ) = None
+
+
+class NewReport(Strict):
+    claim_id: ClaimId
+    status: Literal["succeeded", "failed", "not_run"]
+    result: (
+        Annotated[
+            Text,
+            StringConstraints(max_length=1_000),
+            AfterValidator(partial(check_json, most=MAX_PAYLOAD)),
+        ]
+        | None
+    ) = None
 
 
 class Filters(Strict):

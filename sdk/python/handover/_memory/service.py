@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from ..models import Decision, DecisionRequest, Origin, Status
 from .files import File, new_file
 from .life import Life, Reply, payload_digest, request_digest
 from .refusals import Refusal, at_fault
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class MemoryService:
             with self._lock:
                 del self._watching[token]
 
-    def change(self, life: Life, change: Callable[[datetime], None] | None = None) -> None:
+    def change(self, life: Life, change: Callable[[datetime], T] | None = None) -> T | None:
         """Let a decision know the time, change it, and tell those who wait for it.
 
         Raises what `change` raises.
@@ -100,8 +103,7 @@ class MemoryService:
         with self._lock:
             life.advance(self.now)
             try:
-                if change:
-                    change(self.now)
+                return change(self.now) if change else None
             finally:
                 if life.decision.settled:
                     self._tell(life)
@@ -122,7 +124,7 @@ class MemoryService:
 
         Raises `Refusal`.
         """
-        fingerprint = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+        fingerprint = _fingerprint(request)
         whose = caller.name, key or uuid4().hex
         with self._lock:
             known = self._by_key.get(whose)
@@ -199,3 +201,15 @@ class MemoryService:
             why = "this is no id of a file that was sent before."
             raise at_fault((field, why), code="unknown_attachment")
         return file.attachment.model_dump(mode="json")
+
+
+def _fingerprint(request: DecisionRequest) -> str:
+    """The same for every spelling of a request: also for 1 and 1.0, which JSON tells not apart."""
+    told = request.in_one_spelling().model_dump_json()
+    plain = json.dumps(json.loads(told, parse_float=_number), sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _number(text: str) -> float | int:
+    number = float(text)
+    return int(number) if number.is_integer() else number

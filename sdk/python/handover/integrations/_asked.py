@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from .._asking import askable, refused_words
+from .._asking import askable, told_to_caller
 from .._values import dumps
 from ..exceptions import (
     ActionDenied,
@@ -69,7 +69,7 @@ def _made_or_found(
         if key and error.code == "idempotency_key_reused":
             found = yield from find(key)
         if found is None:
-            raise refused_words(error) or error from error
+            raise told_to_caller(error) from error
     if is_same(found):
         return found
     yield from take_back(found, IN_OTHER_WORDS)

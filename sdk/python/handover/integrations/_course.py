@@ -10,6 +10,7 @@ from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 from pydantic import ValidationError
 
+from .._asking import told_to_caller
 from ..exceptions import NotAskedError
 from ..models import Decision
 from ._asked import asked, leave
@@ -137,6 +138,8 @@ def _ask_one(thread: Thread, question: Question) -> Course[None]:
     except NotAskedError as error:
         if settings.raises_refused:
             raise
+        if question.part.is_tool_call:
+            error = told_to_caller(error)
         thread.board.asked(question, unasked(fields, error), payload=None)
     else:
         thread.board.asked(question, decision, fields.get("payload"))

@@ -1,0 +1,208 @@
+"""Who runs what was permitted: claimed once, reported by whoever claimed it.
+
+The store decides who comes first, and is believed in nothing else: a claim and a report count with
+the signature of this service alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.errors import NeedsOperator
+from api.signing import Signer
+from handover.models import Execution, ExecutionStatus, Signature, Status
+from store import Store
+from store.executions import ClaimRow, ReportRow
+from workflows import proof
+from workflows.messages import Claim, Report, SignedClaim, SignedReport
+from workflows.reading import Fold
+
+log = logging.getLogger(__name__)
+
+SAME = {"decision_id", "number", "run_id", "request_digest", "agent", "claim_id", "worker"}
+"""What a claim and its row name alike."""
+PERMITTING = (Status.APPROVED, Status.MODIFIED, Status.SCHEDULED)
+FORGED = (
+    "The store says that the action of this decision was claimed, and this service has not signed"
+    " that. Nothing may run on it; tell an operator."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A claim, and how its run ended."""
+
+    claim: SignedClaim
+    report: SignedReport | None
+
+    @property
+    def is_given_back(self) -> bool:
+        return self.report is not None and self.report.status == ExecutionStatus.NOT_RUN
+
+    @property
+    def told(self) -> Execution:
+        claim, report = self.claim, self.report
+        return Execution(
+            status=report.status if report else ExecutionStatus.CLAIMED,
+            claim_id=claim.claim_id,
+            claimed_by=claim.agent,
+            worker=claim.worker,
+            claimed_at=claim.received_at,
+            finished_at=report.received_at if report else None,
+            result=report.result if report else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All of a decision that this service has signed, in their order; `is_whole` unless the store
+    has others too."""
+
+    signed: Sequence[Run]
+    is_whole: bool
+
+    @property
+    def current(self) -> Execution | None:
+        """The one that keeps all others from claiming."""
+        last = self.signed[-1] if self.signed else None
+        return last.told if last and not last.is_given_back else None
+
+    @property
+    def next_number(self) -> int:
+        return self.signed[-1].claim.number + 1 if self.signed else 0
+
+
+class Executions:
+    def __init__(self, store: Store, signer: Signer) -> None:
+        self._store = store.executions
+        self._signer = signer
+
+    async def of(self, fold: Fold) -> Runs:
+        """Those of this decision. None is looked for where nothing was permitted."""
+        may_have_run = fold.void or (fold.state and fold.state.status in PERMITTING)
+        rows = await self._store.of(fold.decision_id) if may_have_run else []
+        runs = [self._run(fold.decision_id, claim, report) for claim, report in rows]
+        signed = [run for run, _ in runs if run]
+        is_whole = all(whole for _, whole in runs)
+        if not is_whole:
+            log.error("the store has executions of %s that are not signed", fold.decision_id)
+        return Runs(signed, is_whole)
+
+    async def claim(
+        self, fold: Fold, agent: str, claim_id: str, worker: str | None
+    ) -> tuple[Execution, bool]:
+        """The execution that this decision has from now on, and whether it is this new claim.
+
+        Raises `NeedsOperator`.
+        """
+        while True:
+            runs = await self._whole(fold)
+            if runs.current:
+                return runs.current, False
+            said = _claim(fold, runs.next_number, agent, claim_id, worker)
+            claim = self._signer.sign_claim(said)
+            if await self._store.claim(_claim_row(claim)):
+                return Run(claim, None).told, True
+
+    async def report(
+        self, fold: Fold, claim_id: str, status: str, result: str | None
+    ) -> Run | None:
+        """The run of this claim with its report, which is the first that came; None where there is
+        no such claim. Raises `NeedsOperator`."""
+        run = _of_claim(await self._whole(fold), claim_id)
+        if run is None or run.report:
+            return run
+        said = _report(run.claim, status, result, datetime.now(UTC))
+        report = self._signer.sign_report(said)
+        if await self._store.report(said.decision_id, said.number, _report_row(report)):
+            return Run(run.claim, report)
+        return _of_claim(await self._whole(fold), claim_id)
+
+    async def _whole(self, fold: Fold) -> Runs:
+        runs = await self.of(fold)
+        if not runs.is_whole:
+            raise NeedsOperator(FORGED)
+        return runs
+
+    def _run(
+        self, decision_id: str, claim_row: ClaimRow, report_row: ReportRow | None
+    ) -> tuple[Run | None, bool]:
+        """What is signed of a row, and whether that is all of it."""
+        claim = _signed_claim(claim_row)
+        if not proof.holds(proof.claim_statement(claim), claim.signature, self._signer.keyring):
+            return None, False
+        if report_row is None:
+            return Run(claim, None), True
+        report = _signed_report(claim, report_row)
+        if not proof.holds(proof.report_statement(report), report.signature, self._signer.keyring):
+            return Run(claim, None), False
+        return Run(claim, report), True
+
+
+def _of_claim(runs: Runs, claim_id: str) -> Run | None:
+    """The newest, where one that was given back was claimed again under the same name."""
+    return next((run for run in reversed(runs.signed) if run.claim.claim_id == claim_id), None)
+
+
+def _claim(fold: Fold, number: int, agent: str, claim_id: str, worker: str | None) -> Claim:
+    assert fold.input  # noqa: S101 - whoever claims has read whose it is
+    return Claim(
+        decision_id=fold.decision_id,
+        run_id=fold.run_id,
+        request_digest=fold.input.request_digest,
+        received_at=datetime.now(UTC),
+        number=number,
+        agent=agent,
+        claim_id=claim_id,
+        worker=worker,
+    )
+
+
+def _claim_row(claim: SignedClaim) -> ClaimRow:
+    return ClaimRow(
+        **claim.model_dump(include=SAME),
+        claimed_at=claim.received_at,
+        claim_key=claim.signature.key_id,
+        claim_signature=claim.signature.value,
+    )
+
+
+def _signed_claim(row: ClaimRow) -> SignedClaim:
+    return SignedClaim(
+        **{name: getattr(row, name) for name in SAME},
+        received_at=row.claimed_at,
+        signature=Signature(key_id=row.claim_key, value=row.claim_signature),
+    )
+
+
+def _report(claim: Claim, status: str, result: str | None, at: datetime) -> Report:
+    return Report(
+        decision_id=claim.decision_id,
+        run_id=claim.run_id,
+        request_digest=claim.request_digest,
+        received_at=at,
+        number=claim.number,
+        agent=claim.agent,
+        claim_id=claim.claim_id,
+        status=status,
+        result=result,
+    )
+
+
+def _report_row(report: SignedReport) -> ReportRow:
+    return ReportRow(
+        status=report.status,
+        result=report.result,
+        finished_at=report.received_at,
+        report_key=report.signature.key_id,
+        report_signature=report.signature.value,
+    )
+
+
+def _signed_report(claim: Claim, row: ReportRow) -> SignedReport:
+    said = _report(claim, row.status, row.result, row.finished_at)
+    signature = Signature(key_id=row.report_key, value=row.report_signature)
+    return SignedReport(**said.model_dump(), signature=signature)

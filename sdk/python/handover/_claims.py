@@ -1,0 +1,89 @@
+"""Taking the one run that a decision permits, and telling how it ended, step by step and without
+I/O."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from ._base import Call, Steps, path_of, retried, send, to_content
+from ._options import Options
+from ._patience import Patience, may_pass
+from .exceptions import (
+    AlreadyClaimed,
+    APIError,
+    ConflictError,
+    HandoverError,
+    UnreadableAnswerError,
+    denial,
+)
+from .models import Decision
+
+LONGEST_REPORT = 15.0
+"""Seconds to go on trying to report: the action has run, and whoever called it waits."""
+
+_unanswered: dict[tuple[int, str], str] = {}
+"""Claims of this process (by its id: a fork has made none of them) that may have been taken or
+not, by their decision. Nothing has run with them, so the next claim goes on with the same name."""
+
+
+def claim(
+    options: Options, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+) -> Steps[Decision]:
+    """Claim, and find the claim that an attempt without an answer has made."""
+    made = os.getpid(), decision_id
+    name = _unanswered.pop(made, f"claim-{uuid4()}") if claim_id is None else claim_id
+    given = {"claim_id": name, "worker": _this_worker() if worker is None else worker}
+    is_answered = False
+    try:
+        decision = yield from send(options, _post(decision_id, "claim", given), Decision)
+        _check(decision, decision_id, name)
+        is_answered = True
+    except APIError as error:
+        is_answered = not may_pass(error)
+        raise _refusal(error) from error
+    finally:
+        if claim_id is None and not is_answered:
+            _unanswered[made] = name
+    return decision
+
+
+def done(
+    options: Options, decision_id: str, status: str, *, claim_id: str, result: str | None
+) -> Steps[Decision]:
+    """Report; the same report again is answered as the first one."""
+    call = _post(decision_id, "done", {"claim_id": claim_id, "status": status, "result": result})
+    patience = Patience(options.clock, min(options.retry_for, LONGEST_REPORT))
+    decision, _ = yield from retried(call, patience, Decision)
+    return decision
+
+
+def _check(decision: Decision, decision_id: str, claim_id: str) -> None:
+    execution = decision.execution
+    if decision.id != decision_id or execution is None or execution.claim_id != claim_id:
+        raise UnreadableAnswerError(
+            f"The answer to the claim of {decision_id} is not about it: nothing was permitted."
+        )
+
+
+def _refusal(error: APIError) -> HandoverError:
+    decision = error.decision if isinstance(error, ConflictError) else None
+    match error.code:
+        case "already_claimed" if decision:
+            return AlreadyClaimed(decision)
+        case "not_permitted" if decision:
+            return denial(decision)
+        case _:
+            return error
+
+
+def _this_worker() -> str:
+    return f"{platform.node()[:150] or 'unknown host'}, process {os.getpid()}"
+
+
+def _post(decision_id: str, what: str, fields: Mapping[str, Any]) -> Call:
+    given = {name: value for name, value in fields.items() if value is not None}
+    return Call(method="POST", path=path_of(decision_id, what), content=to_content(given))

@@ -1,0 +1,107 @@
+"""The runs of what a decision permits: one, unless it is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from ..models import AuditEntry, Decision, Execution, ExecutionStatus, Status, is_permitted
+from .refusals import Refusal
+from .requests import NewClaim, NewReport
+
+ENDS = {
+    ExecutionStatus.CLAIMED: "has not said how that ended",
+    ExecutionStatus.SUCCEEDED: "reported that it succeeded",
+    ExecutionStatus.FAILED: "reported that it failed",
+}
+ENTRIES = {
+    ExecutionStatus.SUCCEEDED: "execution.succeeded",
+    ExecutionStatus.FAILED: "execution.failed",
+    ExecutionStatus.NOT_RUN: "execution.given_back",
+}
+
+
+class Runs:
+    def __init__(self) -> None:
+        self._all: list[Execution] = []
+
+    @property
+    def current(self) -> Execution | None:
+        """The one that keeps all others from claiming."""
+        last = self._all[-1] if self._all else None
+        return last if last and last.status != ExecutionStatus.NOT_RUN else None
+
+    @property
+    def entries(self) -> Iterator[AuditEntry]:
+        """What the record has of them."""
+        for each in self._all:
+            claimed = {"by": each.claimed_by, "worker": each.worker}
+            yield AuditEntry(type="execution.claimed", at=each.claimed_at, details=claimed)
+            if each.finished_at:
+                ended = {"by": each.claimed_by, "result": each.result}
+                type = ENTRIES[ExecutionStatus(each.status)]
+                yield AuditEntry(type=type, at=each.finished_at, details=ended)
+
+    def claim(self, given: NewClaim, agent: str, at: datetime) -> bool:
+        """Whether it is new. Raises `Refusal` where another one is there."""
+        claim_id = given.claim_id or f"claim_{uuid4().hex[:26]}"
+        if (known := self.current) is None:
+            self._all.append(
+                Execution(
+                    status=ExecutionStatus.CLAIMED,
+                    claim_id=claim_id,
+                    claimed_by=agent,
+                    worker=given.worker,
+                    claimed_at=at,
+                )
+            )
+            return True
+        if (known.claim_id, known.status) != (claim_id, ExecutionStatus.CLAIMED):
+            worker = f" ({known.worker})" if known.worker else ""
+            raise Refusal(
+                "already_claimed",
+                f"The action was claimed by {known.claimed_by}{worker} at"
+                f" {_moment(known.claimed_at)}, who {ENDS[ExecutionStatus(known.status)]}.",
+            )
+        return False
+
+    def report(self, given: NewReport, at: datetime) -> None:
+        """Raises `Refusal` where there is no such claim, and where it was reported otherwise."""
+        found = next((run for run in reversed(self._all) if run.claim_id == given.claim_id), None)
+        if found is None:
+            why = "The decision was not claimed under this claim_id."
+            raise Refusal("not_claimed", why)
+        if found.finished_at is None:
+            found.status, found.result = ExecutionStatus(given.status), given.result
+            found.finished_at = at
+        elif (found.status, found.result) != (given.status, given.result):
+            raise Refusal("already_reported", f"It was reported before: {found.status}.")
+
+
+def check_permitted(decision: Decision, at: datetime) -> None:
+    """Raises `Refusal`."""
+    if is_permitted(
+        decision.status,
+        has_payload=decision.payload is not None,
+        execute_at=decision.execute_at,
+        now=at,
+    ):
+        return
+    why = f"it is {decision.status}"
+    if decision.status == Status.SCHEDULED and decision.execute_at:
+        why = f"it is permitted from {_moment(decision.execute_at)} on"
+    elif decision.status == Status.MODIFIED:
+        why = "it was changed in words, of which none can be run"
+    raise Refusal("not_permitted", f"The decision does not permit its action: {why}.")
+
+
+def as_others_read_it(told: dict[str, Any]) -> dict[str, Any]:
+    """A decision without what is its own agent's."""
+    execution = told["execution"] and {**told["execution"], "claim_id": None}
+    return {**told, "idempotency_key": None, "execution": execution}
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

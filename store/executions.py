@@ -1,0 +1,83 @@
+"""Who runs what a decision permits, and how that ended.
+
+A row is a claim, and the report of whoever made it once there is one; both are signed by the API,
+so a row that somebody else writes is told apart by whoever reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.tables import executions
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """`number` counts the claims of a decision from 0; `claim_key` names the key that signed it."""
+
+    decision_id: str
+    number: int
+    run_id: str
+    request_digest: str
+    agent: str
+    claim_id: str
+    worker: str | None
+    claimed_at: datetime
+    claim_key: str
+    claim_signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    status: str
+    result: str | None
+    finished_at: datetime
+    report_key: str
+    report_signature: str
+
+
+class Executions:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def claim(self, row: ClaimRow) -> bool:
+        """Keep this claim; False where there is one of this number, whoever else came first."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(executions).values(asdict(row)))
+        except IntegrityError:
+            return False
+        return True
+
+    async def report(self, decision_id: str, number: int, report: ReportRow) -> bool:
+        """Keep how the run of this claim ended; False where that was reported already."""
+        columns = executions.c
+        unreported = (
+            update(executions)
+            .where(columns.decision_id == decision_id, columns.number == number)
+            .where(columns.status.is_(None))
+            .values(asdict(report))
+        )
+        async with self._engine.begin() as connection:
+            return (await connection.execute(unreported)).rowcount == 1
+
+    async def of(self, decision_id: str) -> list[tuple[ClaimRow, ReportRow | None]]:
+        """All claims of a decision, in their order."""
+        columns = executions.c
+        query = select(executions).where(columns.decision_id == decision_id)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(columns.number))).mappings().all()
+        return [
+            (
+                ClaimRow(**{each.name: row[each.name] for each in fields(ClaimRow)}),
+                None
+                if row["status"] is None
+                else ReportRow(**{each.name: row[each.name] for each in fields(ReportRow)}),
+            )
+            for row in rows
+        ]
