@@ -13,14 +13,18 @@ SDK := sdk/python/pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint languages bench key secrets lock
+.PHONY: help run test soak check .check-style .check-types .check-tests lint format languages bench key secrets lock
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      Temporal, worker and API on this machine, until Ctrl-C (docs/running.md)"
 	@echo "make test     all tests that this machine can run; ARGS='-k name' passes pytest arguments,"
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
+	@echo "make check    in a minute, before a commit: style, types of what has changed, the rules,"
+	@echo "              and one decision all the way"
+	@echo "make soak     the tests with the load of a release, as many agents, mails and tries"
 	@echo "make lint     ruff, pyright, typos"
+	@echo "make format   what ruff can mend by itself, and its layout"
 	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
@@ -38,11 +42,44 @@ test: $(VENV)/.dev
 # One more than two cores: tests that wait for a clock leave a core to others.
 PROCESSES ?= 3
 
+# With a load as before a release: an hour and more.
+soak: $(VENV)/.dev
+	@SOAK=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --timeout 1800 $(ARGS)
+
+# What one runs before each commit, at once: the style, the types of what has changed, the tests of
+# the rules, and one decision all the way.
+check: $(VENV)/.dev
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target .check-style .check-types .check-tests
+
+.check-style:
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && $(BIN)/typos
+
+.check-types:
+	@changed="$(CHANGED)"; [ -z "$$changed" ] || $(BIN)/pyright $$changed
+
+.check-tests:
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 --durations 0 --durations-min 5 $(CHECKED)
+
+CHANGED = $(shell { git diff --name-only --diff-filter=d HEAD -- '*.py'; \
+  git ls-files --others --exclude-standard -- '*.py'; } 2>/dev/null)
+
+CHECKED = tests/contracts tests/links tests/test_encryption.py \
+  $(addprefix tests/workflows/test_,answers.py lifecycle.py replay.py sentences.py) \
+  $(addprefix tests/outgoing/test_,addresses.py urls.py) \
+  $(addprefix tests/templates/test_,messages.py payload.py text.py) tests/activities/test_holding.py \
+  $(addprefix tests/sdk/test_,patience.py policy.py public_face.py verify.py webhooks.py) \
+  tests/api/test_waiting.py::test_a_held_request_answers_when_the_decision_is_settled
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/typos
+
+# What cannot be mended is left to `make lint`, which says so.
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
 
 languages: $(VENV)/.dev
 	@$(BIN)/python -m templates.extraction

@@ -14,12 +14,15 @@ from tests.approver import Form
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
+from tests.volume import volume
 
-AGENTS = 1500
+AGENTS = volume(1500, 150)
 AT_ONCE = 20
 
 
-async def test_1500_agents_waiting_on_1500_decisions(dev_server: DevServer, tmp_path: Path) -> None:
+async def test_many_agents_waiting_on_as_many_decisions(
+    dev_server: DevServer, tmp_path: Path
+) -> None:
     """All of them are held open at once, and each gets its own answer."""
     service = RunningService(dev_server.address, tmp_path, HANDOVER_MAX_WAITS="2000")
     await service.start()

@@ -15,7 +15,9 @@ from tests.sdk.service import Behaviour, Service
 
 
 class Connect(Protocol):
-    def __call__(self, url: str, **options: Any) -> Callable[..., Awaitable[Any]]: ...
+    def __call__(
+        self, url: str, key: str = "ho_key", **options: Any
+    ) -> Callable[..., Awaitable[Any]]: ...
 
 
 @pytest.fixture
@@ -38,16 +40,20 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
     `client.decisions.<method>(…)`, of either client."""
     async with AsyncExitStack() as opened:
 
-        def blocking(url: str, **options: Any) -> Callable[..., Awaitable[Any]]:
-            client = opened.enter_context(HandoverClient("ho_key", url, **options))
+        def blocking(
+            url: str, key: str = "ho_key", **options: Any
+        ) -> Callable[..., Awaitable[Any]]:
+            client = opened.enter_context(HandoverClient(key, url, **options))
 
             def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:
                 return asyncio.to_thread(method_of(client, method), *args, **fields)
 
             return call
 
-        def asynchronous(url: str, **options: Any) -> Callable[..., Awaitable[Any]]:
-            client = AsyncHandoverClient("ho_key", url, **options)
+        def asynchronous(
+            url: str, key: str = "ho_key", **options: Any
+        ) -> Callable[..., Awaitable[Any]]:
+            client = AsyncHandoverClient(key, url, **options)
             opened.push_async_callback(client.close)
 
             def call(method: str, *args: Any, **fields: Any) -> Awaitable[Any]:

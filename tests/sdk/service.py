@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
@@ -20,19 +20,42 @@ from handover.exceptions import APIConnectionError
 
 T = TypeVar("T")
 DECISION_ID = "dec_one"
+ASKED = {"action": "Refund order 1142", "approver": "approver@example.com", "payload": None}
+"""What decisions are about, unless a script or a request says otherwise."""
 
 
-def decision(status: str = "pending", **fields: Any) -> dict[str, Any]:
-    """A decision as the service writes it."""
-    return {
-        "id": DECISION_ID,
-        "status": status,
-        "approved": status == "approved",
-        "action": "Refund order 1142",
-        "created_at": "2026-01-05T10:00:00Z",
-        "expires_at": "2026-01-05T10:30:00Z",
-        **fields,
-    }
+class Told(dict[str, Any]):
+    """A decision as the service writes it; `given` are the fields of which a script says what they
+    are, and the others are as they were asked."""
+
+    given: frozenset[str]
+
+
+def decision(status: str = "pending", **fields: Any) -> Told:
+    told = Told(
+        id=DECISION_ID,
+        status=status,
+        approved=status == "approved",
+        **ASKED,
+        created_at="2026-01-05T10:00:00Z",
+        expires_at="2026-01-05T10:30:00Z",
+    )
+    told.update(fields)
+    told.given = frozenset(fields)
+    return told
+
+
+def as_asked(body: object, asked: Mapping[str, Any]) -> object:
+    """The body of an answer, a decision in it with what was asked."""
+    if not isinstance(body, Told):
+        return body
+    return body | {name: asked[name] for name in asked.keys() - body.given}
+
+
+def asked_by(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a request to ask has, as the decision tells it."""
+    told = {name: body[name] for name in ASKED if name in body}
+    return {**told, "idempotency_key": headers.get("idempotency-key")}
 
 
 def problem(status: int, code: str, **fields: Any) -> dict[str, Any]:
@@ -47,11 +70,14 @@ class Request:
     body: dict[str, Any] | None
     """Of JSON; None for what is none."""
     content: bytes = b""
+    connection: Any = None
+    """Where it came from."""
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     service: Service
+    asked: dict[str, Any]
 
     def handle_request(self) -> None:
         content = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -59,7 +85,11 @@ class Handler(BaseHTTPRequestHandler):
         is_json = headers.get("content-type") == "application/json"
         body = json.loads(content) if is_json else None
         self.service.connections.add(self.client_address)
-        self.service.requests.append(Request(self.command, self.path, headers, body, content))
+        request = Request(self.command, self.path, headers, body, content, self.client_address)
+        self.service.requests.append(request)
+        if self.command == "POST" and self.path.partition("?")[0] == "/decisions":
+            self.service.asked = asked_by(body or {}, headers)
+        self.asked = self.service.asked
         next(self.service.script, SCRIPT_OVER)(self)
 
     do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
@@ -75,7 +105,8 @@ def replies(body: object, status: int = 200, **headers: str) -> Behaviour:
     """Answer, with headers given by their names in snake case."""
 
     def behave(handler: Handler) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        told = as_asked(body, handler.asked)
+        content = told if isinstance(told, bytes) else json.dumps(told).encode()
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -115,6 +146,8 @@ class Service:
 
     def __init__(self, *script: Behaviour) -> None:
         self.requests: list[Request] = []
+        self.asked: dict[str, Any] = {}
+        """The last question, as its decision tells it."""
         self.connections: set[Any] = set()
         """Addresses from which requests came."""
         self.script = iter(script)
@@ -130,6 +163,11 @@ class Service:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return len(self._server.connections)
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -147,21 +185,21 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._open: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self.connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self.connections.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is part of the play."""
 
     def drop_all(self) -> None:
-        for connection in list(self._open):
+        for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -188,9 +226,11 @@ class Comes:
 
 @dataclass(frozen=True)
 class Fails:
-    """No answer: the connection is refused, or drops after it was held for `held` seconds."""
+    """No answer: the connection is refused, drops after it was held for `held` seconds, or is given
+    up after `cut_after` without a word."""
 
     held: float = 0.0
+    cut_after: float = 0.0
 
 
 @dataclass
@@ -200,6 +240,7 @@ class Play:
     script: Iterable[Comes | Fails]
     clock: Clock = field(default_factory=Clock)
     calls: list[Call] = field(default_factory=list[Call])
+    asked: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def options(self, retry_for: float = 60) -> Options:
         return Options(
@@ -226,9 +267,14 @@ class Play:
         self, steps: Generator[Call, Answer, object], call: Call, comes: Comes | Fails
     ) -> Call:
         if isinstance(comes, Fails):
-            self.clock.now += comes.held
-            return steps.throw(APIConnectionError("no connection", comes.held))
+            self.clock.now += comes.held + comes.cut_after
+            error = APIConnectionError("no connection", comes.held)
+            error.cut_after = comes.held + comes.cut_after
+            return steps.throw(error)
         took = float(call.params.get("wait", 0.01)) if comes.took is None else comes.took
         self.clock.now += took
-        content = comes.body if isinstance(comes.body, bytes) else json.dumps(comes.body).encode()
+        if call.path == "/decisions":
+            self.asked = asked_by(json.loads(call.content or b"{}"), call.headers)
+        body = as_asked(comes.body, self.asked)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return steps.send(Answer(comes.status, comes.headers, content, took))

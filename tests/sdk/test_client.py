@@ -194,7 +194,7 @@ async def test_get_cancel_and_audit(serve: Serve, connect: Connect) -> None:
     service = serve(
         replies(decision()),
         replies(decision("cancelled", origin="agent")),
-        replies({"id": "dec_one", "entries": [entry]}),
+        replies({"decision_id": "dec_one", "entries": [entry]}),
     )
     call = connect(service.url)
     assert (await call("get", "dec_one")).status == "pending"

@@ -18,7 +18,8 @@ WHO = "approver@example.com"
 
 def enforced(answer: dict[str, Any]) -> Any:
     play = Play([Comes(answer, 201)])
-    fields = {"action": "a", "approver": WHO, "enforce": True}
+    asked = {name: answer[name] for name in ("action", "approver", "payload")}
+    fields = {**asked, "enforce": True}
     return play.run(steps.create(play.options(), fields, wait=True, idempotency_key=None))
 
 

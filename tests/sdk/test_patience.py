@@ -118,6 +118,58 @@ def test_accepting_and_dropping_is_not_holding() -> None:
     assert play.clock.now < 70
 
 
+def behind_gateway(play: Play, limit: float, how: int | str, settled_at: float) -> Any:
+    """A service behind what cuts off every request that is held for `limit` seconds: with a page of
+    its own, by dropping the connection, or by saying nothing any more."""
+    while True:
+        call = play.calls[-1]
+        held = float(call.params.get("wait", 0))
+        left = max(0.0, settled_at - play.clock.now)
+        if min(held, left) < limit:
+            yield Comes(decision("approved" if left <= held else "pending"), took=min(held, left))
+        elif how == "drops":
+            yield Fails(held=limit)
+        elif how == "says nothing":
+            yield Fails(cut_after=call.read_within or 0)
+        else:
+            yield Comes(b"<html>Sorry</html>", int(how), took=limit)
+
+
+@pytest.mark.parametrize("ask", [create, wait])
+@pytest.mark.parametrize("limit", [5, 10, 29, 30])
+def test_gateway_that_cuts_what_is_held(ask: Any, limit: float) -> None:
+    """A gateway that gives up on all that is held for so long costs a few requests, and neither the
+    wait nor the time: the next requests are held for less, and the answer is there when it comes.
+    The whole hold is tried again, less and less often."""
+    for how in (408, 502, 503, 504, 520, 524, "drops", "says nothing"):
+        play = Play([])
+        play.script = behind_gateway(play, limit, how, settled_at=2400)
+        assert ask(play).approved, how
+        late = play.clock.now - 2400
+        assert 0 <= late < (60 if how == "says nothing" else 5), how
+        held = [float(call.params["wait"]) for call in play.calls]
+        assert all(each >= limit / 2 for each in held), how
+        assert sum(each >= limit for each in held) < 20, how
+
+
+@pytest.mark.parametrize("limit", [10, 29])
+def test_gateway_and_little_patience(limit: float) -> None:
+    """What is cut off while it is asked is asked again with a shorter hold, within the patience
+    that a client has for a service that is away."""
+    play = Play([])
+    play.script = behind_gateway(play, limit, 504, settled_at=1500)
+    asked = steps.create(play.options(retry_for=1), ASK, wait=True, idempotency_key=None)
+    assert play.run(asked).approved
+
+
+def test_stopped_service_is_no_gateway() -> None:
+    """After a service that was stopped while it held a request, the whole hold is back soon; where
+    it is the service itself that says it cannot, it never was shorter."""
+    play = Play([PENDING, Fails(held=4), Fails(), *[HELD] * 3, AWAY, HELD, APPROVED])
+    assert create(play).approved
+    assert [call.params["wait"] for call in play.calls] == [30, 30, 3, 3, 3, 30, 30, 30, 30]
+
+
 def test_one_idempotency_key_over_all_attempts() -> None:
     """All attempts of one call carry one key; another call has another."""
     keys: set[str] = set()

@@ -42,7 +42,7 @@ DevModeWarning EscalationStep Execution ExecutionStatus FieldError GoneError Han
 HandoverError Hidden InvalidRequestError NotAskedError NotFoundError Notification Origin
 PermissionDeniedError Proof ProofError PublicKey PublicKeys RateLimitError ResponseType ServiceError
 Signature Status TextField UnreadableAnswerError Urgency WaitTimeoutError WebhookVerificationError
-__version__ permitted_payload require_approval
+WrongAnswerError __version__ permitted_payload require_approval
 """
 
 

@@ -39,12 +39,17 @@ QUESTION = r"\[a\]pprove.*\? $"
 class Terminal:
     """A program in a terminal, and whoever sits at it."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        program: tuple[str, ...] = ("-c", PROGRAM),
+    ) -> None:
         ours, theirs = pty.openpty()
         self._ours = ours
         self.shown = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *arguments],
+            [sys.executable, *program, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -330,6 +335,19 @@ def test_nobody_is_asked(more: dict[str, str]) -> None:
     try:
         terminal.until("ConfigurationError: No API key")
         assert terminal.process.wait(30) == 1
+    finally:
+        terminal.close()
+
+
+def test_command_line_asks_nobody() -> None:
+    """Whoever runs a script is not who is to approve it, also where the variable that names the
+    service is blank."""
+    program = ("-m", "handover.cli")
+    asks = ["ask", "Deploy?", "--approver", "approver@example.com"]
+    terminal = Terminal(asks, environment(HANDOVER_BASE_URL=" \n"), program)
+    try:
+        terminal.until("handover: No API key")
+        assert terminal.process.wait(30) == 3
     finally:
         terminal.close()
 

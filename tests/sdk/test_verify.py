@@ -246,7 +246,8 @@ def test_a_stranger_with_the_name_of_our_key() -> None:
 
 def test_numbers() -> None:
     """Large floats survive canonical JSON, where they look like integers; nothing else does."""
-    odd = {"tiny": 5e-324, "large": 1e20, "many": ["x" * 20_000], "zero": -0.0}
+    odd: dict[str, Any] = {"tiny": 5e-324, "large": 1e20, "many": ["x" * 20_000], "zero": -0.0}
+    odd["digits"] = 1.2345678901234568e20
     settled = proven(payload=odd)
     assert settled.payload
     assert settled.payload["large"] == 10**20

@@ -22,6 +22,8 @@ from handover import (
 )
 from tests.api.agent import metric, someone
 from tests.approver import answer_link, newest_mail, press
+from tests.sdk.conftest import Connect
+from tests.sdk.gateway import Gateway
 from tests.service import ROOT, RunningService
 from tests.support import eventually, free_port
 
@@ -153,6 +155,30 @@ async def test_wait_timeout_says_only_that_we_stopped(service: RunningService) -
         assert (await client.decisions.get(asked.id)).status == "pending"
         await approve(service, approver, service.port)
         assert (await client.decisions.wait(asked.id, timeout=30)).approved
+
+
+async def test_gateway_that_cuts_what_is_held(service: RunningService, connect: Connect) -> None:
+    """Behind a gateway that lets nothing be held for long, by whatever it says, the question is
+    asked once and its answer arrives; what the gateway cuts off once is held for less then."""
+
+    async def ask(status: int | None) -> tuple[Decision, Gateway]:
+        async with Gateway(service.port, 1.1, status) as gateway:
+            call, approver = connect(gateway.url, service.api_key), someone()
+            waiting = asyncio.ensure_future(call("create", action="Refund", approver=approver))
+            await eventually(lambda: gateway.cuts >= 2)
+            await approve(service, approver, service.port)
+            decided = await asyncio.wait_for(waiting, 60)
+        asking = service.outbox.glob("*-decision-request-*.eml")
+        assert len([mail for mail in asking if approver in mail.read_text()]) == 1
+        return decided, gateway
+
+    for decided, gateway in await asyncio.gather(
+        *(ask(each) for each in (502, 503, 504, 524, None))
+    ):
+        assert decided.approved
+        held = [float(line.partition("wait=")[2].split()[0]) for line in gateway.asked]
+        assert held[0] == 30
+        assert 0.5 < held[1] < 1.1
 
 
 async def test_memory_of_many_waits(own_service: RunningService) -> None:

@@ -15,7 +15,13 @@ from standardwebhooks import Webhook
 from starlette.datastructures import Headers
 from werkzeug.datastructures import Headers as WerkzeugHeaders
 
-from handover import ConfigurationError, HandoverError, WebhookVerificationError
+from handover import (
+    ConfigurationError,
+    Decision,
+    HandoverError,
+    WebhookVerificationError,
+    WrongAnswerError,
+)
 from handover.webhooks import CallbackEvent, verify
 from tests.sdk.service import decision
 
@@ -180,3 +186,42 @@ def test_secret_that_is_none(secret: Any) -> None:
 def test_the_error_is_one_of_ours() -> None:
     """Who catches all errors of this package catches this one too."""
     assert issubclass(WebhookVerificationError, HandoverError)
+
+
+def test_compared_with_what_was_asked() -> None:
+    """With `asked`, a callback is about what this program asked: by action, payload and approver in
+    any spelling of the address. A decision that it did not ask for is none of its."""
+    told = decision("approved", payload={"amount": 5}, approver=["alice@example.com"])
+    body = json.dumps({"type": "decision.approved", "timestamp": TIMESTAMP, "data": told}).encode()
+    mine = {"action": told["action"], "payload": {"amount": 5.0}, "approver": "Alice@Example.com"}
+    seen: list[str] = []
+
+    def asked(found: Decision) -> dict[str, Any]:
+        seen.append(found.id)
+        return mine
+
+    assert verify(body, signed(body), SECRET, asked=asked).decision.id == "dec_one"
+    assert seen == ["dec_one"]
+    others: list[tuple[str, dict[str, Any] | None]] = [
+        ("action", mine | {"action": "Refund order 1143"}),
+        ("payload", mine | {"payload": {"amount": 50}}),
+        ("payload", {"action": mine["action"], "approver": mine["approver"]}),
+        ("approver", mine | {"approver": "bob@example.com"}),
+        ("id", None),
+    ]
+    for field, other in others:
+        with pytest.raises(WrongAnswerError, match=f"its {field} is another"):
+            verify(body, signed(body), SECRET, asked=lambda _, other=other: other)
+
+
+def test_type_and_decision_say_the_same() -> None:
+    """A callback that says approved of a decision that is denied is none; a type that only a newer
+    service knows is taken."""
+    for type, is_taken in (("decision.approved", False), ("decision.executed", True)):
+        content = {"type": type, "timestamp": TIMESTAMP, "data": decision("denied")}
+        body = json.dumps(content).encode()
+        if is_taken:
+            assert verify(body, signed(body), SECRET).type == type
+        else:
+            with pytest.raises(WebhookVerificationError, match="of a decision that is 'denied'"):
+                verify(body, signed(body), SECRET)

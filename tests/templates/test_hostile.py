@@ -8,7 +8,7 @@ import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -183,7 +183,7 @@ class Allowed:
         self.styles |= styles(mail.html)
 
 
-@lru_cache(maxsize=1)
+@cache
 def allowed(message: str, language: str) -> Allowed:
     found = Allowed()
     for text in HARMLESS:

@@ -38,7 +38,7 @@ from workflows.messages import (
     SignedResponse,
 )
 from workflows.routes import unused
-from workflows.state import State
+from workflows.state import Rules, State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PEOPLE = ["a@example.com", "b@example.com", "c@example.com", "nobody@example.com"]
@@ -217,16 +217,23 @@ def test_a_pending_decision_always_has_a_deadline(
 ) -> None:
     """And when it passes, something changes: no decision waits for ever."""
     state = reduce(lifecycle.apply, happening, begun(request))
-    for _ in range(len(state.rules.steps) + 1):
-        deadline = lifecycle.next_deadline(state)
-        assert (deadline is None) == (state.outcome is not None)
-        if deadline is None:
-            return
+    passed: list[datetime] = []
+    while deadline := lifecycle.next_deadline(state):
+        assert state.outcome is None
         assert deadline <= state.rules.expires_at + GRACE
+        assert passed == [] or deadline > passed[-1]
+        passed.append(deadline)
         after = lifecycle.apply(state, TimePassed(deadline))
         assert after != state
         state = after
     assert state.outcome is not None
+    assert len(passed) <= most_deadlines(state.rules)
+
+
+def most_deadlines(rules: Rules) -> int:
+    """The expiry, each escalation, each channel of each person, and each reminder of each level."""
+    reminders = rules.reminders.most if rules.reminders else 0
+    return 1 + len(rules.steps) * (1 + reminders) + reminders + len(PEOPLE) * len(CHANNELS)
 
 
 @given(requests(), st.lists(events, max_size=30))

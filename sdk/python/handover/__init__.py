@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UnreadableAnswerError,
         WaitTimeoutError,
         WebhookVerificationError,
+        WrongAnswerError,
     )
     from .models import (
         Attachment,
@@ -121,6 +122,7 @@ __all__ = [
     "Urgency",
     "WaitTimeoutError",
     "WebhookVerificationError",
+    "WrongAnswerError",
     "__version__",
     "permitted_payload",
     "require_approval",

@@ -14,7 +14,7 @@ from ._base import Call, Steps, path_of, read, retried, send
 from ._options import Options
 from ._patience import Patience, backoff
 from ._waiting import Deadline
-from .exceptions import HandoverError, WaitTimeoutError
+from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Attachment
 
 UNHEARD = 202
@@ -60,8 +60,11 @@ def _name_of(file: BinaryIO) -> str | None:
 
 def upload(options: Options, content: Content, *, decision_id: str | None) -> Steps[Attachment]:
     if decision_id is not None:
-        return _attach(options, decision_id, content)
-    return send(options, _post("/attachments", content), Attachment)
+        return (yield from _attach(options, decision_id, content))
+    attachment = yield from send(options, _post("/attachments", content), Attachment)
+    if content.among([attachment]) is None:
+        raise WrongAnswerError("sha256", attachment.id)
+    return attachment
 
 
 def list_(options: Options, decision_id: str) -> Steps[list[Attachment]]:

@@ -23,6 +23,10 @@ from ._options import Options
 from ._patience import Patience
 from .exceptions import APIError, HandoverError, UnreadableAnswerError, error_class
 
+BY_GATEWAYS = (408, 502, 503, 504, *range(520, 528))
+"""What stands before the service answers so where it has waited for long enough. The service itself
+says why, with a `code`."""
+
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,7 +37,7 @@ class Call:
 
     method: str
     path: str
-    params: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
+    params: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     content: bytes | None = None
     """JSON."""
@@ -74,10 +78,12 @@ def read(model: type[M], answer: Answer) -> M:
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
-        raise UnreadableAnswerError(
+        unreadable = UnreadableAnswerError(
             f"The answer (status {answer.status}) is not Handover's: {_beginning(answer)!r}."
             " Does base_url lead to a Handover service?"
-        ) from error
+        )
+        unreadable.cut_after = answer.took
+        raise unreadable from error
 
 
 def _refusal(answer: Answer) -> APIError:
@@ -87,7 +93,10 @@ def _refusal(answer: Answer) -> APIError:
         told = None
     problem = cast(dict[str, Any], told) if isinstance(told, dict) else {"detail": _detail(answer)}
     request_id = answer.headers.get("x-request-id")
-    return error_class(answer.status)(answer.status, problem, request_id, _retry_after(answer))
+    error = error_class(answer.status)(answer.status, problem, request_id, _retry_after(answer))
+    if answer.status in BY_GATEWAYS and not isinstance(error.code, str):
+        error.cut_after = answer.took
+    return error
 
 
 def _retry_after(answer: Answer) -> int | None:

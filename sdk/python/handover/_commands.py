@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from hashlib import sha256
@@ -15,7 +14,7 @@ from uuid import uuid4
 import typer
 
 from ._console import put, put_list, say, waiting
-from ._options import DEFAULT_BASE_URL
+from ._options import DEFAULT_BASE_URL, told_by
 from ._verdicts import ExitCode, Finished, as_json, details, exit_code, result, sentence
 from .client import HandoverClient
 from .exceptions import ActionDenied, WaitTimeoutError
@@ -156,7 +155,7 @@ def cancel(decision_id: Id, json: AsJson = False) -> None:
 
 def _client() -> HandoverClient:
     """Of a service: whoever runs a script is not who is to approve it."""
-    return HandoverClient(base_url=os.environ.get("HANDOVER_BASE_URL") or DEFAULT_BASE_URL)
+    return HandoverClient(base_url=told_by("HANDOVER_BASE_URL") or DEFAULT_BASE_URL)
 
 
 def _asked(

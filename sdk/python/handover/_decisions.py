@@ -12,15 +12,27 @@ from pydantic import BaseModel
 
 from ._base import Call, Steps, path_of, read, retried, send, to_content
 from ._claims import claim
+from ._expected import Expected
+from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, may_pass
 from ._permission import permits
-from ._waiting import GRACE, HOLD, Deadline, patience_with, until_settled
-from .exceptions import ConflictError, HandoverError, RateLimitError, denial
+from ._waiting import GRACE, Deadline, noted, patience_with, until_answered, until_settled
+from .exceptions import (
+    ConflictError,
+    HandoverError,
+    RateLimitError,
+    WrongAnswerError,
+    denial,
+)
 from .models import AuditEntry, Decision, DecisionSummary, Origin, PublicKeys
+
+EXACT = {"status", "urgency", "agent"}
+"""Filters of a list that all of its entries show."""
 
 
 class _Audit(BaseModel):
+    decision_id: str
     entries: list[AuditEntry]
 
 
@@ -36,26 +48,34 @@ def create(
 ) -> Steps[Decision]:
     """Ask, and unless told otherwise wait until the decision is settled."""
     key = _checked_key(idempotency_key or f"auto-{uuid4()}")
-    hold = HOLD if wait else 0
     call = Call(
         method="POST",
         path="/decisions",
-        params={"wait": hold} if hold else {},
         headers={"idempotency-key": key},
         content=_given(fields),
-        read_within=hold + options.timeout,
     )
     lifetime = float(fields.get("timeout_minutes") or 60) * 60 + GRACE
     patience = Patience(options.clock, options.retry_for, once_held=lifetime)
+    hold = Hold(options.timeout)
+    expected = Expected(asked=fields, key=key)
+    again = f"Call again with idempotency_key={key!r}, and nobody is asked twice."
     try:
-        decision, answer = yield from retried(call, patience, Decision)
+        with noted(again):
+            if wait:
+                decision, answer = yield from until_answered(call, hold, patience)
+            else:
+                decision, answer = yield from retried(call, patience, Decision)
+        expected.check(decision)
     except HandoverError as error:
-        if may_pass(error):
-            error.add_note(f"Call again with idempotency_key={key!r}, and nobody is asked twice.")
+        if may_pass(error) or isinstance(error, WrongAnswerError):
+            error.add_note(again)
         raise
-    if hold and not decision.settled:
+    if wait and not decision.settled:
         patience = patience_with(options, decision, answer)
-        decision = yield from until_settled(options, decision.id, Deadline(options), patience)
+        deadline = Deadline(options)
+        decision = yield from until_settled(
+            options, decision.id, deadline, patience, hold, expected
+        )
     return _permitted(decision, enforce=bool(fields.get("enforce")))
 
 
@@ -74,20 +94,27 @@ def approve(
 
 
 def get(options: Options, decision_id: str) -> Steps[Decision]:
-    return send(options, Call(method="GET", path=path_of(decision_id)), Decision)
+    return _about(decision_id, options, Call(method="GET", path=path_of(decision_id)))
 
 
 def wait(options: Options, decision_id: str, *, timeout: float | None) -> Steps[Decision]:
     """Wait until the decision is settled, at most `timeout` seconds."""
     patience = Patience(options.clock, GRACE, through_limits=True)
     deadline = Deadline(options, timeout)
-    decision = yield from until_settled(options, decision_id, deadline, patience)
+    hold, expected = Hold(options.timeout), Expected(decision_id)
+    decision = yield from until_settled(options, decision_id, deadline, patience, hold, expected)
     return _permitted(decision, enforce=decision.enforce)
 
 
 def list_(options: Options, filters: Mapping[str, Any]) -> Steps[Listed]:
     params = {name: _param(value) for name, value in filters.items() if value is not None}
-    return send(options, Call(method="GET", path="/decisions", params=params), Listed)
+    call = Call(method="GET", path="/decisions", params=params)
+    listed = yield from send(options, call, Listed)
+    for name in EXACT & params.keys():
+        for each in listed.decisions:
+            if getattr(each, name) != params[name]:
+                raise WrongAnswerError(name, each.id)
+    return listed
 
 
 def resolve(
@@ -102,13 +129,14 @@ def resolve(
     given = {"action": action, "notes": notes, "response_data": response_data}
     call = _post(decision_id, "resolve", given)
     patience = Patience(options.clock, options.retry_for)
-    unsure = False
+    expected, unsure = Expected(decision_id), False
     while True:
         try:
-            return read(Decision, (yield call))
+            return expected.check(read(Decision, (yield call)))
         except ConflictError as error:
-            if unsure and error.decision and _is_answered(error.decision, action, notes):
-                return error.decision
+            decision = expected.check_conflict(error)
+            if unsure and decision and _is_answered(decision, action, notes):
+                return decision
             raise
         except HandoverError as error:
             call = replace(call, after=patience.pause(error))
@@ -116,21 +144,34 @@ def resolve(
 
 
 def cancel(options: Options, decision_id: str, *, notes: str | None) -> Steps[Decision]:
-    return send(options, _post(decision_id, "cancel", {"notes": notes}), Decision)
+    return _about(decision_id, options, _post(decision_id, "cancel", {"notes": notes}))
 
 
 def extend(options: Options, decision_id: str, timeout_minutes: float) -> Steps[Decision]:
     call = _post(decision_id, "extend", {"timeout_minutes": timeout_minutes})
-    return send(options, call, Decision)
+    return _about(decision_id, options, call)
 
 
 def audit(options: Options, decision_id: str) -> Steps[list[AuditEntry]]:
     call = Call(method="GET", path=path_of(decision_id, "audit"))
-    return (yield from send(options, call, _Audit)).entries
+    found = yield from send(options, call, _Audit)
+    if found.decision_id != decision_id:
+        raise WrongAnswerError("decision_id", found.decision_id)
+    return found.entries
 
 
 def keys(options: Options) -> Steps[PublicKeys]:
     return send(options, Call(method="GET", path="/.well-known/handover-keys"), PublicKeys)
+
+
+def _about(decision_id: str, options: Options, call: Call) -> Steps[Decision]:
+    """The decision in the answer, and in the way of it, is this one."""
+    expected = Expected(decision_id)
+    try:
+        return expected.check((yield from send(options, call, Decision)))
+    except ConflictError as error:
+        expected.check_conflict(error)
+        raise
 
 
 def _permitted(decision: Decision, *, enforce: bool) -> Decision:

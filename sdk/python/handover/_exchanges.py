@@ -11,10 +11,10 @@ from weakref import WeakValueDictionary
 from ._http import (
     AsyncExchange,
     AsyncHTTPClient,
-    AsyncHTTPExchange,
     Exchange,
     HTTPClient,
-    HTTPExchange,
+    open_async_http,
+    open_http,
 )
 from ._options import Options
 
@@ -30,7 +30,7 @@ def open_exchange(options: Options, http_client: HTTPClient | None) -> Exchange:
         from ._memory.exchanges import MemoryExchange
 
         return MemoryExchange(front, options)
-    return HTTPExchange(options, http_client)
+    return open_http(options, http_client)
 
 
 def open_async_exchange(options: Options, http_client: AsyncHTTPClient | None) -> AsyncExchange:
@@ -38,7 +38,7 @@ def open_async_exchange(options: Options, http_client: AsyncHTTPClient | None) -
         from ._memory.exchanges import AsyncMemoryExchange
 
         return AsyncMemoryExchange(front, options)
-    return AsyncHTTPExchange(options, http_client)
+    return open_async_http(options, http_client)
 
 
 def _in_this_process(options: Options) -> Front | None:

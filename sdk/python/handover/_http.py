@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import httpx2
 
 from ._base import Answer, Call, Steps
-from ._options import Options, is_loopback
+from ._clients import Clients, LoopClients
+from ._environment import (
+    check_environment,
+    with_bad_proxy,
+    without_certificates,
+    without_proxy_library,
+)
+from ._options import Options, bad_base_url
+from ._urls import is_loopback
 from ._version import __version__
 from .exceptions import APIConnectionError
 
 HTTPClient = httpx2.Client
 AsyncHTTPClient = httpx2.AsyncClient
 T = TypeVar("T")
+H = TypeVar("H", HTTPClient, AsyncHTTPClient)
 
 USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
 
@@ -42,11 +52,11 @@ def run(exchange: Exchange, steps: Steps[T]) -> T:
     try:
         call = next(steps)
         while True:
-            if call.after:
-                time.sleep(call.after)
             try:
+                if call.after:
+                    time.sleep(call.after)
                 answer = exchange.send(call)
-            except APIConnectionError as error:
+            except BaseException as error:
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -59,11 +69,11 @@ async def run_async(exchange: AsyncExchange, steps: Steps[T]) -> T:
     try:
         call = next(steps)
         while True:
-            if call.after:
-                await asyncio.sleep(call.after)
             try:
+                if call.after:
+                    await asyncio.sleep(call.after)
                 answer = await exchange.send(call)
-            except APIConnectionError as error:
+            except BaseException as error:
                 call = steps.throw(error)
             else:
                 call = steps.send(answer)
@@ -72,60 +82,95 @@ async def run_async(exchange: AsyncExchange, steps: Steps[T]) -> T:
 
 
 class HTTPExchange:
-    """Calls over a connection pool; `http_client`, when given, stays its owner's to close."""
+    """Calls over connections of this process."""
 
-    def __init__(self, options: Options, http_client: HTTPClient | None) -> None:
+    def __init__(
+        self, options: Options, clients: Clients[HTTPClient], *, owned: bool = True
+    ) -> None:
         self._options = options
-        self._http = http_client or httpx2.Client(**_pool(options))
-        self._owned = http_client is None
+        self._clients = clients
+        self._owned = owned
 
     def send(self, call: Call) -> Answer:
+        http = self._clients.here()
         began = time.monotonic()
         try:
-            response = self._http.request(**_request(self._options, call))
+            response = http.request(**_request(self._options, call))
         except httpx2.RequestError as error:
             raise _connection_error(self._options, error, time.monotonic() - began) from error
         return _answer(response, time.monotonic() - began)
 
     def close(self) -> None:
         if self._owned:
-            self._http.close()
+            self._clients.close()
 
     def with_options(self, options: Options) -> HTTPExchange:
-        return HTTPExchange(options, self._http)
+        return HTTPExchange(options, self._clients, owned=False)
 
 
 class AsyncHTTPExchange:
-    """The same in an event loop."""
+    """Calls over connections of the event loop that runs."""
 
-    def __init__(self, options: Options, http_client: AsyncHTTPClient | None) -> None:
+    def __init__(
+        self, options: Options, clients: LoopClients[AsyncHTTPClient], *, owned: bool = True
+    ) -> None:
         self._options = options
-        self._http = http_client or httpx2.AsyncClient(**_pool(options))
-        self._owned = http_client is None
+        self._clients = clients
+        self._owned = owned
 
     async def send(self, call: Call) -> Answer:
+        http = await self._clients.here()
         began = time.monotonic()
         try:
-            response = await self._http.request(**_request(self._options, call))
+            response = await http.request(**_request(self._options, call))
         except httpx2.RequestError as error:
             raise _connection_error(self._options, error, time.monotonic() - began) from error
         return _answer(response, time.monotonic() - began)
 
     async def close(self) -> None:
         if self._owned:
-            await self._http.aclose()
+            await self._clients.close()
 
     def with_options(self, options: Options) -> AsyncHTTPExchange:
-        return AsyncHTTPExchange(options, self._http)
+        return AsyncHTTPExchange(options, self._clients, owned=False)
 
 
-def _pool(options: Options) -> dict[str, Any]:
-    return {
-        # Each waiting agent holds a connection: a limit would make them wait for one another.
-        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=20),
-        # No proxy from the environment can reach this machine's own loopback address.
-        "trust_env": not is_loopback(options.base_url),
-    }
+def open_http(options: Options, lent: HTTPClient | None) -> HTTPExchange:
+    """Raises `ConfigurationError` where nothing can be reached with what the client is told, by
+    its options and by the environment."""
+    _check_url(options.base_url)
+    return HTTPExchange(options, Clients(partial(_opened, httpx2.Client, options), lent))
+
+
+def open_async_http(options: Options, lent: AsyncHTTPClient | None) -> AsyncHTTPExchange:
+    """As `open_http`."""
+    _check_url(options.base_url)
+    make = partial(_opened, httpx2.AsyncClient, options)
+    return AsyncHTTPExchange(options, LoopClients(make, lent))
+
+
+def _check_url(url: str) -> None:
+    try:
+        httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise bad_base_url(url, error) from error
+
+
+def _opened(kind: type[H], options: Options) -> H:
+    # No proxy from the environment can reach this machine's own loopback address.
+    trusts = not is_loopback(options.base_url)
+    if trusts:
+        check_environment()
+    # Each waiting agent holds a connection: a limit would make them wait for one another.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    try:
+        return kind(limits=limits, trust_env=trusts)
+    except ImportError as error:
+        raise without_proxy_library() from error
+    except OSError as error:
+        raise without_certificates(error) from error
+    except httpx2.InvalidURL as error:
+        raise with_bad_proxy(error) from error
 
 
 def _request(options: Options, call: Call) -> dict[str, Any]:
@@ -158,8 +203,11 @@ def _connection_error(
 ) -> APIConnectionError:
     dropped = isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError)
     told = str(error) or type(error).__name__
-    return APIConnectionError(
+    mapped = APIConnectionError(
         f"Handover at {options.base_url} {'dropped the connection' if dropped else 'not reached'}:"
         f" {told}",
         took if dropped else 0.0,
     )
+    if isinstance(error, httpx2.ReadTimeout):
+        mapped.cut_after = took
+    return mapped

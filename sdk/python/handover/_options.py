@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ._urls import complaint_about, is_loopback
 from .exceptions import ConfigurationError
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+KEY = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""What a bearer token is made of (RFC 6750)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +53,21 @@ def resolve_options(
 
     Raises `ConfigurationError` where they do not make a client.
     """
-    given = base_url or os.environ.get("HANDOVER_BASE_URL")
+    given = (base_url or "").strip() or told_by("HANDOVER_BASE_URL")
     url = (given or DEFAULT_BASE_URL).rstrip("/")
-    _check_url(url)
+    if why := complaint_about(url):
+        raise bad_base_url(url, why)
     if dev_mode and not is_loopback(url):
         raise ConfigurationError(
-            f"dev_mode approves everything without asking, so it is refused with {url}, which is"
-            " not this machine. Leave out dev_mode, or base_url and HANDOVER_BASE_URL."
+            f"dev_mode approves everything without asking, so it is refused with {_shown(url)},"
+            " which is not this machine. Leave out dev_mode, or base_url and HANDOVER_BASE_URL."
         )
-    key = (api_key or os.environ.get("HANDOVER_API_KEY") or "").strip()
+    if "@" in urlsplit(url).netloc:
+        raise ConfigurationError(
+            "base_url (or HANDOVER_BASE_URL) has a user in it, and perhaps a password: take them"
+            " out, since they would be sent in place of the API key."
+        )
+    key = (api_key or "").strip() or told_by("HANDOVER_API_KEY")
     terminal = not (dev_mode or key or given) and _is_at_terminal()
     if not (dev_mode or terminal):
         _check_key(key)
@@ -79,25 +88,22 @@ def _is_at_terminal() -> bool:
     return not sys.stdin.closed and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the URL names this machine, and can be reached from nowhere else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def told_by(variable: str) -> str:
+    """What the environment says, without blanks and line breaks around it."""
+    return os.environ.get(variable, "").strip()
 
 
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole:
-        raise ConfigurationError(
-            f"base_url (or HANDOVER_BASE_URL) is {url!r}; it should look like {DEFAULT_BASE_URL}"
-        )
+def bad_base_url(url: str, why: object) -> ConfigurationError:
+    """The error for a URL that no request can go to."""
+    return ConfigurationError(
+        f"base_url (or HANDOVER_BASE_URL) is {_shown(url)!r}: {why}. It should look like"
+        f" {DEFAULT_BASE_URL}"
+    )
+
+
+def _shown(url: str) -> str:
+    """Without what may be a password."""
+    return re.sub("//.*@", "//…@", url)
 
 
 def _check_key(key: str) -> None:
@@ -106,5 +112,8 @@ def _check_key(key: str) -> None:
             "No API key: pass api_key, or set HANDOVER_API_KEY. To try your agent without asking"
             " anybody, use dev_mode=True; in a terminal, without a base_url, you are asked there."
         )
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigurationError("The API key has characters that no key has: copy it again.")
+    if not KEY.fullmatch(key):
+        raise ConfigurationError(
+            "The API key (api_key, or HANDOVER_API_KEY) has characters that no key has, such as a"
+            " line break, a blank or a quotation mark: copy it again."
+        )

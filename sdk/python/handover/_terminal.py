@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ._forks import renew_in_children
 from ._memory.front import Front
 from ._memory.keyboard import read_line
 from ._memory.life import Life, Reply
@@ -32,6 +33,10 @@ class TerminalPlayer:
     def __init__(self, service: MemoryService) -> None:
         self._service = service
         self._user = _user()
+        self.renew_lock()
+        renew_in_children(self)
+
+    def renew_lock(self) -> None:
         self._turn = threading.Lock()
 
     def caller(self, key: str) -> Caller:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from asyncio import CancelledError
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from ._base import Answer, Call, Steps, path_of, read
+from ._expected import Expected
+from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, backoff, may_pass
-from .exceptions import HandoverError, WaitTimeoutError
+from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Decision
 
-HOLD = 30
-"""Seconds for which the service is asked to hold each poll."""
 QUICK = 1.0
 """An answer `pending` within this many seconds was not held: the service is full, or stopping."""
 GRACE = 600.0
@@ -29,8 +33,25 @@ class Deadline:
         return max(0.0, self._at - self._clock())
 
 
+def until_answered(call: Call, hold: Hold, patience: Patience) -> Steps[tuple[Decision, Answer]]:
+    """One request that may be repeated, and that the service holds."""
+    call = hold.asking(call)
+    while True:
+        try:
+            answer = yield call
+            return read(Decision, answer), answer
+        except HandoverError as error:
+            hold.cut(error)
+            call = hold.asking(replace(call, after=patience.pause(error)))
+
+
 def until_settled(
-    options: Options, decision_id: str, deadline: Deadline, patience: Patience
+    options: Options,
+    decision_id: str,
+    deadline: Deadline,
+    patience: Patience,
+    hold: Hold,
+    expected: Expected,
 ) -> Steps[Decision]:
     """Poll, each time for as long as the service holds it.
 
@@ -38,18 +59,24 @@ def until_settled(
     of ours. Only when it is away do we count: the life that was left at its last answer, and
     `GRACE`.
     """
+    look = Call(method="GET", path=path_of(decision_id))
+    goes_on = f"client.decisions.wait({decision_id!r}) goes on waiting for it."
     after, quick = 0.0, 0
     while True:
         left = deadline.left()
-        poll = _poll(options, decision_id, left, min(after, left))
+        after = min(after, left)
+        poll = hold.asking(replace(look, after=after), most=left - after)
         try:
-            answer = yield poll
-            decision = read(Decision, answer)
+            with noted(goes_on):
+                answer = yield poll
+            decision = expected.check(read(Decision, answer))
         except HandoverError as error:
-            after = _pause(patience, error, decision_id)
+            hold.cut(error)
+            after = _pause(patience, error, goes_on)
         else:
             if decision.settled:
                 return decision
+            hold.kept()
             patience = patience_with(options, decision, answer)
             quick = quick + 1 if answer.took < QUICK else 0
             after = backoff(quick) if quick else 0.0
@@ -57,23 +84,22 @@ def until_settled(
             raise WaitTimeoutError(decision_id, deadline.timeout)
 
 
-def _poll(options: Options, decision_id: str, left: float, after: float) -> Call:
-    hold = math.ceil(min(HOLD, left - after))
-    return Call(
-        method="GET",
-        path=path_of(decision_id),
-        params={"wait": hold} if hold else {},
-        read_within=min(hold + options.timeout, left + 1),
-        after=after,
-    )
-
-
-def _pause(patience: Patience, error: HandoverError, decision_id: str) -> float:
+def _pause(patience: Patience, error: HandoverError, goes_on: str) -> float:
     try:
         return patience.pause(error)
     except HandoverError:
-        if may_pass(error):
-            error.add_note(f"client.decisions.wait({decision_id!r}) goes on waiting for it.")
+        if may_pass(error) or isinstance(error, WrongAnswerError):
+            error.add_note(goes_on)
+        raise
+
+
+@contextmanager
+def noted(how: str) -> Generator[None]:
+    """Whoever interrupts this, by Ctrl-C or by cancelling its task, reads how to go on with it."""
+    try:
+        yield
+    except (KeyboardInterrupt, CancelledError) as stop:
+        stop.add_note(how)
         raise
 
 

@@ -5,6 +5,7 @@ HandoverError
 ├── APIConnectionError           the service was not reached (also a ConnectionError)
 ├── UnreadableAnswerError        something answered, but not the service
 ├── NotAskedError                this can be shown to nobody (also a ValueError)
+├── WrongAnswerError             the answer is about something else than was asked
 ├── APIError                     the service refused the request
 │   ├── BadRequestError          400
 │   ├── AuthenticationError      401
@@ -43,6 +44,9 @@ class HandoverError(Exception):
     """The base of every error that this package raises."""
 
     __module__ = "handover"
+    cut_after: float = 0.0
+    """How many seconds after it was sent a request was cut off, by whatever stands before the
+    service; 0 where nothing did that."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -62,7 +66,7 @@ class APIConnectionError(HandoverError, ConnectionError):
 
     def __init__(self, message: str, held: float = 0.0) -> None:
         super().__init__(message, held)
-        self.held = held
+        self.held = self.cut_after = held
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -70,6 +74,26 @@ class APIConnectionError(HandoverError, ConnectionError):
 
 class UnreadableAnswerError(HandoverError):
     """A successful status with a body that is not Handover's: a proxy's page, for example."""
+
+
+class WrongAnswerError(HandoverError):
+    """The service's answer is about something else than was asked, so nothing in it counts.
+
+    Something between the two has mixed up answers: a connection that two programs share, or a
+    proxy. `field` says what is not as it was asked, and `came` which decision the answer is about.
+    """
+
+    def __init__(self, field: str, came: str) -> None:
+        super().__init__(field, came)
+        self.field = field
+        self.came = came
+
+    def __str__(self) -> str:
+        return (
+            f"The answer is not the one to this request: its {self.field} is another ({self.came})."
+            " Nothing in it counts. Look for what shares a connection, or for a proxy that mixes"
+            " answers up."
+        )
 
 
 class FieldError(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from pydantic_core import to_jsonable_python
 
+from ._addresses import one_form
 from .exceptions import ConfigurationError, ProofError
 from .models import (
     Attachment,
@@ -247,13 +248,15 @@ def _plain_json(value: object) -> Any:
 
 
 def integer(text: str) -> int | float:
-    """A large integer is how canonical JSON writes a large float; it has to be exactly one."""
+    """A large integer is how canonical JSON writes a large float: with as many digits as tell it
+    from others, and zeros behind them. It has to be one, exactly or so written."""
     number = int(text)
     if abs(number) <= MAX_INTEGER:
         return number
-    if float(number) != number:
+    nearest = float(number)
+    if nearest != number and dumps(nearest).decode() != text:
         raise ValueError(f"{text} is no number of JSON")
-    return float(number)
+    return nearest
 
 
 def _about_the_signature(proof: Proof, keyring: Keyring) -> str | None:
@@ -364,9 +367,9 @@ def _about_your_request(
 def _comparable(request: DecisionRequest) -> dict[str, Any]:
     """Without what the service writes in its own way: the case of addresses, names of types."""
     told = request.model_dump(mode="json")
-    told["approver"] = [address.casefold() for address in request.approvers]
+    told["approver"] = [one_form(address) for address in request.approvers]
     told["escalation"] = [
-        [step.after_minutes, [address.casefold() for address in step.approvers]]
+        [step.after_minutes, [one_form(address) for address in step.approvers]]
         for step in request.escalation
     ]
     told["channel"] = [[step.channel, step.after_minutes] for step in request.channels]

@@ -9,13 +9,14 @@ import base64
 import binascii
 import hmac
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from .exceptions import ConfigurationError, WebhookVerificationError
-from .models import Decision
+from ._expected import Expected
+from .exceptions import ConfigurationError, WebhookVerificationError, WrongAnswerError
+from .models import Decision, Status
 
 SHORTEST_SECRET = 24
 """Bytes, as the Standard Webhooks have it. A signature with an empty one is anybody's."""
@@ -42,6 +43,9 @@ class Headers(Protocol):
     def items(self) -> Iterable[tuple[str, str]]: ...
 
 
+Asked = Callable[[Decision], Mapping[str, Any] | None]
+
+
 class _Body(BaseModel):
     type: str
     timestamp: AwareDatetime
@@ -54,6 +58,7 @@ def verify(
     secret: str | Sequence[str],
     *,
     tolerance: float = 300,
+    asked: Asked | None = None,
 ) -> CallbackEvent:
     """The event in a request, if it is a callback of the service, sent just now.
 
@@ -61,8 +66,12 @@ def verify(
     `secret` begins with `whsec_`; with several, a callback signed with any one is good. It may have
     been sent `tolerance` seconds ago, or ahead of this machine's clock.
 
-    Raises `WebhookVerificationError` for everything else, and `ConfigurationError` for a secret
-    that is none.
+    `asked` is called with the decision (found by its `id`, its `idempotency_key` or its `metadata`)
+    and returns what was asked, with the names that `create` takes, or None where this program did
+    not ask. Action, payload and approver have to be the decision's.
+
+    Raises `WebhookVerificationError` for everything else, `WrongAnswerError` for a decision that is
+    not about what was asked, and `ConfigurationError` for a secret that is none.
     """
     keys = [_key(each) for each in ([secret] if isinstance(secret, str) else secret)]
     if not keys:
@@ -74,7 +83,10 @@ def verify(
     signed = b".".join([id.encode(), sent_at.encode(), body])
     if not _is_signed(signed, signatures, keys):
         raise WebhookVerificationError("None of its signatures is by one of the secrets.")
-    return _read(id, body)
+    event = _read(id, body)
+    if asked:
+        _check_asked(event.decision, asked(event.decision))
+    return event
 
 
 def _key(secret: str) -> bytes:
@@ -119,6 +131,12 @@ def _given(signatures: str) -> Iterator[bytes]:
             yield value.encode()
 
 
+def _check_asked(decision: Decision, request: Mapping[str, Any] | None) -> None:
+    if request is None:
+        raise WrongAnswerError("id", decision.id)
+    Expected(asked=request).check(decision)
+
+
 def _read(id: str, body: bytes) -> CallbackEvent:
     try:
         read = _Body.model_validate_json(body)
@@ -126,4 +144,9 @@ def _read(id: str, body: bytes) -> CallbackEvent:
         raise WebhookVerificationError(
             f"It is signed, but what it says is no callback of Handover's: {error}"
         ) from error
+    told = read.type.removeprefix("decision.")
+    if told in list(Status) and told != read.decision.status:
+        raise WebhookVerificationError(
+            f"It says {read.type!r} of a decision that is {str(read.decision.status)!r}."
+        )
     return CallbackEvent(id=id, type=read.type, timestamp=read.timestamp, decision=read.decision)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
+from .._forks import renew_in_children
 from ..models import Decision, DecisionRequest, Origin, Status
 from .files import File, new_file
 from .life import Life, Reply, payload_digest, request_digest
@@ -55,12 +56,18 @@ class MemoryService:
         self.base_url = base_url
         self._asks = asks
         self._id_prefix = id_prefix
-        self._lock = threading.RLock()
+        self.renew_lock()
+        renew_in_children(self)
         self._ahead = timedelta()
         self._by_key: dict[tuple[str, str], Life] = {}
         self._files: dict[str, File] = {}
-        self._watching: dict[object, tuple[Life, Callable[[], None]]] = {}
         self._lives: dict[str, Life] = {}
+
+    def renew_lock(self) -> None:
+        """In a forked process, where no thread waits for a decision that one of its parent waits
+        for."""
+        self._lock = threading.RLock()
+        self._watching: dict[object, tuple[Life, Callable[[], None]]] = {}
 
     @property
     def now(self) -> datetime:

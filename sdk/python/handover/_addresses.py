@@ -1,0 +1,23 @@
+"""E-mail addresses in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""What separates the labels of a domain (RFC 3490)."""
+
+
+def one_form(address: str) -> str:
+    """In small letters, and its domain as people read it: the service writes it so."""
+    local, at, domain = address.rpartition("@")
+    return local.casefold() + at + ".".join(map(_label, DOTS.split(domain)))
+
+
+def _label(label: str) -> str:
+    small = unicodedata.normalize("NFKC", label).lower()
+    try:
+        return small[4:].encode("ascii").decode("punycode") if small.startswith("xn--") else small
+    except UnicodeError:
+        return small

@@ -1,0 +1,57 @@
+"""For how long the service is asked to hold a request, with what may stand between it and us."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from ._base import Call
+from ._patience import HELD
+from .exceptions import HandoverError
+
+WHOLE = 30
+"""Seconds for which the service is asked to hold each request."""
+SAFE = 0.75
+"""Of the time after which a request was cut off, what the next is asked to be held for."""
+MOST_ANSWERS = 256
+"""To have before the whole is tried again."""
+
+
+class Hold:
+    """How long to be held: shorter, once a request was cut off while it was held.
+
+    Gateways do that after 29, 30 or 60 seconds, and do it again. A service that was stopped does
+    it once. So the whole is tried again, after two answers, and after twice as many each time that
+    it is cut off again.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._seconds: float = WHOLE
+        self._short: float = WHOLE
+        self._cuts = 0
+        self._answers = 0
+
+    def asking(self, call: Call, most: float = math.inf) -> Call:
+        """The call, to be held and answered within `most` seconds."""
+        seconds = min(self._seconds, math.ceil(min(WHOLE, most)))
+        return replace(
+            call,
+            params={"wait": seconds} if seconds else {},
+            read_within=min(seconds + self._timeout, most + 1),
+        )
+
+    def cut(self, error: HandoverError) -> None:
+        """A request came to this."""
+        if error.cut_after >= HELD:
+            known = error.cut_after < self._seconds  # or else nobody said when
+            safe = error.cut_after * SAFE if known else self._seconds / 2
+            self._seconds = self._short = min(self._short, round(safe, 2))
+            self._cuts += 1
+            self._answers = 0
+
+    def kept(self) -> None:
+        """A request was answered."""
+        self._answers += 1
+        if self._answers >= min(2**self._cuts, MOST_ANSWERS):
+            self._seconds = WHOLE
