@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, quantiles
+from statistics import median, quantiles
 
 import httpx2
 from temporalio.client import Client
@@ -61,14 +61,17 @@ class Server:
                 await asyncio.sleep(0.2)
 
     async def cost(self, settled: Sequence[Settled], actions: float) -> Cost:
-        """Of these decisions, which have ended, and which took so many `actions` together."""
+        """Of these decisions, which have ended, and which took so many `actions` together.
+
+        The median of their histories: on a busy machine one of them may need a task more.
+        """
         handles = [self.client.get_workflow_handle(one.workflow_id) for one in settled]
         described = [(await handle.describe()).raw_description for handle in handles]
         infos = [one.workflow_execution_info for one in described]
         return Cost(
             actions=actions / len(settled),
-            events=mean(info.history_length for info in infos),
-            history_bytes=mean(info.history_size_bytes for info in infos),
+            events=median(info.history_length for info in infos),
+            history_bytes=median(info.history_size_bytes for info in infos),
         )
 
 

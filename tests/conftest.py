@@ -20,15 +20,29 @@ from temporalio.testing import WorkflowEnvironment
 from embedded.errors import ProgramMissingError
 from embedded.programs import get_dev_server, get_test_server
 from tests.dev_server import DevServer
+from tests.leftovers import end_leftovers, mark_children
 from tests.postgres import PostgresServer, find_pg_ctl
 from tests.service import RunningService
 from workflows.options import SEARCH_ATTRIBUTES
 
 STATUS = pytest.StashKey[int]()
+TESTS = Path(__file__).parent
+
+mark_children()
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would every program that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW = ("e2e", "benchmarks", "browser", "embedded", "deploy", "docs", "clients", "examples", "sdk")
+"""Folders with modules of few and long tests, then `api`; the others are short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules first, so that no process is left alone with one at the end."""
+    order = {name: place for place, name in enumerate((*SLOW, "api"))}
+    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 
 def lacks(reason: str) -> NoReturn:
@@ -145,6 +159,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if isinstance(status := config.stash.get(STATUS, None), int):
         sys.stdout.flush()
         sys.stderr.flush()
+        end_leftovers()
         os._exit(status)
 
 

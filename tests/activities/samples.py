@@ -17,6 +17,8 @@ from workflows.messages import DecisionInput, Outcome, Reminders, Response, Sign
 SIGNER = Signer([base64.b64encode(bytes(range(32))).decode()])
 OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
 NOW = datetime.now(UTC).replace(microsecond=0)
+"""When all of these are asked; in the tests of activities, when the test began."""
+
 SENDER = parse_sender("Handover <handover@mail.example.com>")
 ANN, BOB, CARL = "ann@example.com", "bob@example.com", "carl@example.com"
 OPERATOR = "operator@example.com"
@@ -60,7 +62,7 @@ def make_decision(
 
 
 def begun_now(decision: DecisionInput, signer: Signer = SIGNER) -> DecisionInput:
-    """The same, for what goes by the clock: `NOW` is when the tests were loaded."""
+    """The same, for what goes by the clock to the second."""
     now = datetime.now(UTC)
     times = {"created_at": now, "expires_at": now + (decision.expires_at - decision.created_at)}
     return signer.seal(decision.model_copy(update=times))

@@ -23,7 +23,7 @@ from links import Codes, LinkKeys
 from store import Store
 from task_queues import working
 from templates import Reader
-from tests.activities.samples import ANN, SIGNER, begun_now, make_decision, make_outcome
+from tests.activities.samples import ANN, SIGNER, make_decision, make_outcome
 from tests.activities.stores import FakeApprovers, FakeContents, FakeDeliveries, NothingHeld
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
@@ -118,8 +118,7 @@ class Scene:
         return signalled and not fold.has_unheard
 
     async def decision(self, signer: Signer = SIGNER, **changes: Any) -> DecisionInput:
-        made = make_decision(f"dec_{uuid.uuid4().hex[:12]}", **changes)
-        decision = begun_now(made, signer)
+        decision = make_decision(f"dec_{uuid.uuid4().hex[:12]}", signer, **changes)
         await self.start(decision, decision.id)
         return decision
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -191,7 +191,8 @@ async def test_an_outcome_is_told_when_an_approver_gave_it(scene: Scene):
     assert [notice.outcome for notice in scene.channel.notices] == [outcome]
 
 
-LATE = make_decision().expires_at + timedelta(seconds=1)
+LATE = datetime.now(UTC) + timedelta(days=1)
+"""After the end of any decision here."""
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from handover.models import Decision, Notification
 from outgoing import Exceptions, GuardedClient
 from store.sealing import UnreadableError
 from store.webhooks import Webhook
-from tests.activities.samples import ANN, BOB, LINK, NOW, make_notice
+from tests.activities import samples
+from tests.activities.samples import ANN, BOB, LINK, make_notice
 from tests.activities.stores import NEW, OLD, Book
 from tests.hostile import TEXTS, payload_of
 from tests.receiver import Receiver, drip_head, hang, hang_up, say
@@ -64,7 +65,7 @@ async def scene() -> AsyncIterator[Scene]:
         yield Scene(receiver)
 
 
-def asked(message: str = "decision-request", now: datetime = NOW, **changes: Any) -> Notice:
+def asked(message: str = "decision-request", at: datetime | None = None, **changes: Any) -> Notice:
     """A notice as the activity makes it; `changes` are of the decision's request."""
     notice = make_notice(message, **{"context": "Umlaute: äöü", "payload": {"n": 1}} | changes)
     told = Decision(
@@ -72,29 +73,31 @@ def asked(message: str = "decision-request", now: datetime = NOW, **changes: Any
         id=notice.decision.id,
         status="pending",
         approved=False,
-        created_at=NOW,
+        created_at=samples.NOW,
         expires_at=notice.decision.expires_at,
         notifications=[
-            Notification(message=message, approver=each, channel="webhook", result="sent", at=NOW)
+            Notification(
+                message=message, approver=each, channel="webhook", result="sent", at=samples.NOW
+            )
             for each in (ANN, BOB)
         ],
     )
-    fields = {"told": told, "respond_url": RESPOND, "digest": "d1", "happened_at": NOW}
-    return replace(notice, now=now, **fields)
+    fields = {"told": told, "respond_url": RESPOND, "digest": "d1", "happened_at": samples.NOW}
+    return replace(notice, now=at or samples.NOW, **fields)
 
 
 async def test_an_approvers_system_is_asked(scene: Scene) -> None:
     """Signed after the Standard Webhooks, with all that it takes to answer."""
     message_id = await scene.send(asked())
     event = scene.event()
-    assert (event["type"], event["timestamp"]) == ("decision.requested", as_json(NOW))
+    assert (event["type"], event["timestamp"]) == ("decision.requested", as_json(samples.NOW))
     decision = event["data"].pop("decision")
     assert event["data"] == {
         "approver": ANN,
         "respond_url": RESPOND,
         "page_url": LINK,
         "digest": "d1",
-        "expires_at": as_json(NOW + timedelta(minutes=30)),
+        "expires_at": as_json(samples.NOW + timedelta(minutes=30)),
     }
     assert (decision["status"], decision["payload"]) == ("pending", {"n": 1})
     assert decision["context"] == "Umlaute: äöü"
@@ -137,7 +140,10 @@ async def test_what_is_never_posted(scene: Scene, message: str) -> None:
 
 async def test_one_id_for_one_message(scene: Scene) -> None:
     """The same on every attempt; another for each message, reminder and approver."""
-    first = [await scene.send(asked()), await scene.send(asked(now=NOW + timedelta(hours=1)))]
+    first = [
+        await scene.send(asked()),
+        await scene.send(asked(at=samples.NOW + timedelta(hours=1))),
+    ]
     assert len(set(first)) == 1
     reminders = [replace(asked("reminder"), number=number) for number in (1, 2)]
     others = [*reminders, asked("settled")]

@@ -30,10 +30,11 @@ from tests.approver import press
 from tests.dev_server import SEARCH_ATTRIBUTES, DevServer
 from tests.service import RunningService
 from tests.support import eventually
+from tests.volume import volume
 from workflows import options
 from workflows.messages import WORKFLOW
 
-MANY, FEW = 500, 50
+MANY, FEW = volume(500, 120), 50
 AT_ONCE = 20
 URGENCY = re.compile(r'class="urgency (\w+)"')
 FURTHER = re.compile(r'class="further" href="\./[^?]+(\?after=[^"]+)"')
@@ -431,7 +432,7 @@ async def test_without_the_index(dev_server_program: Path, tmp_path: Path) -> No
         server.stop()
 
 
-async def test_500_waiting(another_agent: Agent) -> None:
+async def test_many_waiting(another_agent: Agent) -> None:
     """The page comes as quickly as that of 50, but for the listing; every one of them is on one of
     its pages, once, in order."""
     ann, ben = someone("ann"), someone("ben")

@@ -134,9 +134,14 @@ class Watched:
 
         async def is_quiet() -> bool:
             earlier, self.before = self.before, await self.state()
-            return earlier == self.before
+            return earlier == self.before and not await self._is_busy()
 
         await eventually(is_quiet)
+
+    async def _is_busy(self) -> bool:
+        """Whether a worker still has something to report to Temporal."""
+        told = (await self.temporal.get_workflow_handle(self.decision).describe()).raw_description
+        return bool(told.pending_activities) or told.HasField("pending_workflow_task")
 
     async def untouched(self) -> None:
         assert await self.state() == self.before

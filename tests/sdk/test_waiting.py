@@ -26,9 +26,10 @@ from tests.sdk.conftest import Connect
 from tests.sdk.gateway import Gateway
 from tests.service import ROOT, RunningService
 from tests.support import eventually, free_port
+from tests.volume import volume
 
 MANY = 50
-WAITS = 300
+WAITS = volume(300, 100)
 LEAST_AND_MOST = (20.0, 130.0)
 """MB of a process with so many waits."""
 
