@@ -126,7 +126,7 @@ class Decisions:
             return await self._start(agent, request, digest, f"dec_{secrets.token_hex(13)}", None)
         made = await self._store.idempotency.find(agent.name, key)
         if made is None:
-            made = Remembered(_id_for(agent, key), _fingerprint(request))
+            made = Remembered(id_for(agent.name, key), _fingerprint(request))
             try:
                 await self._start(agent, request, digest, made.decision_id, key)
             except WorkflowAlreadyStartedError:
@@ -482,9 +482,9 @@ def _that_fit(approvers: Iterable[str]) -> list[str]:
     return [approver for approver, end in zip(approvers, ends, strict=True) if end < INDEXED_BYTES]
 
 
-def _id_for(agent: ApiKey, key: str) -> str:
+def id_for(agent: str, key: str) -> str:
     """The same key of the same agent names the same decision, also in a race of two processes."""
-    return "dec_" + hashlib.sha256(f"{agent.name}\0{key}".encode()).hexdigest()[:26]
+    return "dec_" + hashlib.sha256(f"{agent}\0{key}".encode()).hexdigest()[:26]
 
 
 def _fingerprint(request: DecisionRequest) -> str:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
-from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     ListWorkflowExecutionsRequest,
     ListWorkflowExecutionsResponse,
@@ -64,6 +63,10 @@ class Filters(Strict):
     )
     urgency: Urgency | None = None
     created_after: Moment | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None,
+        description="The one decision that the caller asked with this key, without any lag.",
+    )
 
     def query(self, encryption: Encryption) -> str:
         """For Temporal's index: true for everything that fits, and perhaps for more."""
@@ -165,16 +168,22 @@ class Listing:
         how often it is asked, and `ListsUnavailable`.
         """
         found = await find(self._client, filters.query(self._encryption), limit, token)
-        entries = await asyncio.gather(*(self._entry(run, filters) for run in found.executions))
+        runs = (run.execution for run in found.executions)
+        entries = await asyncio.gather(
+            *(self.entry(run.workflow_id, filters, run.run_id) for run in runs)
+        )
         return [entry for entry in entries if entry], found.next_page_token
 
-    async def _entry(self, run: WorkflowExecutionInfo, filters: Filters) -> DecisionSummary | None:
+    async def entry(
+        self, decision_id: str, filters: Filters, run_id: str | None = None
+    ) -> DecisionSummary | None:
+        """One decision, where all filters hold of it and, if it is told, this is its run."""
         async with self._gate:
             try:
-                fold = await self._look(run.execution.workflow_id)
-            except NotFound:  # its retention ended in between
+                fold = await self._look(decision_id)
+            except NotFound:  # its retention ended, or it was never asked
                 return None
-        if not is_ours(fold, run.execution.run_id):
+        if not is_ours(fold, run_id or fold.run_id):
             return None
         # A summary shows nothing that is large enough to be in the store.
         fold.bodies |= dict.fromkeys(fold.stored, "null")

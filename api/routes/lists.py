@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from api.auth import KeyedRoute, Reader
 from api.cursors import BadCursorError, Cursors
+from api.decisions import id_for
 from api.deps import The
 from api.errors import Forbidden, invalid
 from api.listing import Filters, Listing, Page, Paging
@@ -28,13 +29,17 @@ async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Que
     page may have fewer entries than `limit`, or none, while `next_cursor` says that there are more:
     the index knows ids, and what does not fit once its record was read is left out. The index lags
     some seconds behind (`lags`): a decision just created may be missing, one just settled missing
-    from both lists. `GET /decisions/{id}` is exact.
+    from both lists. `GET /decisions/{id}` is exact, and so is the list of the one decision that the
+    caller asked with an `idempotency_key`.
     """
     filters = _for(key, asked.filters)
+    listing = Listing(service.client, service.encryption, service.waiting.look)
+    if filters.idempotency_key is not None:
+        found = await listing.entry(id_for(key.name, filters.idempotency_key), filters)
+        return Page(decisions=[found] if found else [], next_cursor=None)
     cursors = Cursors(service.secrets.link_keys)
     list_of = f"{key.name}\n{filters.model_dump_json()}"
     token = _token(cursors, asked.cursor, list_of)
-    listing = Listing(service.client, service.encryption, service.waiting.look)
     decisions, further = await listing.page(filters, asked.limit, token)
     return Page(
         decisions=decisions, next_cursor=cursors.mint(further, list_of) if further else None

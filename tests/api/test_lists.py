@@ -196,6 +196,21 @@ async def test_a_key_that_may_resolve_lists_all_or_one_agents(
     await shows(resolver, agent="nobody of this name")
 
 
+async def test_a_decision_is_found_by_its_key_at_once(
+    another_agent: Agent, resolver: Agent, service: RunningService
+) -> None:
+    """Who asked with an idempotency key finds the decision by it, without waiting for the index,
+    and nobody else does; further filters have to hold too."""
+    made = await another_agent.post(question(), key="order 1142")
+    by_key = {"idempotency_key": "order 1142"}
+    assert [each["id"] for each in await listed(another_agent, **by_key)] == [made.json()["id"]]
+    assert await listed(another_agent, **by_key, status="denied") == []
+    assert await listed(another_agent, idempotency_key="order 1143") == []
+    assert await listed(resolver, **by_key) == []
+    async with named(service, f"{another_agent.name}-2") as other:
+        assert await listed(other, **by_key) == []
+
+
 async def test_a_list_takes_a_key(agent: Agent) -> None:
     """401 without one."""
     async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:

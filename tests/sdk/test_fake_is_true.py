@@ -674,6 +674,12 @@ async def test_lists(house: House) -> None:
     assert await ids(house.agent, approver=who) == [high.id, low.id]
     assert await ids(house.agent, created_after=low.created_at) == [high.id, over.id]
     assert await ids(house.other) == []
+    kept = await house.ask(idempotency_key="order 1142")
+    by_key = {"idempotency_key": "order 1142"}
+    assert await ids(house.agent, **by_key) == [kept.id]
+    assert await ids(house.agent, **by_key, status="denied") == []
+    assert await ids(house.agent, idempotency_key="order 1143") == []
+    assert await ids(house.other, **by_key) == await ids(house.resolver, **by_key) == []
     (listed,) = (await house.agent.decisions.list(status="denied")).items
     assert (listed.origin, listed.action, listed.urgency) == ("operator", over.action, "low")
     assert await ids(house.resolver, agent=listed.agent, status="denied") == [over.id]

@@ -104,6 +104,8 @@ class DecisionFilters(TypedDict, total=False):
     urgency: UrgencyName | None
     created_after: datetime | None
     """With a time zone."""
+    idempotency_key: str | None
+    """The one decision that was asked with this key. It is found without any lag."""
     limit: int | None
     """The most that one page has: up to 100, 20 where nothing is said."""
 

@@ -17,7 +17,6 @@ from handover import (
     ActionDenied,
     AsyncHandoverClient,
     ConfigurationError,
-    Decision,
     DecisionExpired,
 )
 from handover.integrations.langgraph import (
@@ -27,45 +26,10 @@ from handover.integrations.langgraph import (
     full_answer,
 )
 from handover.testing import FakeHandover, Reply
-from handover.webhooks import CallbackEvent
 from tests.sdk.integrations.conftest import APPROVER, Start
+from tests.sdk.integrations.graphs import URL, State, asking, event, in_turn, parallel
 from tests.sdk.service import as_asked, asked_by, decision
 from tests.support import eventually
-
-
-class State(TypedDict, total=False):
-    done: Annotated[list[Any], operator.add]
-    permitted: dict[str, Any] | None
-    decision: dict[str, Any] | None
-
-
-def asking(value: Any, ran: list[Any] | None = None) -> Any:
-    """A node that asks, and writes the answer."""
-
-    def node(_: Any) -> Any:
-        answer = interrupt(value)
-        if ran is not None:
-            ran.append(value)
-        return {"done": [answer]}
-
-    return node
-
-
-def parallel(saver: Any = None, **nodes: Any) -> Any:
-    """A graph whose nodes all run in one step."""
-    graph: Any = StateGraph(State)
-    for name, node in nodes.items():
-        graph.add_node(name, node)
-        graph.add_edge(START, name)
-    return graph.compile(checkpointer=saver or InMemorySaver())
-
-
-def in_turn(*nodes: Any) -> Any:
-    """A graph whose nodes run one after the other."""
-    graph: Any = StateGraph(State)
-    graph.add_sequence([(f"node{index}", node) for index, node in enumerate(nodes)])
-    graph.add_edge(START, "node0")
-    return graph.compile(checkpointer=InMemorySaver())
 
 
 async def test_text_is_answered_with_yes(bridge: Start, fake: FakeHandover, config: Any) -> None:
@@ -301,19 +265,6 @@ async def test_node_and_bridge_in_one_graph(
     result = await bridge(graph.compile(checkpointer=InMemorySaver()))("run", {}, config)
     assert (result["done"], result["permitted"]) == ([True, True], {"amount": 1})
     assert sorted(each.action for each in fake.decisions) == ["behind", "beside", "node"]
-
-
-def event(decision: Decision) -> CallbackEvent:
-    """As `handover.webhooks.verify` returns it."""
-    return CallbackEvent(
-        id="evt_one",
-        type=f"decision.{decision.status}",
-        timestamp=decision.resolved_at or decision.created_at,
-        decision=decision,
-    )
-
-
-URL = "https://agent.example.com/handover"
 
 
 async def test_callbacks_go_on_with_nothing_waiting(

@@ -112,6 +112,8 @@ class Front:
             raise Refusal("missing_scope", "The decisions of other agents take decisions:resolve.")
         agent = asked.agent or (None if caller.may_resolve else caller.name)
         fitting = [life for life in self.service.lives if _fits(life, asked, agent)]
+        if asked.idempotency_key is not None:
+            fitting = [life for life in fitting if life.agent == caller.name]
         fitting.sort(key=_open_and_new_first)
         start = _place(asked.cursor)
         end = start + asked.limit
@@ -209,6 +211,7 @@ def _fits(life: Life, asked: Filters, agent: str | None) -> bool:
         and asked.urgency in (None, decision.urgency)
         and (asked.approver is None or asked.approver in life.approvers)
         and (asked.created_after is None or decision.created_at > asked.created_after)
+        and asked.idempotency_key in (None, decision.idempotency_key)
     )
 
 

@@ -208,6 +208,7 @@ class Filters(Strict):
     agent: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     urgency: Literal["low", "medium", "high", "critical"] | None = None
     created_after: AwareDatetime | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = None
 

@@ -6,18 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._permission import permits
-from ..exceptions import denial
+from .._permission import answered, permits
+from ..exceptions import ConfigurationError, denial
 from ..models import Decision
-from ._questions import (
-    Interrupt,
-    Question,
-    ToRequest,
-    ToValue,
-    questions,
-    value_for,
-    value_instead,
-)
+from ._questions import Question, ToRequest, answers, questions
+from ._shapes import Interrupt, ToValue, is_tool_call, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,76 +21,130 @@ class Settings:
     to_request: ToRequest | None
     to_value: ToValue
     raises: bool
+    raises_refused: bool
     together: bool
+    look_every: float
+
+
+@dataclass(slots=True)
+class Pending:
+    """An interrupt that the graph waits for."""
+
+    interrupt: Interrupt
+    asked: list[Question]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What became of a question as it was asked: `payload` are the objects that it was about."""
+
+    digest: str
+    decision: Decision
+    payload: Mapping[str, Any] | None
+
+    @property
+    def read(self) -> Decision:
+        """The decision, with what it permits in those objects."""
+        return answered(self.decision, self.payload)
 
 
 @dataclass(slots=True)
 class Board:
     settings: Settings
     thread_id: str
-    _pending: dict[str, tuple[Interrupt, list[Question]]] = field(
-        init=False, default_factory=dict[str, tuple[Interrupt, list[Question]]]
-    )
-    _decisions: dict[str, Decision] = field(init=False, default_factory=dict[str, Decision])
+    _pending: dict[str, Pending] = field(init=False, default_factory=dict[str, Pending])
+    _answers: dict[str, Answer] = field(init=False, default_factory=dict[str, Answer])
+    _left: dict[str, Question] = field(init=False, default_factory=dict[str, Question])
+    _handed: set[str] = field(init=False, default_factory=set[str])
     _unfit: dict[str, Exception] = field(init=False, default_factory=dict[str, Exception])
 
     def update(self, interrupts: Iterable[Interrupt]) -> list[Question]:
         """These are what the graph waits for now; returns what of it nobody has been asked."""
-        self._pending = {each.id: (each, self._questions(each)) for each in interrupts}
-        return [
-            question
-            for _, asked in self._pending.values()
-            for question in asked
-            if question.key not in self._decisions
-        ]
+        now = {each.id: Pending(each, questions(each, self.thread_id)) for each in interrupts}
+        gone = [pending for id, pending in self._pending.items() if id not in now]
+        self._left |= {each.key: each for pending in gone for each in pending.asked}
+        self._pending = now
+        return [each for each in self._questions() if not self._knows(each)]
 
-    def _questions(self, interrupt: Interrupt) -> list[Question]:
-        settings = self.settings
-        return questions(interrupt, self.thread_id, settings.defaults, settings.to_request)
+    def _questions(self) -> Iterable[Question]:
+        return (each for pending in self._pending.values() for each in pending.asked)
 
-    def asked(self, question: Question, decision: Decision) -> None:
-        self._decisions[question.key] = decision
+    def _knows(self, question: Question) -> bool:
+        answer = self._answers.get(question.key)
+        return answer is not None and answer.digest == question.digest
+
+    def left(self) -> list[Question]:
+        """What the graph no longer waits for though nobody has answered it, as far as is known;
+        each is told once."""
+        left, self._left = self._left, {}
+        return [each for each in left.values() if not self._is_settled(each)]
+
+    def _is_settled(self, question: Question) -> bool:
+        answer = self._answers.get(question.key)
+        return answer is not None and answer.decision.settled
+
+    def decision(self, question: Question) -> Decision | None:
+        """What was asked, where that is known here."""
+        answer = self._answers.get(question.key)
+        return answer and answer.decision
+
+    def asked(
+        self, question: Question, decision: Decision, payload: Mapping[str, Any] | None
+    ) -> None:
+        self._answers[question.key] = Answer(question.digest, decision, payload)
 
     def settled(self, decision: Decision) -> None:
-        for key, known in self._decisions.items():
-            if known.id == decision.id:
-                self._decisions[key] = decision
+        for known in self._answers.values():
+            if known.decision.id == decision.id:
+                known.decision = decision
 
     def open(self) -> set[str]:
         """The ids of the decisions that are waited for."""
-        return {each.id for _, asked in self._pending.values() for each in self._of(asked)} - {
-            each.id for each in self._decisions.values() if each.settled
-        }
+        decisions = (self._answers[each.key].decision for each in self._questions())
+        return {each.id for each in decisions if not each.settled}
 
     def resume(self) -> dict[str, Any]:
         """What the graph can go on with now: the answer of each interrupt that has one.
 
-        Raises `ActionDenied` where denials are to be raised.
+        Raises `ActionDenied` where denials are to be raised, and `ConfigurationError` where the
+        graph asks again what it has been answered.
         """
         if self.settings.raises:
             self._raise_denials()
-        ready = [each for each, asked in self._pending.values() if self._has_answers(asked)]
+        ready = [each for each in self._pending.values() if self._has_answers(each)]
         if self.settings.together and len(ready) < len(self._pending):
             return {}
-        return {each.id: self._value(each) for each in _at_once(ready)}
+        resume = {each.interrupt.id: self._value(each) for each in _at_once(ready)}
+        if self._handed & resume.keys():
+            raise ConfigurationError(
+                "The graph has taken an answer and asks the same again, and nothing is answered"
+                " twice. Does its checkpointer keep what is written?"
+            )
+        return resume
 
-    def _has_answers(self, asked: list[Question]) -> bool:
-        return all(decision.settled for decision in self._of(asked))
-
-    def _of(self, asked: list[Question]) -> list[Decision]:
-        return [self._decisions[question.key] for question in asked]
+    def _has_answers(self, pending: Pending) -> bool:
+        return all(self._is_settled(each) for each in pending.asked)
 
     def _raise_denials(self) -> None:
-        for _, asked in self._pending.values():
-            for decision in self._of(asked):
-                if decision.settled and not permits(decision):
-                    raise denial(decision)
+        for each in self._questions():
+            decision = self._answers[each.key].read
+            if decision.settled and not permits(decision):
+                raise denial(decision)
 
-    def _value(self, interrupt: Interrupt) -> Any:
-        decisions = self._of(self._pending[interrupt.id][1])
+    def _value(self, pending: Pending) -> Any:
+        interrupt = pending.interrupt
+        decided = [(each, self._answers[each.key].read) for each in pending.asked]
         if why := self._unfit.get(interrupt.id):
-            return value_instead(interrupt, decisions[0], why)
-        return value_for(interrupt, decisions, self.settings.to_value)
+            (question, decision), to_value = decided[0], self.settings.to_value
+            if not is_tool_call(interrupt.value):
+                raise why
+            told = f"The approver's change does not fit the tool, which has not run: {why}"
+            return question.part.refusal(decision, told, to_value)
+        return joined(interrupt, answers(decided, self.settings.to_value))
+
+    def handed(self, resume: Iterable[str]) -> None:
+        """The graph has taken the answers to these interrupts."""
+        self._handed |= set(resume)
 
     def refused(self, resume: Mapping[str, Any], why: Exception) -> None:
         """The graph did not take this answer. Raises `why` where there is no other to give."""
@@ -107,8 +154,8 @@ class Board:
         self._unfit[interrupt_id] = why
 
 
-def _at_once(ready: list[Interrupt]) -> list[Interrupt]:
+def _at_once(ready: list[Pending]) -> list[Pending]:
     """All, or one that the graph checks: where it refuses one of several answers, the actions of
     the others may have run without a trace, and would run again."""
-    checked = [each for each in ready if each.response_schema is not None]
+    checked = [each for each in ready if each.interrupt.response_schema is not None]
     return checked[:1] or ready

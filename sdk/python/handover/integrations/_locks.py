@@ -11,16 +11,16 @@ L = TypeVar("L")
 
 
 class Locks(Generic[L]):
-    """A lock for each thread of a graph, kept for as long as somebody holds it or waits for it."""
+    """A lock for each name, kept for as long as somebody holds it or waits for it."""
 
     def __init__(self, make: Callable[[], L]) -> None:
         self._make = make
         self._guard = Lock()
         self._locks: WeakValueDictionary[str, L] = WeakValueDictionary()
 
-    def __call__(self, thread_id: str) -> L:
+    def __call__(self, name: str) -> L:
         with self._guard:
-            lock = self._locks.get(thread_id)
+            lock = self._locks.get(name)
             if lock is None:
-                lock = self._locks[thread_id] = self._make()
+                lock = self._locks[name] = self._make()
             return lock

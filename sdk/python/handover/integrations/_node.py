@@ -8,14 +8,14 @@ from typing import Any, Literal, Protocol, overload
 
 from langgraph.types import Command
 
-from .._asking import askable
 from .._permission import answered, permits, permitted_payload
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError, denial
 from ..models import Decision
+from ._asked import asked, is_about
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
-from ._waiting_room import undenied, undenied_async
+from ._steps import AsyncDriver, Course, Driver, Wait
 
 Action = str | Callable[[Any], str]
 Approver = str | Sequence[str] | Callable[[Any], str | Sequence[str]]
@@ -118,20 +118,28 @@ def approval_node(
 
 def _node(client: HandoverClient, asking: _Asking) -> Node:
     def approval(state: Any) -> Any:
-        payload, request = asking.ask(state)
-        decision = undenied(lambda: client.decisions.create(**request))
-        return asking.result(state, answered(decision, payload))
+        fields = asking.fields_for(state)
+        decision = Driver(client).run(_decided(fields))
+        return asking.result(state, answered(decision, fields.get("payload")))
 
     return approval
 
 
 def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
     async def approval(state: Any) -> Any:
-        payload, request = asking.ask(state)
-        decision = await undenied_async(client.decisions.create(**request))
-        return asking.result(state, answered(decision, payload))
+        fields = asking.fields_for(state)
+        decision = await AsyncDriver(client).run(_decided(fields))
+        return asking.result(state, answered(decision, fields.get("payload")))
 
     return approval
+
+
+def _decided(fields: Mapping[str, Any]) -> Course[Decision]:
+    """Ask, and wait until it is decided. Raises `NotAskedError`, and then nobody was asked."""
+    decision = yield from asked(key_of_this_run(), fields, lambda found: is_about(found, fields))
+    while not decision.settled:
+        decision = (yield Wait({decision.id})) or decision
+    return decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +155,8 @@ class _Asking:
         if (self.then is None) != (self.otherwise is None):
             raise ConfigurationError("`then` and `otherwise` come together: edges are followed too")
 
-    def ask(self, state: Any) -> tuple[Any, dict[str, Any]]:
-        """The payload as it is here, and the request. Raises `NotAskedError`."""
-        fields = resolve(self.fields, state)
-        own = {"enforce": True, "idempotency_key": key_of_this_run()}
-        return fields.get("payload"), {**askable(fields), **own}
+    def fields_for(self, state: Any) -> dict[str, Any]:
+        return {**resolve(self.fields, state), "enforce": True}
 
     def result(self, state: Any, decision: Decision) -> Any:
         permitted = permits(decision)

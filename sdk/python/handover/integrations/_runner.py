@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Literal, Protocol, Required, Unpack, cast
-
-from langgraph.errors import is_invalid_resume
-from langgraph.types import Command
-from pydantic import ValidationError
+from functools import partial
+from typing import Any, Literal, Protocol, Required, Unpack
 
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError
 from ..models import Decision
 from ..resources import FurtherFields
 from ._board import Board, Settings
+from ._course import Thread, begin, proceed
 from ._locks import Locks
-from ._questions import THREAD, Question, ToRequest, ToValue, short_answer
-from ._waiting_room import AsyncWaitingRoom, WaitingRoom, undenied, undenied_async
+from ._questions import THREAD, ToRequest, short_answer
+from ._shapes import ToValue
+from ._snapshots import Config, configurable, thread_of
+from ._steps import AsyncDriver, Driver
 
-Config = Mapping[str, Any]
+LOOK_EVERY = 10.0
+
+LOCKS = Locks(threading.Lock)
+ASYNC_LOCKS = Locks(asyncio.Lock)
 
 
 class Graph(Protocol):
@@ -60,13 +63,20 @@ class RunnerSettings(FurtherFields, total=False):
     denied: Literal["resume", "raise"]
     """`raise`: instead of going on with a denial or an expiry, raise `ActionDenied` and leave the
     graph where it is."""
+    refused: Literal["resume", "raise"]
+    """What becomes of an interrupt that can be shown to nobody: one with NaN in its payload, for
+    example, or with more than 256 KB. `resume` goes on as with a denial, and the answer says what
+    is wrong; `raise` raises `NotAskedError` and leaves the graph where it is."""
     together: bool
     """Go on when all pending interrupts have answers. Else as soon as one has, so that what one
     person permits does not wait for another; LangGraph runs the other paused nodes up to their
     `interrupt()` again then."""
+    look_every: float
+    """Seconds, 10 where nothing is said: after these a runner that waits looks at its thread again,
+    which may have been answered elsewhere, or gone on without an answer."""
 
 
-OWN = ("to_request", "to_value", "denied", "together")
+OWN = ("to_request", "to_value", "denied", "refused", "together", "look_every")
 
 
 class _Runner:
@@ -83,34 +93,18 @@ class _Runner:
             to_request=settings.get("to_request"),
             to_value=settings.get("to_value", short_answer),
             raises=settings.get("denied") == "raise",
+            raises_refused=settings.get("refused") == "raise",
+            look_every=settings.get("look_every", LOOK_EVERY),
             together=settings.get("together", False),
         )
 
-    def _board(self, config: Config) -> Board:
-        thread_id = _configurable(config).get("thread_id")
-        if not thread_id:
-            raise ConfigurationError(
-                'The config names a thread: {"configurable": {"thread_id": …}}'
-            )
-        return Board(self._settings, str(thread_id))
+    def _thread(self, config: Config, options: Config, *, waits: bool) -> Thread:
+        board = Board(self._settings, thread_of(config))
+        return Thread(self._graph, board, config, options, waits)
 
     def _check_callback_url(self) -> None:
         if not self._settings.defaults.get("callback_url"):
             raise ConfigurationError("Where nothing waits, a callback_url has to tell the outcome")
-
-    def _was_cut_off(self, state: Any, options: Config) -> bool:
-        """Whether a node has not finished, and no person is what it waits for.
-
-        A static breakpoint looks the same, and to pass one is not ours.
-        """
-        stops = [
-            getattr(self._graph, f"interrupt_{when}_nodes", ()) for when in ("before", "after")
-        ]
-        stops += [options.get(f"interrupt_{when}") for when in ("before", "after")]
-        return not any(stops) and any(
-            task.name in state.next and not task.interrupts and task.result is None
-            for task in state.tasks
-        )
 
 
 class ApprovalRunner(_Runner):
@@ -139,7 +133,7 @@ class ApprovalRunner(_Runner):
     ) -> None:
         super().__init__(graph, settings)
         self._client = client
-        self._lock = lock or Locks(threading.Lock)
+        self._lock = lock or _for_this_process(LOCKS, graph)
 
     def run(self, input: Any, config: Config, **options: Any) -> Any:
         """Run the graph until it ends, waiting for people wherever it asks.
@@ -147,14 +141,14 @@ class ApprovalRunner(_Runner):
         Raises what the graph raises and what `decisions.create` and `wait` raise; `ActionDenied`
         where denials are to be raised. The thread can be resumed after each.
         """
-        return self._begin(input, config, options, wait=True)
+        return self._begin(input, config, options, waits=True)
 
     def resume(self, config: Config, **options: Any) -> Any:
         """Go on, as `run` does, with a thread whose runner is gone.
 
         A thread that has ended is left as it is, and so is one at a static breakpoint.
         """
-        return self._continue(config, options, wait=True)
+        return self._proceed(config, options, waits=True)
 
     def start(self, input: Any, config: Config, **options: Any) -> Any:
         """Run the graph until it ends, or until it waits for people, who are asked then.
@@ -163,7 +157,7 @@ class ApprovalRunner(_Runner):
         for this, and `handle_callback` goes on.
         """
         self._check_callback_url()
-        return self._begin(input, config, options, wait=False)
+        return self._begin(input, config, options, waits=False)
 
     def handle_callback(self, event: Event, config: Config | None = None, **options: Any) -> Any:
         """Go on, as `start` does, with the thread that asked for this decision; None if none did.
@@ -173,48 +167,19 @@ class ApprovalRunner(_Runner):
         `config` is for what the thread's has beside its `thread_id`.
         """
         found = _thread_of(event, config)
-        return found and self._continue(found, options, wait=False)
+        return found and self._proceed(found, options, waits=False)
 
-    def _begin(self, input: Any, config: Config, options: Config, *, wait: bool) -> Any:
-        board = self._board(config)
-        with self._lock(board.thread_id):
-            output = self._graph.invoke(input, config, **options)
-        return self._go_on(board, config, options, output, wait=wait)
+    def _begin(self, input: Any, config: Config, options: Config, *, waits: bool) -> Any:
+        thread = self._thread(config, options, waits=waits)
+        return self._driver(thread).run(begin(thread, input))
 
-    def _continue(self, config: Config, options: Config, *, wait: bool) -> Any:
-        board = self._board(config)
-        with self._lock(board.thread_id):
-            state = self._graph.get_state(config)
-            output = state.values
-            if self._was_cut_off(state, options):
-                output = self._graph.invoke(None, config, **options)
-        return self._go_on(board, config, options, output, wait=wait)
+    def _proceed(self, config: Config, options: Config, *, waits: bool) -> Any:
+        thread = self._thread(config, options, waits=waits)
+        return self._driver(thread).run(proceed(thread))
 
-    def _go_on(
-        self, board: Board, config: Config, options: Config, output: Any, *, wait: bool
-    ) -> Any:
-        with WaitingRoom(self._client) as room:
-            while True:
-                with self._lock(board.thread_id):
-                    while resume := self._ask(board, config):
-                        try:
-                            output = self._graph.invoke(Command(resume=resume), config, **options)
-                        except ValidationError as error:
-                            _take_back(board, resume, error)
-                if not (wait and board.open()):
-                    return output
-                board.settled(room.next(board.open()))
-
-    def _ask(self, board: Board, config: Config) -> dict[str, Any]:
-        """Ask what nobody has been asked yet; returns the answers that there are."""
-        for question in board.update(self._graph.get_state(config).interrupts):
-            board.asked(question, undenied(lambda question=question: self._create(question)))
-        return board.resume()
-
-    def _create(self, question: Question) -> Decision:
-        return self._client.decisions.create(
-            wait=False, idempotency_key=question.key, **cast(Any, question.fields)
-        )
+    def _driver(self, thread: Thread) -> Driver:
+        lock = partial(self._lock, thread.board.thread_id)
+        return Driver(self._client, self._graph, lock)
 
 
 class AsyncApprovalRunner(_Runner):
@@ -231,71 +196,39 @@ class AsyncApprovalRunner(_Runner):
     ) -> None:
         super().__init__(graph, settings)
         self._client = client
-        self._lock = lock or Locks(asyncio.Lock)
+        self._lock = lock or _for_this_process(ASYNC_LOCKS, graph)
 
     async def run(self, input: Any, config: Config, **options: Any) -> Any:
         """As `ApprovalRunner.run`."""
-        return await self._begin(input, config, options, wait=True)
+        return await self._begin(input, config, options, waits=True)
 
     async def resume(self, config: Config, **options: Any) -> Any:
         """As `ApprovalRunner.resume`."""
-        return await self._continue(config, options, wait=True)
+        return await self._proceed(config, options, waits=True)
 
     async def start(self, input: Any, config: Config, **options: Any) -> Any:
         """As `ApprovalRunner.start`."""
         self._check_callback_url()
-        return await self._begin(input, config, options, wait=False)
+        return await self._begin(input, config, options, waits=False)
 
     async def handle_callback(
         self, event: Event, config: Config | None = None, **options: Any
     ) -> Any:
         """As `ApprovalRunner.handle_callback`."""
         found = _thread_of(event, config)
-        return found and await self._continue(found, options, wait=False)
+        return found and await self._proceed(found, options, waits=False)
 
-    async def _begin(self, input: Any, config: Config, options: Config, *, wait: bool) -> Any:
-        board = self._board(config)
-        async with self._lock(board.thread_id):
-            output = await self._graph.ainvoke(input, config, **options)
-        return await self._go_on(board, config, options, output, wait=wait)
+    async def _begin(self, input: Any, config: Config, options: Config, *, waits: bool) -> Any:
+        thread = self._thread(config, options, waits=waits)
+        return await self._driver(thread).run(begin(thread, input))
 
-    async def _continue(self, config: Config, options: Config, *, wait: bool) -> Any:
-        board = self._board(config)
-        async with self._lock(board.thread_id):
-            state = await self._graph.aget_state(config)
-            output = state.values
-            if self._was_cut_off(state, options):
-                output = await self._graph.ainvoke(None, config, **options)
-        return await self._go_on(board, config, options, output, wait=wait)
+    async def _proceed(self, config: Config, options: Config, *, waits: bool) -> Any:
+        thread = self._thread(config, options, waits=waits)
+        return await self._driver(thread).run(proceed(thread))
 
-    async def _go_on(
-        self, board: Board, config: Config, options: Config, output: Any, *, wait: bool
-    ) -> Any:
-        async with AsyncWaitingRoom(self._client) as room:
-            while True:
-                async with self._lock(board.thread_id):
-                    while resume := await self._ask(board, config):
-                        try:
-                            command = Command(resume=resume)
-                            output = await self._graph.ainvoke(command, config, **options)
-                        except ValidationError as error:
-                            _take_back(board, resume, error)
-                if not (wait and board.open()):
-                    return output
-                board.settled(await room.next(board.open()))
-
-    async def _ask(self, board: Board, config: Config) -> dict[str, Any]:
-        state = await self._graph.aget_state(config)
-        asked = board.update(state.interrupts)
-        decisions = await asyncio.gather(*(undenied_async(self._create(each)) for each in asked))
-        for question, decision in zip(asked, decisions, strict=True):
-            board.asked(question, decision)
-        return board.resume()
-
-    async def _create(self, question: Question) -> Decision:
-        return await self._client.decisions.create(
-            wait=False, idempotency_key=question.key, **cast(Any, question.fields)
-        )
+    def _driver(self, thread: Thread) -> AsyncDriver:
+        lock = partial(self._lock, thread.board.thread_id)
+        return AsyncDriver(self._client, self._graph, lock)
 
 
 def _thread_of(event: Event, config: Config | None) -> Config | None:
@@ -303,15 +236,10 @@ def _thread_of(event: Event, config: Config | None) -> Config | None:
     if thread_id is None:
         return None
     config = config or {}
-    return {**config, "configurable": {**_configurable(config), "thread_id": thread_id}}
+    return {**config, "configurable": {**configurable(config), "thread_id": thread_id}}
 
 
-def _configurable(config: Config) -> Mapping[str, Any]:
-    return config.get("configurable") or cast(Mapping[str, Any], {})
-
-
-def _take_back(board: Board, resume: Mapping[str, Any], error: ValidationError) -> None:
-    """What the graph refused can be said in another way. Raises `error` where it did not."""
-    if not is_invalid_resume(error) or len(resume) != 1:
-        raise error
-    board.refused(resume, error)
+def _for_this_process(locks: Locks[Any], graph: Graph) -> Callable[[str], Any]:
+    """Of all runners of this process that have the same checkpointer."""
+    kept = id(getattr(graph, "checkpointer", None))
+    return lambda thread_id: locks(f"{kept} {thread_id}")

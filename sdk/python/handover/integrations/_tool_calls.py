@@ -7,6 +7,7 @@ allowed there is a field besides, and what is typed there is the tool's result.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -39,6 +40,12 @@ def ask_about(
         "options": [option for option, is_offered in buttons.items() if is_offered],
     }
     return fields | (_field(required="approve" not in allowed) if "respond" in allowed else {})
+
+
+def words_in(schema: object) -> tuple[str, ...]:
+    """The decisions that a response schema has room for."""
+    text = json.dumps(schema)
+    return tuple(word for word in ALL if f'"const": "{word}"' in text)
 
 
 def _field(*, required: bool) -> dict[str, Any]:

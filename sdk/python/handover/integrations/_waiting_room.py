@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -12,9 +14,13 @@ from typing import Self
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ActionDenied, WaitTimeoutError
 from ..models import Decision
+from ._ending import Ending
 
-LINGER = 3600.0
+LINGER = 60.0
 """Seconds after which a thread that waits looks whether anybody still wants to know."""
+
+LOOK = 0.3
+"""Seconds after which whoever waits in a thread looks whether all has ended around it."""
 
 
 def undenied(call: Callable[[], Decision]) -> Decision:
@@ -37,25 +43,36 @@ class WaitingRoom:
 
     def __init__(self, client: HandoverClient) -> None:
         self._client = client
+        self._ending = Ending()
         self._watched: set[str] = set()
-        self._results: SimpleQueue[Decision | Exception] = SimpleQueue()
+        self._results: SimpleQueue[tuple[str, Decision | Exception]] = SimpleQueue()
         self._closed = Event()
 
-    def next(self, decision_ids: set[str]) -> Decision:
-        """One that is settled, as soon as there is one. Raises what waiting for it raised."""
+    def next(self, decision_ids: set[str], seconds: float | None = None) -> Decision | None:
+        """One that is settled, as soon as there is one; None when none is after these seconds.
+
+        Raises what waiting for it raised, and where nobody waits for the result any longer, because
+        Ctrl-C was pressed or another node has failed, what ends this thread.
+        """
         for decision_id in decision_ids - self._watched:
             self._watched.add(decision_id)
             Thread(target=self._watch, args=(decision_id,), daemon=True).start()
-        result = self._results.get()
-        if isinstance(result, Exception):
-            raise result
-        return result
+        until = time.monotonic() + (math.inf if seconds is None else seconds)
+        while (left := until - time.monotonic()) > 0:
+            self._ending.check()
+            try:
+                decision_id, result = self._results.get(timeout=min(LOOK, left))
+            except Empty:
+                continue
+            if decision_id in decision_ids:
+                return _given(result)
+        return None
 
     def _watch(self, decision_id: str) -> None:
         try:
-            self._results.put(self._settled(decision_id))
+            self._results.put((decision_id, self._settled(decision_id)))
         except Exception as error:
-            self._results.put(error)
+            self._results.put((decision_id, error))
 
     def _settled(self, decision_id: str) -> Decision:
         while True:
@@ -77,6 +94,12 @@ class WaitingRoom:
         self._closed.set()
 
 
+def _given(result: Decision | Exception) -> Decision:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 class AsyncWaitingRoom:
     """A task for each decision, cancelled when the room is left."""
 
@@ -84,14 +107,16 @@ class AsyncWaitingRoom:
         self._client = client
         self._tasks: dict[str, asyncio.Task[Decision]] = {}
 
-    async def next(self, decision_ids: set[str]) -> Decision:
+    async def next(self, decision_ids: set[str], seconds: float | None = None) -> Decision | None:
         """As `WaitingRoom.next`."""
         for decision_id in decision_ids - self._tasks.keys():
             wait = undenied_async(self._client.decisions.wait(decision_id))
             self._tasks[decision_id] = asyncio.create_task(wait)
         waited_for = [self._tasks[decision_id] for decision_id in decision_ids]
-        done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().result()
+        done, _ = await asyncio.wait(
+            waited_for, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        return done.pop().result() if done else None
 
     async def __aenter__(self) -> Self:
         return self

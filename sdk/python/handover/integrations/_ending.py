@@ -1,0 +1,70 @@
+"""Whether a thread still has anybody to wait for it. Nobody can end it from outside: Ctrl-C reaches
+the main thread alone, and LangGraph waits for every node that runs beside one that has failed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, cast
+
+from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
+
+CALL = "__pregel_call"
+"""Where LangGraph keeps, for each task, what starts further ones beside it."""
+
+
+class Ending:
+    """Made when the thread begins to wait."""
+
+    def __init__(self) -> None:
+        self._pressed_before = _ctrl_c()
+
+    def check(self) -> None:
+        """Raise what ends this thread, where it is time to.
+
+        In a graph that is LangGraph's own word for a pause: nothing is recorded of the node, and
+        when the graph goes on the node finds the decision that it has asked for.
+        """
+        if threading.current_thread() is threading.main_thread():
+            return
+        pressed = _ctrl_c()
+        if pressed is not None and pressed is not self._pressed_before:
+            raise GraphInterrupt(()) if CALL in _config() else KeyboardInterrupt
+        if _has_failed_neighbour():
+            raise GraphInterrupt(())
+
+
+def _ctrl_c() -> BaseException | None:
+    """The KeyboardInterrupt that the main thread is leaving with."""
+    handled: dict[int | None, Any] = getattr(sys, "_current_exceptions", dict)()
+    error = handled.get(threading.main_thread().ident)
+    if isinstance(error, tuple):  # until Python 3.11
+        error = cast(tuple[Any, ...], error)[1]
+    return error if isinstance(error, KeyboardInterrupt) else None
+
+
+def _has_failed_neighbour() -> bool:
+    """Whether LangGraph has given this step up, or one that this graph is a node of."""
+    # All of it is LangGraph's own, and a version of it that keeps it otherwise just waits on.
+    with suppress(AttributeError, KeyError, IndexError, TypeError, RuntimeError):
+        return any(futures.should_stop(set(futures.failed)) for futures in _steps(_config()))
+    return False
+
+
+def _steps(configurable: dict[str, Any]) -> Iterator[Any]:
+    """The tasks that run beside this one, then those beside the graph that it is in, and so on."""
+    while call := configurable.get(CALL):
+        if (futures := call.keywords["futures"]()) is not None:
+            yield futures
+        configurable = call.args[0]().config["configurable"]
+
+
+def _config() -> dict[str, Any]:
+    """Empty outside a graph."""
+    try:
+        return dict(get_config().get("configurable") or {})
+    except RuntimeError:
+        return {}
