@@ -81,7 +81,7 @@ async def test_langchain(fake: FakeHandover, is_awaited: bool) -> None:
     ) -> str:
         """Refund an order."""
         said = state["messages"][0].text
-        seen.append((order, runtime.context.api_key, said, config["tags"], call_id, mine))
+        seen.append((order, runtime.context.api_key, said, config.get("tags"), call_id, mine))
         return f"refunded {order}"
 
     async def refund_later(
@@ -122,7 +122,7 @@ def test_langgraph(fake: FakeHandover) -> None:
 
     @asking(fake)
     def node(state: dict[str, Any], runtime: Runtime[Context], config: RunnableConfig) -> Any:
-        return {"said": [runtime.context.api_key, config["tags"]]}
+        return {"said": [runtime.context.api_key, config.get("tags")]}
 
     class State(BaseModel):
         order: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import operator
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import httpx2
 import pytest

@@ -137,16 +137,18 @@ async def test_middleware_and_large_integers(
     fake.modifies({**asked, "amount": 3.0})
     fake.modifies({**asked, "order": str(LARGE + 1), "note": {"ids": [str(LARGE), 1, 2]}})
     fake.modifies({**asked, "order": "all of them"})
+    answers: list[tuple[str, str]] = []
     for _ in range(4):
         model = scripted(calls(call), "Done.")
         agent = create_agent(model, [bank.pay], middleware=[asks(client, "pay")])
-        ((status, text),) = await told(invoke, agent)
+        answers += await told(invoke, agent)
     assert [each.payload for each in fake.decisions] == [asked] * 4
     assert bank.ran == [
         (LARGE, 2.0, {"ids": [LARGE, 1]}),
         (LARGE, 3.0, {"ids": [LARGE, 1]}),
         (LARGE + 1, 2.0, {"ids": [LARGE, 1, 2]}),
     ]
+    status, text = answers[-1]
     assert status == "error"
     assert "the approver's order does not fit" in text
 
