@@ -20,6 +20,7 @@ from pydantic import BaseModel, PositiveFloat, SecretStr
 
 from handover import (
     ActionDenied,
+    AlreadyClaimed,
     ApprovalPolicy,
     ArgumentsRefused,
     AsyncHandoverClient,
@@ -461,7 +462,7 @@ def test_blank_and_long_texts(fake: FakeHandover) -> None:
     """A blank action is not asked; a long one is cut, with all of it in the context; and a key of
     any text is one that finds the same decision."""
 
-    @asking(fake, action="{text}", payload=[], idempotency_key="{text}")
+    @asking(fake, action="{text}", payload=[], idempotency_key="{text}", once=False)
     def send(text: str) -> str:
         return text[:3]
 
@@ -797,11 +798,14 @@ def test_policy_knows_the_urgency(fake: FakeHandover, calls: Calls) -> None:
 
 
 def test_the_same_question_is_asked_once(fake: FakeHandover, calls: Calls) -> None:
-    """With a key, a call that is made again finds its decision."""
-    refund = asking(fake, idempotency_key="refund-{order}")(refund_of(calls))
+    """With a key, a call that is made again finds its decision; it runs again where it may run more
+    than once."""
+    refund = asking(fake, idempotency_key="refund-{order}", once=False)(refund_of(calls))
     fake.approves()
     refund(1142)
     refund(1142)
+    with pytest.raises(AlreadyClaimed):
+        [asking(fake, idempotency_key="refund-{order}")(refund_of([]))(1142) for _ in range(2)]
     fake.approves()
     by_call = asking(fake, idempotency_key=lambda arguments: f"call-{arguments['order']}")
     by_call(refund_of(calls))(1142)

@@ -313,7 +313,8 @@ def _reason(decision: Decision) -> str:
             return f"nobody answered before {decision.expires_at:%Y-%m-%d %H:%M:%S %Z}".rstrip()
         case Status.CANCELLED:
             agent = decision.origin == Origin.AGENT
-            return "withdrawn by the agent" if agent else "stopped by an operator"
+            told = "withdrawn by the agent" if agent else "stopped by an operator"
+            return told + _notes(decision)
         case Status.MODIFIED:
             return f"{who} changed it in words, which nothing can run" + _change(decision)
         case Status.SCHEDULED:
