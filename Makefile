@@ -10,7 +10,7 @@ UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 SDK := sdk/python/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint languages bench key secrets lock
+.PHONY: help run test lint languages bench faults key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo "make lint     ruff, pyright, typos"
 	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
+	@echo "make faults   whether the tests notice faults that are planted in a copy;"
+	@echo "              ARGS='--only links proof --jobs 2' chooses, --help says what else"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
 	@echo "              administrator's; EXPIRES=30d, APPROVERS='@example.com,owner@example.org'"
 	@echo "make secrets  fresh secrets for a .env file"
@@ -43,6 +45,9 @@ languages: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+faults: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.run $(ARGS)
 
 key: $(VENV)/.service
 	@$(BIN)/python -m api.make_key $(if $(NAME),"$(NAME)",--help) $(SCOPES:%=--scope %) \
