@@ -1,7 +1,8 @@
 """`make faults`, or `python -m tests.faults.run`: which planted faults does the suite notice?
 
 Each fault is planted in a copy of the tree, where the tests that it names run until one fails;
-where none does, the folders of its room do. What they say counts only if they are green without it.
+where none does, the folders of its room do. A test that failed counts only if it is green without
+the fault: all of these run once more in the end, in a copy where nothing is planted.
 `make faults ARGS="--compare before.tsv"` tells what is less well noticed than in an earlier run.
 """
 
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,16 +26,21 @@ from tests.faults.scratch import Ran, Scratch
 
 ROOT = Path(__file__).parent.parent.parent
 
-CAUGHT, MISSED, OUT_OF_TIME, OTHERWISE, NOT_RUN = (
-    *("caught", "missed", "out of time", "failed otherwise", "not run"),
+CAUGHT, MISSED, OUT_OF_TIME, OTHERWISE, NOT_RUN, NOTICED = (
+    *("caught", "missed", "out of time", "failed otherwise", "not run", "noticed"),
 )
+"""`noticed` becomes `caught` once the test that failed is green without the fault."""
+
+NAMED, ROOM = "named", "room"
+"""Which tests ran: those that the fault names, or the folders of its room."""
+
 TIMES = 6
 """How many times as long as the named tests the folders of a room may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`by` is the test that failed, else what there is to say; `where` the tests that ran."""
+    """`by` is the test that failed, else what there is to say; `where` is `NAMED` or `ROOM`."""
 
     id: str
     verdict: str
@@ -51,13 +57,13 @@ def main(arguments: Sequence[str]) -> int:
     """0 where every fault is noticed, or none less well than before."""
     chosen = _options(arguments)
     picked = [each for each in faults() if _is_chosen(each.id, chosen.only)]
-    verdicts: dict[str, Verdict] = {}
     with _copies(chosen.tree, chosen.jobs) as copies:
-        trials = Trials(copies, chosen.results, verdicts)
-        trials.judge({fault: fault.tests for fault in picked}, chosen.limit, "named")
+        trials = Trials(copies, chosen.limit, chosen.results)
+        verdicts = trials.verdicts
+        trials.judge({fault: fault.tests for fault in picked}, NAMED)
         if not chosen.narrow:
             further = [each for each in picked if verdicts[each.id].verdict == MISSED]
-            trials.judge({fault: fault.widely for fault in further}, chosen.limit * TIMES, "room")
+            trials.judge({fault: fault.widely for fault in further}, ROOM)
     print(_summary(verdicts.values()))
     if chosen.compare:
         return _tell_worse(_read(chosen.compare), verdicts)
@@ -67,50 +73,63 @@ def main(arguments: Sequence[str]) -> int:
 class Trials:
     """`copies` are taken in turn; after each verdict all of them are written to `results`."""
 
-    def __init__(
-        self, copies: Sequence[Scratch], results: Path, verdicts: dict[str, Verdict]
-    ) -> None:
+    def __init__(self, copies: Sequence[Scratch], limit: float, results: Path) -> None:
+        self._copies = copies
         self._free = SimpleQueue[Scratch]()
         for copy in copies:
             self._free.put(copy)
-        self._at_once = len(copies)
+        self._limit = limit
         self._results = results
-        self._verdicts = verdicts
+        self.verdicts: dict[str, Verdict] = {}
 
-    def judge(self, tried: dict[Fault, tuple[str, ...]], limit: float, where: str) -> None:
-        """Try these faults with these tests."""
-        with ThreadPoolExecutor(self._at_once) as threads:
-            sets = list(dict.fromkeys(tried.values()))
-            green = dict(zip(sets, threads.map(partial(self._without, limit), sets), strict=True))
-            jobs = ((fault, tests, green[tests]) for fault, tests in tried.items())
-            for verdict in threads.map(partial(self._with, limit, where), jobs):
-                self._note(verdict)
+    def judge(self, tried: dict[Fault, tuple[str, ...]], where: str) -> None:
+        """Try these faults with these tests, and the tests that failed without the faults."""
+        with ThreadPoolExecutor(len(self._copies)) as threads:
+            try:
+                for verdict in threads.map(partial(self._try, where), tried, tried.values()):
+                    self._note(verdict)
+            except KeyboardInterrupt:
+                for copy in self._copies:
+                    copy.interrupt()
+                raise
+        red = self._red({v.by for v in self.verdicts.values() if v.verdict == NOTICED})
+        for verdict in list(self.verdicts.values()):
+            if verdict.verdict == NOTICED:
+                why = red.get(verdict.by)
+                by = f"red without it: {why}" if why else verdict.by
+                self._note(replace(verdict, verdict=NOT_RUN if why else CAUGHT, by=by))
 
-    def _without(self, limit: float, tests: tuple[str, ...]) -> Ran:
-        """These tests as they are; once more where they are not green, for the machine's sake."""
+    def _try(self, where: str, fault: Fault, tests: tuple[str, ...]) -> Verdict:
+        told = partial(Verdict, fault.id, where=where, needs=fault.needs or "")
         with self._copy() as copy:
             there = [test for test in tests if copy.has(test)]
             if not there:
-                return Ran(None, 0.0, None, "the tree has none of these tests")
-            ran = copy.run(there, limit)
-            ran = ran if ran.is_green else copy.run(there, limit)
-        print(f"{_clock()}  unchanged  {round(ran.seconds)} s  {ran.told}: {' '.join(there)}")
-        return ran
-
-    def _with(self, limit: float, where: str, job: tuple[Fault, tuple[str, ...], Ran]) -> Verdict:
-        fault, tests, before = job
-        told = partial(Verdict, fault.id, where=where, needs=fault.needs or "")
-        if not before.is_green:
-            why = before.failed or before.told
-            return told(NOT_RUN, round(before.seconds, 1), by=f"red without it: {why}")
-        with self._copy() as copy:
+                return told(MISSED, 0.0, by="the tree has none of these tests")
             try:
                 with copy.with_fault(fault):
-                    ran = copy.run([test for test in tests if copy.has(test)], limit)
+                    ran = self._ran(copy, there, self._limit * (1 if where == NAMED else TIMES))
             except (MisplacedError, FileNotFoundError) as error:
                 return told(NOT_RUN, 0.0, by=" ".join(str(error).split()))
         verdict, by = _verdict(ran)
         return told(verdict, round(ran.seconds, 1), by=by)
+
+    def _ran(self, copy: Scratch, tests: Sequence[str], limit: float) -> Ran:
+        """Until the first one fails. A server that did not start in time has another try."""
+        ran = copy.run(tests, limit, "-x")
+        return ran if ran.is_red or ran.is_green else copy.run(tests, limit, "-x")
+
+    def _red(self, failed: Iterable[str]) -> dict[str, str]:
+        """Those of these tests that fail as well where nothing is planted, and what they say: all
+        of them in one run, and by itself each that was red there."""
+        tests = sorted(failed)
+        if not tests:
+            return {}
+        with self._copy() as copy:
+            together = copy.run(tests, self._limit * TIMES)
+            print(f"{_clock()}  without faults: {together.told}", flush=True)
+            doubtful = [] if together.is_green else [*together.failed] if together.is_red else tests
+            alone = {test: copy.run([test], self._limit) for test in doubtful}
+        return {test: ran.told for test, ran in alone.items() if not ran.is_green}
 
     @contextmanager
     def _copy(self) -> Iterator[Scratch]:
@@ -121,16 +140,17 @@ class Trials:
             self._free.put(copy)
 
     def _note(self, verdict: Verdict) -> None:
-        self._verdicts[verdict.id] = verdict
-        print(f"{_clock()}  {verdict.line()}", flush=True)
+        self.verdicts[verdict.id] = verdict
+        if verdict.verdict != CAUGHT:
+            print(f"{_clock()}  {verdict.line()}", flush=True)
         names = "\t".join(field.name for field in fields(Verdict))
-        lines = [names, *(each.line() for each in self._verdicts.values())]
+        lines = [names, *(each.line() for each in self.verdicts.values())]
         self._results.write_text("\n".join(lines) + "\n")
 
 
 def _verdict(ran: Ran) -> tuple[str, str]:
     if ran.is_red:
-        return CAUGHT, ran.failed or ""
+        return NOTICED, ran.failed[0]
     if ran.is_green:
         return MISSED, ran.told
     return (OUT_OF_TIME if ran.status is None else OTHERWISE), ran.told

@@ -24,7 +24,7 @@ FAILED, GREEN = 1, 0
 UNLOADED = ("-p", "no:schemathesis", "-p", "no:langsmith_plugin")
 """Plugins of packages that are here for something else; loading them takes a second and a half."""
 
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *UNLOADED)
+OPTIONS = ("-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *UNLOADED)
 SETTINGS = "addopts=--strict-markers --strict-config -ra"
 """The same for every tree, whatever its own settings say of processes and limits."""
 
@@ -34,12 +34,12 @@ LAST_WORDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """`status` is pytest's, None when it was out of time; `failed` is the first test that failed,
-    and `told` the last line."""
+    """`status` is pytest's, None when it was out of time; `failed` are the tests that failed,
+    without those that could not begin, and `told` the last line."""
 
     status: int | None
     seconds: float
-    failed: str | None
+    failed: tuple[str, ...]
     told: str
 
     @property
@@ -48,8 +48,7 @@ class Ran:
 
     @property
     def is_red(self) -> bool:
-        """By a test that failed, and not by one that could not begin."""
-        return self.status == FAILED and self.failed is not None
+        return self.status == FAILED and bool(self.failed)
 
 
 class Scratch:
@@ -60,6 +59,7 @@ class Scratch:
         self._moments = itertools.count(int(time.time()))
         _copy(tree, self._root)
         self._python = _python(self._root)
+        self._process: subprocess.Popen[str] | None = None
 
     def has(self, test: str) -> bool:
         path, _, name = test.partition("::")
@@ -78,12 +78,12 @@ class Scratch:
         finally:
             self._write(file, source)
 
-    def run(self, tests: Sequence[str], limit: float) -> Ran:
-        """Run these until the first one fails, for `limit` seconds at most."""
+    def run(self, tests: Sequence[str], limit: float, *further: str) -> Ran:
+        """Run these for `limit` seconds at most; `further` are options of pytest's."""
         # Examples that were found with another fault would be tried again.
         shutil.rmtree(self._root / ".hypothesis", ignore_errors=True)
         began = time.monotonic()
-        command = [self._python, "-m", "pytest", *OPTIONS, "-o", SETTINGS, *tests]
+        command = [self._python, "-m", "pytest", *OPTIONS, "-o", SETTINGS, *further, *tests]
         with subprocess.Popen(
             command,
             cwd=self._root,
@@ -95,11 +95,16 @@ class Scratch:
             errors="replace",
             start_new_session=True,
         ) as process:
+            self._process = process
             output, status = _outcome(process, limit)
-        failed = re.search(r"^FAILED (.+?)(?: - |$)", output, re.MULTILINE)
+        failed = re.findall(r"^FAILED (.+?)(?: - |$)", output, re.MULTILINE)
         told = (output.strip().splitlines() or [""])[-1]
-        seconds = time.monotonic() - began
-        return Ran(status, seconds, failed.group(1) if failed else None, told)
+        return Ran(status, time.monotonic() - began, tuple(failed), told)
+
+    def interrupt(self) -> None:
+        """Have the tests end that are running, and the servers that they have started."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
 
     def _write(self, file: Path, source: str) -> None:
         """With a time of its own: Python takes a compiled file by its time, in whole seconds."""
