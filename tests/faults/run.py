@@ -92,12 +92,12 @@ class Trials:
                 for copy in self._copies:
                     copy.interrupt()
                 raise
-        red = self._red({v.by for v in self.verdicts.values() if v.verdict == NOTICED})
-        for verdict in list(self.verdicts.values()):
-            if verdict.verdict == NOTICED:
-                why = red.get(verdict.by)
-                by = f"red without it: {why}" if why else verdict.by
-                self._note(replace(verdict, verdict=NOT_RUN if why else CAUGHT, by=by))
+        noticed = [v for v in self.verdicts.values() if v.verdict == NOTICED]
+        red = self._red({_function(verdict.by) for verdict in noticed})
+        for verdict in noticed:
+            why = red.get(_function(verdict.by))
+            by = f"red without it: {why}" if why else verdict.by
+            self._note(replace(verdict, verdict=NOT_RUN if why else CAUGHT, by=by))
 
     def _try(self, where: str, fault: Fault, tests: tuple[str, ...]) -> Verdict:
         told = partial(Verdict, fault.id, where=where, needs=fault.needs or "")
@@ -127,7 +127,9 @@ class Trials:
         with self._copy() as copy:
             together = copy.run(tests, self._limit * TIMES)
             print(f"{_clock()}  without faults: {together.told}", flush=True)
-            doubtful = [] if together.is_green else [*together.failed] if together.is_red else tests
+            doubtful = tests
+            if together.is_green or together.is_red:
+                doubtful = sorted({_function(test) for test in together.failed})
             alone = {test: copy.run([test], self._limit) for test in doubtful}
         return {test: ran.told for test, ran in alone.items() if not ran.is_green}
 
@@ -189,6 +191,11 @@ def _tell_worse(before: dict[str, Verdict], after: dict[str, Verdict]) -> int:
         print(f"more: {id} was {before[id].verdict}; {after[id].by} notices it")
     print(f"{len(known)} in both runs: {len(lost)} less well noticed, {len(won)} better")
     return int(bool(lost))
+
+
+def _function(test: str) -> str:
+    """Of a test with its parameters, which may be too odd to be named."""
+    return test.partition("[")[0]
 
 
 def _clock() -> str:
