@@ -13,7 +13,7 @@ SDK := sdk/python/pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check .check-style .check-types .check-tests lint format languages bench key secrets lock
+.PHONY: help run test soak check .check-style .check-types .check-tests lint format languages bench faults key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo "make format   what ruff can mend by itself, and its layout"
 	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
+	@echo "make faults   whether the tests notice faults that are planted in a copy;"
+	@echo "              ARGS='--only links proof --jobs 2' chooses, --help says what else"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
 	@echo "              administrator's; EXPIRES=30d, APPROVERS='@example.com,owner@example.org'"
 	@echo "make secrets  fresh secrets for a .env file"
@@ -86,6 +88,9 @@ languages: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+faults: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults.run $(ARGS)
 
 key: $(VENV)/.service
 	@$(BIN)/python -m api.make_key $(if $(NAME),"$(NAME)",--help) $(SCOPES:%=--scope %) \

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from api.documents import RefusedFileError
-from api.filetypes import MAX_DRAWING, PARSED, judge
+from api.filetypes import HEAD, MAX_DRAWING, PARSED, judge
 from tests.api.files import NOISE, PE, png
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -131,6 +131,7 @@ REFUSED = [
     ("a.html", b"hello", "web pages"),
     ("a.svg", SVG.replace(b"<circle", b"<script/><circle"), "SVG"),
     ("a.svg", SVG.replace(b"<svg", b"<svg onload='alert(1)'"), "SVG"),
+    ("a.svg", SVG.replace(b"<circle", b" " * HEAD + b"<script/><circle"), "SVG"),
     ("a.svg", b'<!DOCTYPE svg [<!ENTITY x "y">]>' + SVG, "SVG"),
     ("a.svg", b'<a xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
     ("a.svg", SVG + b" " * 1024 * 1024, "1 MB"),

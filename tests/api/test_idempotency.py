@@ -152,7 +152,7 @@ async def test_a_key_outlives_the_api(spare: Agent) -> None:
 
 
 async def test_a_key_that_was_not_remembered_still_finds_its_decision(agent: Agent) -> None:
-    """As after a crash between starting the decision and noting the key."""
+    """As after a crash between starting the decision and noting the key; also a settled one."""
     key, body = new_key(), question()
     first = (await agent.post(body, key)).json()["id"]
     count = "SELECT decision_id FROM idempotency_keys WHERE key = ?"
@@ -160,6 +160,10 @@ async def test_a_key_that_was_not_remembered_still_finds_its_decision(agent: Age
     assert in_store(agent.service, count, key) == []
     assert (await agent.post(body, key)).json()["id"] == first
     assert in_store(agent.service, count, key) == [(first,)]
+    await agent.cancel(first)
+    in_store(agent.service, "DELETE FROM idempotency_keys WHERE key = ?", key)
+    again = (await agent.post(body, key)).json()
+    assert (again["id"], again["status"]) == (first, "cancelled")
 
 
 async def test_a_key_whose_decision_is_gone_starts_no_second_one(

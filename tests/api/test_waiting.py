@@ -58,6 +58,14 @@ async def test_a_wait_that_is_over_answers_pending(agent: Agent) -> None:
     assert took >= 1.2
 
 
+async def test_a_poll_ends_with_the_last_who_waits(agent: Agent, temporal: Client) -> None:
+    """Temporal takes a limited number of them, and a decision may live for a year."""
+    decision = (await agent.ask())["id"]
+    waiting, before = Waiting(temporal, {}, most=1), len(asyncio.all_tasks())
+    await asyncio.gather(*(waiting.until(decision, 0.3, lambda fold: False) for _ in range(2)))
+    await eventually(lambda: len(asyncio.all_tasks()) <= before, timeout=5)
+
+
 async def test_a_wait_ends_with_the_expiry(agent: Agent) -> None:
     """Nobody answers: whoever waits is told so, and nothing is approved."""
     decision = (await agent.post(question(timeout_minutes=0.01), wait=30)).json()

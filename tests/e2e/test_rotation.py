@@ -10,7 +10,9 @@ import httpx2
 import pytest
 
 import config
+from api.main import FIRST_KEY
 from handover import AsyncHandoverClient, Decision, ProofError, Status
+from store import open_store
 from tests.approver import answer_link, newest_mail, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -45,6 +47,19 @@ class Rotating:
 
     def client(self) -> AsyncHandoverClient:
         return AsyncHandoverClient(self.service.api_key, self.service.base_url)
+
+    async def make_callback_secret(self) -> str:
+        async with httpx2.AsyncClient(headers=self.service.headers) as agent:
+            made = await agent.post(f"{self.service.base_url}/auth/callback-secret")
+        return made.json()["secret"]
+
+    async def callback_secrets(self, links: dict[str, str]) -> list[str]:
+        """Those of the agent that can be read with this link key alone."""
+        store = await open_store(f"sqlite+aiosqlite:///{self.service.data_dir / 'store.db'}")
+        try:
+            return await store.callback_secrets([links["link_keys"]]).signing(FIRST_KEY)
+        finally:
+            await store.close()
 
     async def ask(self) -> Asked:
         approver = f"{secrets.token_hex(6)}@example.com"
@@ -150,9 +165,11 @@ async def test_several_keys_are_published(rotating: Rotating) -> None:
 
 
 async def test_link_keys(rotating: Rotating) -> None:
-    """A link of the old key answers while the key is listed, and stops when it is dropped."""
+    """A link of the old key answers while the key is listed, and stops when it is dropped; what was
+    sealed under it is read on."""
     await rotating.run_with(links=[A])
     first, second = await rotating.ask(), await rotating.ask()
+    secret = await rotating.make_callback_secret()
 
     await rotating.run_with(links=[B, A])
     await first.answer()
@@ -168,6 +185,7 @@ async def test_link_keys(rotating: Rotating) -> None:
         assert (await browser.post(second.link, data=form)).status_code == httpx2.codes.NOT_FOUND
     assert (await first.read()).approved
     assert (await second.read()).status == Status.PENDING
+    assert await rotating.callback_secrets(B) == [secret]
 
 
 def key_of(link: str) -> str:

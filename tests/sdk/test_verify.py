@@ -293,6 +293,8 @@ def test_a_scheduled_action() -> None:
         changed(waiting, action_permitted=True).verify(KEYS)
     with pytest.raises(ProofError, match="execute_at"):
         changed(waiting, execute_at=past).verify(KEYS)
+    with pytest.raises(ProofError, match="status"):
+        changed(waiting, status="approved", approved=True, action_permitted=True).verify(KEYS)
 
 
 def test_a_change_in_words_permits_nothing() -> None:

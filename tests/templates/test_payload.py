@@ -90,14 +90,15 @@ def test_two_payloads_that_differ_look_different(payload: dict[str, Any]) -> Non
 
 def test_a_change_is_told_with_what_was_asked() -> None:
     """Changed, removed and added, in the order of what was asked; the rest is counted."""
-    asked = {"amount": 100, "to": {"name": "Zoë", "vip": True}, "same": [1, 2]}
-    given = {"amount": "100", "to": {"name": "Zoë", "iban": "DE02"}, "same": [1.0, 2]}
+    asked = {"amount": 100, "to": {"name": "Zoë", "vip": True}, "all": 1, "same": [1, 2]}
+    given = {"amount": "100", "to": {"name": "Zoë", "iban": "DE02"}, "all": True, "same": [1.0, 2]}
     found = changes(asked, given)
     assert [
         (row.name, row.was and row.was.text, row.now and row.now.text) for row in found.rows
     ] == [
         ("amount", "100", '"100"'),
         ("to → vip", "true", None),
+        ("all", "1", "true"),
         ("to → iban", None, "DE02"),
     ]
     assert (found.same, found.more) == (3, 0)

@@ -73,6 +73,15 @@ def test_json_for_people_says_what_the_machine_gets():
     assert text.as_json("a\u202eb\ud800") == '"a⟨U+202E⟩b⟨U+D800⟩"'
 
 
+def test_json_to_edit_is_the_same_value_with_nothing_hidden():
+    """Who edits it sees all of it, and what is sent back untouched is what was asked."""
+    value = {"to": "a\u202eb\u3164", "line": "one\ntwo", "face": "\U0001f600", "tag": "\U000e0041"}
+    shown = text.editable_json(value)
+    assert json.loads(shown) == value
+    assert text.visible(shown) == shown
+    assert "\\u202e" in shown
+
+
 @pytest.mark.parametrize(
     ("left", "words"),
     [

@@ -165,6 +165,7 @@ def test_a_complaint_stays_short():
         (["Application/PDF"], "application/pdf", "x", True),
         ([".PDF", " .doc"], "x/y", "letter.doc", True),
         ([".pdf"], "application/pdf", "letterpdf", False),
+        ([".pdf"], "application/pdf", "letter.pdf.exe", False),
         (["*/*"], "x/y", "z", True),
         (["pdf"], "application/pdf", "x.pdf", False),
     ],

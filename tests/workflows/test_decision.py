@@ -134,6 +134,12 @@ async def test_a_message_that_keeps_failing_is_tried_until_the_end(client: Clien
     assert outcome.status == Status.APPROVED
     notes = {n.approver: n.result for n in (await asking.fold()).notifications}
     assert notes == {ALICE: "sent", BOB: "pending"}
+    latest = timedelta(minutes=asking.input.request.timeout_minutes) + lifecycle.GRACE
+    async for event in asking.handle.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            scheduled = event.activity_task_scheduled_event_attributes
+            assert scheduled.retry_policy.maximum_attempts == 0  # any number
+            assert scheduled.schedule_to_close_timeout.ToTimedelta() <= latest
 
 
 async def test_the_closing_phase_tells_those_concerned(client: Client) -> None:

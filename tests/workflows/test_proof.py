@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import random
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHistory
 
 import config
 from api.routes.wellknown import key_set
 from api.signing import NoKeyError, Signer
 from handover.exceptions import ProofError
-from handover.models import Decision, Origin, Signature, Status
+from handover.models import Attachment, Decision, Origin, Signature, Status
 from tests.proven import (
     ANSWERED_AT,
     BACKUP,
@@ -35,7 +37,18 @@ from tests.volume import volume
 from tests.workflows import harness
 from tests.workflows.harness import ALICE, Asking
 from workflows import proof
-from workflows.messages import RESPOND, Response, SignedResponse, Withdrawal
+from workflows.messages import (
+    RESPOND,
+    Addition,
+    CodeRequest,
+    DecisionInput,
+    Extension,
+    FailedDelivery,
+    Response,
+    SignedResponse,
+    Statement,
+    Withdrawal,
+)
 from workflows.reading import Fold, read_decision
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -115,6 +128,95 @@ def test_a_response_is_signed_in_all_its_parts(change: dict[str, Any]) -> None:
     signed = signer.sign_response(response())
     assert is_signed(signed)
     assert not is_signed(signed.model_copy(update=change))
+
+
+ABOUT: dict[str, Any] = {
+    "decision_id": "dec_one",
+    "run_id": "run_1",
+    "request_digest": "0" * 64,
+    "received_at": ANSWERED_AT,
+}
+STATEMENTS: dict[str, tuple[Statement, Callable[[Any], bytes]]] = {
+    "withdrawal": (
+        signer.sign_withdrawal(Withdrawal(**ABOUT, agent="refund-bot", notes="no longer")),
+        proof.withdrawal_statement,
+    ),
+    "extension": (
+        signer.sign_extension(Extension(**ABOUT, agent="refund-bot", expires_at=ANSWERED_AT)),
+        proof.extension_statement,
+    ),
+    "addition": (
+        signer.sign_addition(Addition(**ABOUT, agent="refund-bot", attachment=FILE)),
+        proof.addition_statement,
+    ),
+    "code": (
+        signer.sign_code_request(CodeRequest(**ABOUT, approver=BACKUP, code_id="code_1")),
+        proof.code_statement,
+    ),
+    "failed delivery": (
+        signer.sign_failed_delivery(
+            FailedDelivery(
+                **ABOUT,
+                approver=BACKUP,
+                channel="email",
+                message="reminder",
+                reason="bounced",
+                provider_message_id="m",
+                provider_event_id="e",
+            )
+        ),
+        proof.failure_statement,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_is_signed_in_all_its_parts(name: str) -> None:
+    """What the service says besides answers holds as it was said, and in no other way."""
+    signed: Any
+    signed, statement = STATEMENTS[name]
+    assert proof.holds(statement(signed), signed.signature, signer.keyring)
+    for part in signed.model_fields_set - {"signature"}:
+        changed = signed.model_copy(update={part: other(getattr(signed, part))})
+        assert not proof.holds(statement(changed), signed.signature, signer.keyring), part
+
+
+def other(value: Any) -> Any:
+    """Another one of its kind."""
+    match value:
+        case datetime():
+            return value + timedelta(microseconds=1)
+        case Attachment():
+            return value.model_copy(update={"sha256": "f" * 64})
+        case _:
+            return f"{value}!"
+
+
+def test_a_decision_is_sealed_in_all_its_parts() -> None:
+    """Whoever reaches Temporal can start no other decision with our seal on it."""
+    sealed = signer.seal(harness.make_input()).model_dump(mode="json")
+    others: dict[str, Any] = {
+        **dict.fromkeys(("id", "agent", "agent_id", "request_digest", "operator"), "another"),
+        **dict.fromkeys(("created_at", "expires_at"), "2026-01-01T00:00:00Z"),
+        **{name: not sealed[name] for name in ("receipts", "step_up", "indexed")},
+        "request": sealed["request"] | {"action": "another"},
+        "stored": {"payload": "0" * 64},
+        "attachments": [FILE.model_dump(mode="json")],
+        "rules_version": 2,
+        "keyring": stranger.keyring,
+        "reminders": {"after_minutes": 1, "every_minutes": 1, "most": 1},
+        "routes": {BACKUP: [{"channel": "slack"}]},
+        "seal": None,
+    }
+    assert others.keys() == sealed.keys()
+    assert opened(sealed)
+    for part, value in others.items():
+        with pytest.raises(proof.UnprovenError, match="not sealed by this service"):
+            opened(sealed | {part: value})
+
+
+def opened(recorded: dict[str, Any]) -> DecisionInput:
+    return proof.sealed_input([Payload(data=json.dumps(recorded).encode())], signer.keyring)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""What the API reads from a history, event by event: pure, in histories that are made by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+
+from handover.models import Status
+from tests.workflows.harness import ALICE, BOB, make_input, signer
+from workflows.messages import (
+    RESPOND,
+    SEND_NOTIFICATION,
+    SendNotificationInput,
+    SignedResponse,
+    Wire,
+)
+from workflows.messages import Response as Answer
+from workflows.reading import START_TOLERANCE, Fold
+
+RUN = "run_1"
+RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+
+
+class History:
+    """One run of a decision that asks Alice, and Bob in ten minutes or sooner."""
+
+    def __init__(self, late: timedelta = timedelta(), decision_id: str | None = None) -> None:
+        step = {"after_minutes": 10, "approvers": [BOB]}
+        self.input = signer.seal(make_input(escalation=[step]))
+        self.fold = Fold(decision_id or self.input.id, signer.keyring)
+        self._now = self.input.created_at + late
+        self._number = 0
+        started = {"input": payloads(self.input), "original_execution_run_id": RUN}
+        self.add("WORKFLOW_EXECUTION_STARTED", started)
+
+    def add(self, kind: str, attributes: dict[str, Any] | None = None) -> int:
+        """The next event, a second later; its number."""
+        self._number += 1
+        self._now += timedelta(seconds=1)
+        attributes_of: dict[str, Any] = {f"{kind.lower()}_event_attributes": attributes or {}}
+        time = Timestamp()
+        time.FromDatetime(self._now)
+        event = HistoryEvent(
+            event_id=self._number,
+            event_type=EventType.Value(f"EVENT_TYPE_{kind}"),
+            event_time=time,
+            **attributes_of,
+        )
+        self.fold.feed(event)
+        return self._number
+
+    def task(self) -> None:
+        self.add("WORKFLOW_TASK_STARTED")
+        self.add("WORKFLOW_TASK_COMPLETED")
+
+    def respond(self, choice: str, by: str = ALICE) -> SignedResponse:
+        answer = self.answer(choice, by)
+        signal = {"signal_name": RESPOND, "input": payloads(answer)}
+        self.add("WORKFLOW_EXECUTION_SIGNALED", signal)
+        return answer
+
+    def answer(self, choice: str, by: str) -> SignedResponse:
+        return signer.sign_response(
+            Answer(
+                decision_id=self.input.id,
+                run_id=RUN,
+                request_digest=self.input.request_digest,
+                received_at=datetime.now(UTC),
+                approver=by,
+                choice=choice,
+            )
+        )
+
+    def send(self, message: str) -> int:
+        """A message to Alice; the number that what becomes of it names."""
+        about: dict[str, Any] = {"message": message, "approver": ALICE, "channel": "email"}
+        sending = SendNotificationInput(decision_id=self.input.id, **about)
+        scheduled = {"activity_type": {"name": SEND_NOTIFICATION}, "input": payloads(sending)}
+        return self.add("ACTIVITY_TASK_SCHEDULED", scheduled)
+
+    def fail(self, scheduled: int) -> None:
+        failed = {"scheduled_event_id": scheduled, "failure": {"message": "no such mailbox"}}
+        self.add("ACTIVITY_TASK_FAILED", failed)
+
+    @property
+    def status(self) -> Status:
+        assert self.fold.state
+        return self.fold.state.status
+
+    @property
+    def asked(self) -> list[str]:
+        assert self.fold.state
+        return [each.approver for each in self.fold.state.asked]
+
+
+def payloads(content: Wire) -> dict[str, Any]:
+    return {"payloads": [Payload(data=content.model_dump_json().encode())]}
+
+
+def test_a_tasks_signals_come_before_its_failures() -> None:
+    """As Temporal delivers them: Bob answers before he is asked, and that counts for nothing."""
+    history = History()
+    sending = history.send("decision-request")
+    history.task()
+    history.fail(sending)
+    history.respond("approve", BOB)
+    history.task()
+    assert history.status == Status.PENDING
+    assert history.asked == [ALICE, BOB]
+    [refused] = [e for e in history.fold.entries if e.type == "response.refused"]
+    assert refused.details["reason"] == "not_asked"
+
+
+def test_a_task_hears_what_was_there_when_it_began() -> None:
+    """What comes while it runs is heard by the next one, and told as received until then."""
+    history = History()
+    history.task()
+    history.add("WORKFLOW_TASK_STARTED")
+    history.respond("approve")
+    history.add("WORKFLOW_TASK_COMPLETED")
+    assert history.status == Status.PENDING
+    assert [entry.type for entry in history.fold.received()] == ["signal.received"]
+    history.task()
+    assert history.status == Status.APPROVED
+
+
+def test_a_reminder_that_fails_is_no_lost_question() -> None:
+    """Who was asked is still asked, and nobody else is."""
+    history = History()
+    sending = history.send("reminder")
+    history.task()
+    history.fail(sending)
+    history.task()
+    assert history.asked == [ALICE]
+    assert history.fold.asked_now() == [ALICE]
+
+
+def test_of_equal_answers_one_decided() -> None:
+    """The first; whoever sent the second is told so."""
+    history = History()
+    first, second = history.respond("approve"), history.respond("approve")
+    history.task()
+    assert history.fold.is_settled_by(first)
+    assert not history.fold.is_settled_by(second)
+    assert history.fold.heard[first.signature.value] is None
+    assert history.fold.heard[second.signature.value] is not None
+
+
+@pytest.mark.parametrize("how", ["COMPLETED", "TERMINATED", "FAILED", "TIMED_OUT", "CANCELED"])
+def test_a_run_that_ends_without_an_answer_is_void(how: str) -> None:
+    """It is over, and no approval; an answer that was given before stays."""
+    history = History()
+    history.task()
+    history.add(f"WORKFLOW_EXECUTION_{how}")
+    assert history.fold.void
+    assert history.fold.settled
+    answered = History()
+    answered.respond("approve")
+    answered.task()
+    answered.add(f"WORKFLOW_EXECUTION_{how}")
+    assert answered.fold.void is None
+
+
+@pytest.mark.parametrize("choice", [None, "deny", "approve"])
+def test_a_reset_run_is_void(choice: str | None) -> None:
+    """Whatever was answered before, or will be: a reset rewrites history itself."""
+    history = History()
+    if choice:
+        history.respond(choice)
+    history.task()
+    history.add("WORKFLOW_TASK_FAILED", {"cause": RESET})
+    assert history.fold.void == "reset in Temporal"
+
+
+def test_a_run_is_its_own() -> None:
+    """An old decision that is started anew is void, and one with the input of another."""
+    assert History(START_TOLERANCE - timedelta(seconds=2)).fold.void is None
+    assert History(START_TOLERANCE + timedelta(seconds=2)).fold.void
+    assert History(-START_TOLERANCE - timedelta(seconds=2)).fold.void
+    assert History(decision_id="dec_other").fold.void
