@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from handover import AsyncHandoverClient, Decision, HandoverClient
+from handover.integrations._locks import Locks
 from handover.testing import FakeHandover
 
 CHILDREN = 4
@@ -52,8 +53,25 @@ def in_memory(url: str) -> Ask:
     """While another thread of the parent holds the lock of the service in memory."""
     fake = FakeHandover()
     client = fake.client()
-    threading.Thread(target=fake._service._lock.acquire, daemon=True).start()
+    holder = threading.Thread(target=fake._service._lock.acquire)
+    holder.start()
+    holder.join()
     return lambda action: client.decisions.create(action=action, **ASK)
+
+
+def at_a_runners_lock(url: str) -> Ask:
+    """While the parent runs the same thread of a graph."""
+    locks = Locks(threading.Lock)
+    held = locks("1")
+    held.acquire()
+    ask = blocking(url)
+
+    def ask_alone(action: str) -> Decision:
+        with locks("1"):
+            assert held.locked()
+            return ask(action)
+
+    return ask_alone
 
 
 def outcome(ask: Ask, action: str) -> str:

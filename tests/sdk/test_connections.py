@@ -69,9 +69,11 @@ def test_forked_with_a_lent_http_client(service: Service, how: str) -> None:
         assert forked(how, service.url, "unused")["children"] == [RIGHT] * CHILDREN
 
 
-def test_forked_with_a_service_in_memory() -> None:
-    """A lock that another thread of the parent held is not held in its children."""
-    assert forked("in_memory", "", "unused")["children"] == [RIGHT] * CHILDREN
+@pytest.mark.parametrize("how", ["in_memory", "at_a_runners_lock"])
+def test_forked_while_a_lock_is_held(service: Service, how: str) -> None:
+    """A lock that another thread of the parent held is not held in its children: that of a service
+    in memory, and that for one thread of a graph."""
+    assert forked(how, service.url, "unused")["children"] == [RIGHT] * CHILDREN
 
 
 def test_one_event_loop_after_the_other(service: Service) -> None:

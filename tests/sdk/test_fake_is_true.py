@@ -588,6 +588,19 @@ async def test_asked_once(house: House) -> None:
     assert others.id != first.id
 
 
+async def test_domain_in_another_script(house: House) -> None:
+    """A domain is told as people read it, however it was written, and the same key finds it so."""
+    local = someone().removesuffix("@example.com")
+    asked: dict[str, Any] = {"action": "Refund", "wait": False, "idempotency_key": local}
+    house.expect()
+    decisions = [
+        await house.agent.decisions.create(approver=f"{local}@{domain}", **asked)
+        for domain in ("xn--bcher-kva.example", "b\xfccher.example", "B\xdcCHER.Example")
+    ]
+    assert {each.approver for each in decisions} == {f"{local}@b\xfccher.example"}
+    assert len({each.id for each in decisions}) == 1
+
+
 async def test_who_may(house: House) -> None:
     """Agents see nothing of each other; nobody resolves with an agent's key, or their own."""
     decision = await house.ask()

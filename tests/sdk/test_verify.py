@@ -338,6 +338,11 @@ def test_what_the_service_writes_in_its_own_way() -> None:
     )
     step = EscalationStep(after_minutes=30, approvers=[BACKUP.title()])
     proven(**ASKED).verify(KEYS, request={"escalation": (step,)})
+    abroad = proven(approver="a@b\xfccher.example", by="a@b\xfccher.example")
+    for spelled in ("A@B\xdcCHER.example", "a@xn--bcher-kva.example"):
+        abroad.verify(KEYS, request={"approver": spelled})
+    with pytest.raises(ProofError, match="approver: not what you asked"):
+        abroad.verify(KEYS, request={"approver": "a@bucher.example"})
 
 
 def test_somebody_who_was_not_asked() -> None:

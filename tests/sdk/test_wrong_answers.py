@@ -105,6 +105,28 @@ async def test_one_decision(serve: Serve, connect: Connect) -> None:
             await call("extend", "dec_mine", timeout_minutes=5)
 
 
+async def test_claims(serve: Serve, connect: Connect) -> None:
+    """A run is claimed, and reported, of the decision that was named and under the name that was
+    given: nothing runs by the claim of somebody else."""
+    run = {"claim_id": "mine", "status": "claimed", "claimed_by": "refund-bot"}
+    run["claimed_at"] = "2026-01-05T10:00:00Z"
+    taken = permitted(execution=run)
+    claims = [
+        ("id", replies(permitted(id="dec_other", execution=run))),
+        ("claim_id", replies(permitted(execution={**run, "claim_id": "of-somebody-else"}))),
+        ("claim_id", replies(permitted())),
+        ("id", replies(problem(409, "already_claimed", decision=taken | {"id": "dec_other"}), 409)),
+    ]
+    for field, answer in claims:
+        with pytest.raises(WrongAnswerError, match=f"its {field} is another"):
+            await connect(serve(answer).url)("claim", "dec_mine", claim_id="mine")
+    claimed = await connect(serve(replies(taken)).url)("claim", "dec_mine", claim_id="mine")
+    assert claimed.execution.claim_id == "mine"
+    for answer in (claims[0][1], claims[3][1]):
+        with pytest.raises(WrongAnswerError):
+            await connect(serve(answer).url)("done", "dec_mine", "succeeded", claim_id="mine")
+
+
 async def test_waiting_for_a_known_decision(serve: Serve, connect: Connect) -> None:
     """A wait by id holds to the digest of the request that the first answer told."""
     service = serve(

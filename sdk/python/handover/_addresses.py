@@ -10,9 +10,14 @@ DOTS = re.compile("[.\u3002\uff0e\uff61]")
 
 
 def one_form(address: str) -> str:
-    """In small letters, and its domain as people read it: the service writes it so."""
+    """In small letters, with its domain as the service writes it."""
     local, at, domain = address.rpartition("@")
-    return local.casefold() + at + ".".join(map(_label, DOTS.split(domain)))
+    return local.casefold() + at + readable(domain)
+
+
+def readable(domain: str) -> str:
+    """A domain as people read it: in small letters, and in their own script."""
+    return ".".join(map(_label, DOTS.split(domain)))
 
 
 def _label(label: str) -> str:

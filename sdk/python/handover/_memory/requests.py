@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from .._addresses import readable
 from ..models import DecisionRequest
 from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
 from .refusals import at_fault
@@ -46,7 +47,7 @@ def _address(value: Any) -> str:
     whole = ADDRESS.fullmatch(text) and ".." not in text and local.strip(".") == local
     if not whole or domain.rpartition(".")[2].lower() in RESERVED:
         raise ValueError("this is no e-mail address")
-    return f"{local}@{domain.lower()}"
+    return f"{local}@{readable(domain)}"
 
 
 def _distinct(values: list[Any]) -> list[Any]:

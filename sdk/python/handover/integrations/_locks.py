@@ -7,6 +7,8 @@ from threading import Lock
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
+from .._forks import renew_in_children
+
 L = TypeVar("L")
 
 
@@ -15,6 +17,11 @@ class Locks(Generic[L]):
 
     def __init__(self, make: Callable[[], L]) -> None:
         self._make = make
+        self.renew_lock()
+        renew_in_children(self)
+
+    def renew_lock(self) -> None:
+        """In a forked process, where no thread holds what one of its parent held."""
         self._guard = Lock()
         self._locks: WeakValueDictionary[str, L] = WeakValueDictionary()
 
