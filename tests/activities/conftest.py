@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -16,8 +17,10 @@ async def scene(dev_server: DevServer) -> Scene:
     return Scene(await dev_server.client())
 
 
-@pytest.fixture(autouse=True)
-def asked_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples are asked when their test begins: a run that began long after its decision was made
-    is void, and hundreds of tests may lie between the import and this one."""
-    monkeypatch.setattr(samples, "NOW", datetime.now(UTC).replace(microsecond=0))
+@pytest.fixture(autouse=True, scope="module")
+def asked_now() -> Iterator[None]:
+    """Samples are asked when their module begins: a run that began long after its decision was made
+    is void, and thousands of tests may lie between the import and this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples, "NOW", datetime.now(UTC).replace(microsecond=0))
+        yield

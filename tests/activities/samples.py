@@ -17,7 +17,7 @@ from workflows.messages import DecisionInput, Outcome, Reminders, Response, Sign
 SIGNER = Signer([base64.b64encode(bytes(range(32))).decode()])
 OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
 NOW = datetime.now(UTC).replace(microsecond=0)
-"""When all of these are asked; in the tests of activities, when the test began."""
+"""When all of these are asked; in the tests of activities, when their module began."""
 
 SENDER = parse_sender("Handover <handover@mail.example.com>")
 ANN, BOB, CARL = "ann@example.com", "bob@example.com", "carl@example.com"
