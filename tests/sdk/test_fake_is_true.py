@@ -597,7 +597,7 @@ async def test_domain_in_another_script(house: House) -> None:
         await house.agent.decisions.create(approver=f"{local}@{domain}", **asked)
         for domain in ("xn--bcher-kva.example", "b\xfccher.example", "B\xdcCHER.Example")
     ]
-    assert {each.approver for each in decisions} == {f"{local}@b\xfccher.example"}
+    assert [each.approver for each in decisions] == [f"{local}@b\xfccher.example"] * 3
     assert len({each.id for each in decisions}) == 1
 
 

@@ -15,8 +15,8 @@ Environment = tuple[str | None, str | None]
 
 
 def blocking_client() -> HandoverClient:
-    """One for each process: a fork shares no connections. Raises `ConfigurationError`."""
-    return _blocking(os.getpid(), _environment())
+    """One for all calls. Raises `ConfigurationError`."""
+    return _blocking(_environment())
 
 
 @asynccontextmanager
@@ -49,7 +49,7 @@ _lent: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Environment, _Shared]] 
 
 
 @lru_cache(maxsize=8)
-def _blocking(process: int, environment: Environment) -> HandoverClient:
+def _blocking(environment: Environment) -> HandoverClient:
     return HandoverClient()
 
 
