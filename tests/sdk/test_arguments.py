@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -19,7 +19,11 @@ from handover import (
 )
 from handover.testing import FakeHandover
 
-ASKED = {"approver": "approver@example.com"}
+class Approver(TypedDict):
+    approver: str
+
+
+ASKED: Approver = {"approver": "approver@example.com"}
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
+from .._addresses import one_form
 from .._asking import askable, told_to_caller
-from .._values import dumps
+from .._expected import is_same
 from ..exceptions import (
     ActionDenied,
     ConflictError,
@@ -130,8 +131,8 @@ def is_about(decision: Decision, fields: Mapping[str, Any]) -> bool:
 def is_of(decision: Decision, fields: Mapping[str, Any]) -> bool:
     """Whether it is about this payload, and to be decided by these people."""
     payload = askable({"payload": fields.get("payload")})["payload"]
-    people = addresses(decision.approver) == addresses(fields["approver"])
-    return people and dumps(decision.payload) == dumps(payload)
+    people = _addresses(decision.approver) == _addresses(fields["approver"])
+    return people and is_same(decision.payload, payload)
 
 
 def _offers(decision: Decision, fields: Mapping[str, Any]) -> bool:
@@ -146,6 +147,7 @@ def _spelled(type: Any) -> dict[str, Any]:
     return {**told, "type": SPELLINGS.get(told["type"], told["type"])}
 
 
-def addresses(approver: Any) -> set[str]:
-    told = [approver] if isinstance(approver, str) else approver
-    return {each.strip().casefold() for each in told}
+def _addresses(approver: Any) -> set[str]:
+    return {
+        one_form(each.strip()) for each in ([approver] if isinstance(approver, str) else approver)
+    }
