@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -84,7 +85,7 @@ class Executions:
         """Those of this decision. None is looked for where nothing was permitted."""
         may_have_run = fold.void or (fold.state and fold.state.status in PERMITTING)
         rows = await self._store.of(fold.decision_id) if may_have_run else []
-        runs = [self._run(fold.decision_id, claim, report) for claim, report in rows]
+        runs = [self._run(claim, report) for claim, report in rows]
         signed = [run for run, _ in runs if run]
         is_whole = all(whole for _, whole in runs)
         if not is_whole:
@@ -127,19 +128,25 @@ class Executions:
             raise NeedsOperator(FORGED)
         return runs
 
-    def _run(
-        self, decision_id: str, claim_row: ClaimRow, report_row: ReportRow | None
-    ) -> tuple[Run | None, bool]:
+    def _run(self, claim_row: ClaimRow, report_row: ReportRow | None) -> tuple[Run | None, bool]:
         """What is signed of a row, and whether that is all of it."""
-        claim = _signed_claim(claim_row)
-        if not proof.holds(proof.claim_statement(claim), claim.signature, self._signer.keyring):
-            return None, False
-        if report_row is None:
+        with suppress(ValueError):  # of a row that is no claim at all
+            claim = _signed_claim(claim_row)
+            if self._holds(proof.claim_statement(claim), claim.signature):
+                return self._ended(claim, report_row)
+        return None, False
+
+    def _ended(self, claim: SignedClaim, row: ReportRow | None) -> tuple[Run, bool]:
+        if row is None:
             return Run(claim, None), True
-        report = _signed_report(claim, report_row)
-        if not proof.holds(proof.report_statement(report), report.signature, self._signer.keyring):
-            return Run(claim, None), False
-        return Run(claim, report), True
+        with suppress(ValueError):  # of a row that is no report at all
+            report = _signed_report(claim, row)
+            if self._holds(proof.report_statement(report), report.signature):
+                return Run(claim, report), True
+        return Run(claim, None), False
+
+    def _holds(self, statement: bytes, signature: Signature) -> bool:
+        return proof.holds(statement, signature, self._signer.keyring)
 
 
 def _of_claim(runs: Runs, claim_id: str) -> Run | None:

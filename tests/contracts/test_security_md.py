@@ -20,7 +20,8 @@ MUST_NAME = (
     *("exchanged", "key row", "malicious file", "memory or the disk", "Slow clients", "query"),
     *("cursor", "callback_url", "forged callback", "logs, histories", "hide", "frames"),
     *("Forged or replayed presses", "another's button", "imitate in Slack", "account in Slack"),
-    *("Forged events", "presses *Approve*", "denies or cancels", "mistake when a key"),
+    *("runs twice", "A run is made up", "A claim is deleted", "Forged events"),
+    *("presses *Approve*", "denies or cancels", "mistake when a key"),
 )
 """Of every threat that somebody thought of, so that a row does not get lost."""
 

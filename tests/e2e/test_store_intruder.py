@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 
-from store.keys import new_key
+from store.keys import AGENT_SCOPES, RESOLVE, new_key
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.approver import Form, mails, press
 from tests.service import RunningService
@@ -136,3 +136,97 @@ async def test_a_key_that_was_added_to_resolve_is_seen_by_everybody(
     assert (ended["origin"], ended["resolved_by"]) == ("operator", "theirs")
     await eventually(lambda: len(mails(service, approver)) > 1)
     assert "theirs" in mails(service, approver)[-1].as_string()
+
+
+@pytest.fixture
+async def operator(service: RunningService) -> AsyncIterator[Agent]:
+    scopes = AGENT_SCOPES | {RESOLVE}
+    async with await Agent.with_new_key(service, "operations", scopes) as operator:
+        yield operator
+
+
+INSERT = "INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+async def approved(agent: Agent, operator: Agent) -> str:
+    decision = (await agent.ask())["id"]
+    assert (await operator.resolve(decision, "approve")).status_code == 200
+    return decision
+
+
+async def unproven(agent: Agent, decision: str) -> list[str]:
+    """What the record has of executions."""
+    entries = await agent.audit(decision)
+    return [entry["type"] for entry in entries if entry["type"].startswith("execution.")]
+
+
+async def test_that_something_ran_cannot_be_made_up(
+    service: RunningService, agent: Agent, operator: Agent
+):
+    """A claim without our signature, with that of another decision, and a report that nobody made
+    are told nobody as what happened. The record says that they are there, and nothing runs."""
+    ran, made_up, copied, reported = [await approved(agent, operator) for _ in range(4)]
+    await agent.claim(ran, claim_id="job 1")
+    await agent.done(ran, "succeeded", claim_id="job 1", result="re_1142")
+    await agent.claim(reported, claim_id="job 1")
+    [row] = in_store(service, "SELECT * FROM executions WHERE decision_id = ?", ran)
+    for decision, signature in ((copied, row[9]), (made_up, "AAAA")):
+        theirs = (decision, *row[1:9], signature, *row[10:])
+        in_store(service, INSERT, *theirs)
+    exchange = (
+        "UPDATE executions SET status = ?, result = ?, finished_at = ?, report_key = ?,"
+        " report_signature = ? WHERE decision_id = ?"
+    )
+    in_store(service, exchange, *row[10:], reported)
+    for decision in (made_up, copied):
+        assert (await agent.get(decision))["execution"] is None
+        assert (await agent.get(decision))["approved"] is True
+        assert await unproven(agent, decision) == ["execution.unproven"]
+        refused = await agent.claim(decision)
+        assert refused.status_code == 503
+        assert "tell an operator" in refused.json()["error"]
+    assert (await agent.get(reported))["execution"]["status"] == "claimed"
+    assert await unproven(agent, reported) == ["execution.claimed", "execution.unproven"]
+    assert (await agent.claim(reported)).status_code == 503
+    assert (await agent.done(reported, "failed", claim_id="job 1")).status_code == 503
+    assert await unproven(agent, ran) == ["execution.claimed", "execution.succeeded"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE executions SET result = 'nothing ran' WHERE decision_id = ?",
+        "UPDATE executions SET status = 'not_run' WHERE decision_id = ?",
+        "UPDATE executions SET finished_at = '2026-01-01 00:00:00.000000' WHERE decision_id = ?",
+        "UPDATE executions SET worker = 'nobody' WHERE decision_id = ?",
+        "UPDATE executions SET agent = 'mallory' WHERE decision_id = ?",
+        "UPDATE executions SET claim_id = 'job 2' WHERE decision_id = ?",
+        "UPDATE executions SET number = 1 WHERE decision_id = ?",
+        "UPDATE executions SET claimed_at = '2026-01-01 00:00:00.000000' WHERE decision_id = ?",
+        "UPDATE executions SET status = NULL, result = NULL WHERE decision_id = ?",
+        "UPDATE executions SET report_signature = NULL WHERE decision_id = ?",
+        "UPDATE executions SET finished_at = NULL WHERE decision_id = ?",
+    ],
+)
+async def test_no_part_of_an_execution_can_be_exchanged(
+    service: RunningService, agent: Agent, operator: Agent, change: str
+):
+    """What was changed is not told. Taking something back is: see the next test."""
+    decision = await approved(agent, operator)
+    await agent.claim(decision, claim_id="job 1", worker="worker-3")
+    await agent.done(decision, "succeeded", claim_id="job 1", result="re_1142")
+    in_store(service, change, decision)
+    execution = (await agent.get(decision))["execution"]
+    told = execution and (execution["status"], execution["result"], execution["worker"])
+    assert told in (None, ("claimed", None, "worker-3"))
+    assert (await agent.claim(decision, claim_id="job 3")).status_code in (409, 503)
+
+
+async def test_a_claim_that_was_deleted_can_be_made_again(
+    service: RunningService, agent: Agent, operator: Agent
+):
+    """Who writes the store can have a permitted action run twice, as far as agents go by claims."""
+    decision = await approved(agent, operator)
+    await agent.claim(decision)
+    in_store(service, "DELETE FROM executions WHERE decision_id = ?", decision)
+    assert (await agent.claim(decision)).status_code == 201

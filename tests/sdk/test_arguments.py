@@ -19,6 +19,7 @@ from handover import (
 )
 from handover.testing import FakeHandover
 
+
 class Approver(TypedDict):
     approver: str
 
