@@ -153,7 +153,7 @@ async def test_other_lists_are_asked_as_they_are(
         assert (await bridge(graph)("run", {}, thread))["done"] == [True]
 
 
-async def test_payload_is_the_entrys_own(bridge: Start, fake: FakeHandover, config: Any) -> None:
+async def test_payload_is_that_of_the_entry(bridge: Start, fake: FakeHandover, config: Any) -> None:
     """`to_request` may say how it is asked, and never what runs."""
     fake.approves()
     runner = bridge(inbox(item(*ALL)), to_request=lambda _: {"action": "Write to Ada?"})

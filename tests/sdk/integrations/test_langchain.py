@@ -96,6 +96,7 @@ async def test_middleware(client: Any, invoke: Invoke, fake: FakeHandover, decis
     (asked,) = fake.decisions
     assert (asked.action, asked.payload) == ("Run the tool refund", ARGS)
     assert asked.context == "Refund an order."
+    assert (asked.execution and asked.execution.status) == ("succeeded" if ran else None)
     if decision == "edit":
         assert "ran with" in told["call0"].text
 
@@ -166,10 +167,12 @@ async def test_when_description_and_fields(client: Any, invoke: Invoke, fake: Fa
     assert asked.context == "refund: 1 said"
 
 
-async def test_tool_call_that_runs_again_asks_once(
-    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
+@pytest.mark.parametrize("once", [True, False])
+async def test_tool_call_that_is_made_again_asks_once(
+    client: Any, invoke: Invoke, fake: FakeHandover, config: Any, once: bool
 ) -> None:
-    """With a checkpointer, a tool that failed after its approval is not asked about again."""
+    """With a checkpointer, a tool that failed after its approval is not asked about again. What was
+    approved has run, and the model is told how that ended; or it may run more than once."""
     fails = [RuntimeError("the bank is closed")]
 
     @tool
@@ -182,13 +185,20 @@ async def test_tool_call_that_runs_again_asks_once(
     fake.approves()
     model = scripted(calls(("refund", {"order": 1})), "Done.")
     agent = create_agent(
-        model, [refund], middleware=[middleware(client)], checkpointer=InMemorySaver()
+        model, [refund], middleware=[middleware(client, once=once)], checkpointer=InMemorySaver()
     )
     with pytest.raises(RuntimeError, match="the bank is closed"):
         await invoke(agent, HELLO, config)
-    state = await invoke(agent, None, config)
-    assert results(state)["call0"].text == "refunded 1"
-    assert len(fake.decisions) == 1
+    told = results(await invoke(agent, None, config))["call0"]
+    (decision,) = fake.decisions
+    if once:
+        assert told.status == "error"
+        assert "must not run: it was claimed by agent" in told.text
+        assert decision.execution
+        assert (decision.execution.status, decision.execution.result) == ("failed", "RuntimeError")
+    else:
+        assert told.text == "refunded 1"
+        assert decision.execution is None
 
 
 async def test_no_word_for_a_no_is_raised(client: Any, invoke: Invoke, fake: FakeHandover) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any, cast
 
 from langchain.agents.middleware import AgentMiddleware
@@ -14,10 +15,11 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from .._asking import askable, told_to_caller
+from .._once import running, running_async
 from .._permission import answered
 from .._values import as_exact_json, dumps
 from ..client import AsyncHandoverClient, HandoverClient
-from ..exceptions import ConfigurationError, InvalidRequestError, NotAskedError
+from ..exceptions import AlreadyClaimed, ConfigurationError, InvalidRequestError, NotAskedError
 from ..models import Decision
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
@@ -51,7 +53,10 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     model's: neither the approver nor a field that is a function of `request.tool_call` sees it.
 
     Each tool call waits by itself, so that calls of one turn are asked about at the same time. With
-    a checkpointer a tool call that runs again, after a crash, finds the decision that it asked for.
+    a checkpointer a tool call that is made again, after a crash, finds the decision that it asked
+    for. What was approved runs once: it is claimed before the tool runs, and how that ended is in
+    the decision's record. A call that finds it claimed is an error for the model, with who claimed
+    it and since when; with `once=False` the tool runs again.
 
     With a `HandoverClient` the agent runs with `invoke`, with an `AsyncHandoverClient` with
     `ainvoke`. Put it before middlewares that try tools again, so that it is outside them.
@@ -63,9 +68,11 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         *,
         approver: Approver,
         interrupt_on: Mapping[str, bool | InterruptOnConfig],
+        once: bool = True,
         **fields: Any,
     ) -> None:
         super().__init__()
+        self._once = once
         check_fields(fields, without=FIXED)
         self._client = client
         self._fields: dict[str, Any] = {"approver": approver, **fields}
@@ -91,8 +98,15 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         except (NotAskedError, InvalidRequestError) as error:
             return _not_asked(request, told_to_caller(error))
         answer = _answer(request, config, decision)
-        told = _told(request, answer)
-        return told or _with_notice(handler(_to_run(request, answer)), answer)
+        if told := _told(request, answer):
+            return told
+        with ExitStack() as stack:
+            try:
+                if self._once:
+                    stack.enter_context(running(client, decision))
+            except AlreadyClaimed as error:
+                return _message(request, str(error))
+            return _with_notice(handler(_to_run(request, answer)), answer)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
@@ -110,8 +124,15 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         except (NotAskedError, InvalidRequestError) as error:
             return _not_asked(request, told_to_caller(error))
         answer = _answer(request, config, decision)
-        told = _told(request, answer)
-        return told or _with_notice(await handler(_to_run(request, answer)), answer)
+        if told := _told(request, answer):
+            return told
+        async with AsyncExitStack() as stack:
+            try:
+                if self._once:
+                    await stack.enter_async_context(running_async(client, decision))
+            except AlreadyClaimed as error:
+                return _message(request, str(error))
+            return _with_notice(await handler(_to_run(request, answer)), answer)
 
     def _config(self, request: ToolCallRequest) -> InterruptOnConfig | None:
         config = self._asked_about.get(request.tool_call["name"])
