@@ -13,7 +13,7 @@ SDK := sdk/python/pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check .check-style .check-types .check-tests lint format languages bench faults key secrets lock
+.PHONY: help run test newest soak check .check-style .check-types .check-tests lint format languages bench faults key secrets lock
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make check    in a minute, before a commit: style, types of what has changed, the rules,"
 	@echo "              and one decision all the way"
+	@echo "make newest   the SDK's tests on the newest LangGraph and LangChain"
 	@echo "make soak     the tests with the load of a release, as many agents, mails and tries"
 	@echo "make lint     ruff, pyright, typos"
 	@echo "make format   what ruff can mend by itself, and its layout"
@@ -43,6 +44,19 @@ test: $(VENV)/.dev
 
 # One more than two cores: tests that wait for a clock leave a core to others.
 PROCESSES ?= 3
+
+# The SDK on the newest LangGraph and LangChain. Not part of CI: what others release is not to
+# hold up what is released here.
+newest: $(VENV)/.dev
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(NEWEST)
+	@$(UV) pip install --quiet --python $(NEWEST)/bin/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python $(NEWEST)/bin/python --upgrade \
+	  langchain langgraph langgraph-checkpoint-sqlite pydantic-ai-slim
+	@$(UV) pip install --quiet --python $(NEWEST)/bin/python --no-deps --no-build-isolation -e sdk/python
+	@$(UV) pip list --quiet --python $(NEWEST)/bin/python | grep -E '^(lang|pydantic)'
+	@$(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(or $(ARGS),tests/sdk tests/examples)
+
+NEWEST := .venv-newest
 
 # With a load as before a release: an hour and more.
 soak: $(VENV)/.dev
