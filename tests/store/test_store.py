@@ -129,13 +129,15 @@ async def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -
     assert difference == []
 
 
-@pytest.mark.parametrize("processes", [4])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_opening_one_store_from_many_sides_migrates_it_once(
-    tmp_path: Path, processes: int
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> None:
     """API and worker start together on a fresh machine."""
     url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
-    stores = await asyncio.gather(*(open_store(url) for _ in range(processes)))
+    if database == "postgresql":
+        url = await request.getfixturevalue("postgres").fresh_database()
+    stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
     for store in stores:
         await store.ping()
         await store.close()
