@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.callbacks import SCHEDULE, Callbacks
+from activities.callbacks import SCHEDULE, Callbacks, callback_of
 from api.signing import Signer
 from outgoing import Exceptions, GuardedClient
 from task_queues import working
@@ -28,6 +28,7 @@ from tests.dev_server import DevServer
 from tests.receiver import Receiver, drip_body, drip_head, hang, hang_up, say
 from tests.support import free_port
 from tests.workflows.harness import Mailroom
+from tests.workflows.record import HISTORIES
 from workflows.messages import (
     DELIVER_CALLBACK,
     GAVE_UP,
@@ -212,6 +213,21 @@ async def test_attempts_share_their_id_and_runs_do_not(scene: Scene) -> None:
     assert first == second != third
     assert "." not in first
     assert one.id not in first
+
+
+def test_another_run_has_another_id() -> None:
+    """What was decided in a run that somebody started anew is news to the agent."""
+    recorded = HISTORIES / "callback_retried_and_delivered.json"
+    history = WorkflowHistory.from_json("any", recorded.read_text())
+    started = history.events[0].workflow_execution_started_event_attributes
+    input = json.loads(started.input.payloads[0].data)
+    fold = Fold(input["id"], input["keyring"])
+    for event in history.events:
+        fold.feed(event)
+    first = callback_of(fold).event.id
+    assert callback_of(fold).event.id == first
+    fold.run_id = "another"
+    assert callback_of(fold).event.id != first
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -18,6 +18,7 @@ from templates import Reader
 from tests.activities.samples import ANN, LINK, make_notice, make_outcome
 from tests.activities.stores import Sent
 from tests.hostile import TEXTS, hidden, payload_of
+from tests.proven import FILE
 from tests.slack_server import TEAM, TOKEN, Answer, SlackServer, refusal
 from tests.support import free_port
 from workflows.state import shown_of
@@ -68,6 +69,7 @@ async def test_a_button_stands_for_one_person_and_what_they_were_shown(
 ):
     """Its value is signed, and names the user to whom it was sent."""
     notice = make_notice()
+    notice = replace(notice, decision=notice.decision.model_copy(update={"attachments": [FILE]}))
     await channel.send(notice)
     [message] = server.sent_to(ANN)
     link = LINKS.read_slack(message.buttons()["approve"]["value"])

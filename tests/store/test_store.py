@@ -18,6 +18,7 @@ from store.idempotency import Remembered
 from store.keys import new_key
 from store.refused import MOST, RefusedResponse
 from store.tables import metadata
+from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -129,13 +130,30 @@ async def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -
     assert difference == []
 
 
-@pytest.mark.parametrize("processes", [4])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_opening_one_store_from_many_sides_migrates_it_once(
-    tmp_path: Path, processes: int
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> None:
     """API and worker start together on a fresh machine."""
     url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
-    stores = await asyncio.gather(*(open_store(url) for _ in range(processes)))
+    if database == "postgresql":
+        url = await request.getfixturevalue("postgres").fresh_database()
+    stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
     for store in stores:
         await store.ping()
         await store.close()
+
+
+async def test_a_connection_that_died_is_replaced(postgres: PostgresServer) -> None:
+    """A database server may be started anew under a service that goes on."""
+    url = await postgres.fresh_database()
+    store, other = await open_store(url), await open_store(url)
+    await store.ping()
+    ending = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    async with other._engine.connect() as connection:
+        await connection.execute(text(ending))
+    await store.ping()
+    await asyncio.gather(store.close(), other.close())
