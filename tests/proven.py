@@ -87,7 +87,10 @@ def proven(
     return Decision.model_validate_json(decision.model_dump_json())
 
 
-UNSAID = {"created_at", "expires_at", "escalation_level", "notifications", "action_permitted"}
+UNSAID = {
+    *("created_at", "expires_at", "escalation_level", "notifications", "action_permitted"),
+    *("idempotency_key", "execution"),
+}
 """What an answer says nothing about, so that a change of it need not be noticed."""
 
 CHARACTERS = string.ascii_letters + string.digits + "+/=-_.: \n\x00é"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from api.routes import decisions as routes
 from api.signing import Signer
 from api.waiting import Waiting
 from encryption import Encryption
+from store import Store, open_store
 from store.keys import ApiKey
 from tests.api.agent import Agent, link_to, refused_fields, someone
 from tests.approver import newest_mail, press
@@ -102,13 +104,14 @@ async def test_withdrawals_at_once_end_one_decision(agent: Agent) -> None:
 
 
 async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
-    agent: Agent, service: RunningService, temporal: Client
+    agent: Agent, service: RunningService, temporal: Client, tmp_path: Path
 ) -> None:
     """Between reading and signalling the workflow may end: 409 with the outcome, and no 404."""
     approver = someone()
     decision = (await agent.ask(approver=approver))["id"]
     secrets = json.loads((service.data_dir / "secrets.json").read_text())
-    decisions = ReadsLate(temporal, Signer([secrets["signing_keys"]]))
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path}/store.db")
+    decisions = ReadsLate(temporal, store, Signer([secrets["signing_keys"]]))
     decisions.before = await decisions.read(decision)
     await press(await link_to(service, approver), "approve")
 
@@ -123,6 +126,7 @@ async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
             decision,
             Response(),
         )
+    await store.close()
     assert conflict.value.more["decision"]["status"] == "approved"
 
 
@@ -131,11 +135,11 @@ class ReadsLate(Decisions):
 
     before: Fold | None = None
 
-    def __init__(self, client: Client, signer: Signer) -> None:
+    def __init__(self, client: Client, store: Store, signer: Signer) -> None:
         waiting = Waiting(client, signer.keyring, most=10)
         super().__init__(
             client,
-            cast(Any, None),
+            store,
             signer,
             waiting,
             task_queue="",

@@ -178,7 +178,7 @@ async def test_modify_without_a_payload_rewrites_the_action(agent: Agent, operat
             "response_data.more",
         ),
         ({"action": "approve", "notes": "x" * 10_001}, "notes"),
-        ({"action": "approve", "response_data": {"n": 2**60}}, "response_data"),
+        ({"action": "approve", "response_data": {"n": 2**60}}, "response_data.n"),
     ],
     ids=str,
 )

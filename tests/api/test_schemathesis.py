@@ -13,8 +13,9 @@ from pathlib import Path
 from api.main import app
 from api.openapi import operations
 from store.keys import SCOPES
-from tests.api.agent import Agent
+from tests.api.agent import Agent, link_to, someone
 from tests.api.systems import System
+from tests.approver import press
 from tests.service import RunningService
 
 NOT_IN_JSON_SCHEMA = (
@@ -72,7 +73,9 @@ async def test_the_service_does_what_its_document_says(
         reading = await System.asked_by(agent)
         webhook = {"webhook_url": "https://192.0.3.1:8443/"}
         await sender.http.put(f"/approvers/{reading.approver}", json=webhook)
-        config.write_text(settings(asked["id"], answering, reading))
+        permitted = await sender.ask(approver=(approver := someone()))
+        await press(await link_to(sender.service, approver), "approve")
+        config.write_text(settings(asked["id"], permitted["id"], answering, reading))
         status, report = await run(
             *("--config-file", str(config), "run", f"{agent.service.base_url}/openapi.json"),
             *("--header", f"Authorization: {sender.http.headers['Authorization']}"),
@@ -85,11 +88,14 @@ async def test_the_service_does_what_its_document_says(
         assert nothing_done not in report, report
 
 
-def settings(decision: str, answering: System, reading: System) -> str:
-    """`decision` is another agent's, which the key may therefore resolve. `reading` is asked for as
-    long as it lasts: nobody answers there. A webhook is set for its approver."""
+def settings(decision: str, permitted: str, answering: System, reading: System) -> str:
+    """`decision` is another agent's, which the key may therefore resolve; `permitted` is its own,
+    and may run. `reading` is asked for as long as it lasts: nobody answers there. A webhook is set
+    for its approver."""
     given = {
         "POST /decisions/{decision_id}/resolve": ("decision_id", decision),
+        "POST /decisions/{decision_id}/claim": ("decision_id", permitted),
+        "POST /decisions/{decision_id}/done": ("decision_id", permitted),
         "POST /responses/{token}": ("token", answering.token),
         "POST /responses/{token}/files": ("token", answering.token),
         "GET /responses/{token}": ("token", reading.token),

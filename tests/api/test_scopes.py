@@ -27,6 +27,8 @@ MAY = {
     "GET /decisions/{decision_id}": {READ, RESOLVE, AUDIT},
     "POST /decisions/{decision_id}/cancel": {CREATE},
     "POST /decisions/{decision_id}/extend": {CREATE},
+    "POST /decisions/{decision_id}/claim": {CREATE},
+    "POST /decisions/{decision_id}/done": {CREATE},
     "POST /decisions/{decision_id}/resolve": {RESOLVE},
     "GET /decisions/{decision_id}/audit": {READ, RESOLVE, AUDIT},
     "POST /decisions/{decision_id}/attachments": {CREATE},
@@ -50,6 +52,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /decisions": question(),
     "POST /decisions/{decision_id}/extend": {"timeout_minutes": 600},
     "POST /decisions/{decision_id}/resolve": {"action": "deny"},
+    "POST /decisions/{decision_id}/done": {"claim_id": "claim-1", "status": "succeeded"},
     "POST /auth/api-keys": {"name": "made-in-test-scopes"},
     "PUT /approvers/{address}": {"language": "de"},
     "POST /codec/decode": {"payloads": []},
@@ -126,7 +129,7 @@ async def test_what_belongs_to_other_agents(agent: Agent, keys: dict[str, Agent]
         assert (await keys[READ].http.get(path)).status_code == 404
         for scope in (AUDIT, RESOLVE):
             assert (await keys[scope].http.get(path)).status_code == 200
-    for change in ("cancel", "extend", "attachments"):
+    for change in ("cancel", "extend", "attachments", "claim", "done"):
         operation = f"POST /decisions/{{decision_id}}/{change}"
         answer = await send(keys[CREATE], operation, decision_id=decision)
         assert answer.status_code == 404

@@ -653,6 +653,32 @@ def test_the_same_question_is_asked_once(fake: FakeHandover, calls: Calls) -> No
     assert len(calls) == 4
 
 
+async def test_what_was_approved_runs_once(fake: FakeHandover) -> None:
+    """Of two calls that find one approval the first runs; the other is told who claimed it and how
+    that ended, and its function has not run. Blocking and awaited."""
+    ran: list[int] = []
+
+    @asking(fake, idempotency_key="refund-{order}")
+    def refund(order: int) -> None:
+        ran.append(order)
+
+    @require_approval(**ASKED, client=fake.async_client(), idempotency_key="later-{order}")
+    async def refund_later(order: int) -> None:
+        ran.append(order)
+        raise ValueError
+
+    fake.approves()
+    refund(1)
+    with pytest.raises(AlreadyClaimed, match="it was claimed by agent .* and has succeeded"):
+        refund(1)
+    fake.approves()
+    with pytest.raises(ValueError, match="^$"):
+        await refund_later(2)
+    with pytest.raises(AlreadyClaimed, match="has failed"):
+        await refund_later(2)
+    assert ran == [1, 2]
+
+
 def test_client_from_the_environment(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:
     """Without a client, one is made at the first call, and a new one when the environment has
     changed."""

@@ -196,7 +196,9 @@ def test_a_decision_is_sealed_in_all_its_parts() -> None:
     """Whoever reaches Temporal can start no other decision with our seal on it."""
     sealed = signer.seal(harness.make_input()).model_dump(mode="json")
     others: dict[str, Any] = {
-        **dict.fromkeys(("id", "agent", "agent_id", "request_digest", "operator"), "another"),
+        **dict.fromkeys(
+            ("id", "agent", "agent_id", "request_digest", "operator", "idempotency_key"), "another"
+        ),
         **dict.fromkeys(("created_at", "expires_at"), "2026-01-01T00:00:00Z"),
         **{name: not sealed[name] for name in ("receipts", "step_up", "indexed")},
         "request": sealed["request"] | {"action": "another"},
