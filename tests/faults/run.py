@@ -116,7 +116,8 @@ class Trials:
     def _ran(self, copy: Scratch, tests: Sequence[str], limit: float) -> Ran:
         """Until the first one fails. A server that did not start in time has another try."""
         ran = copy.run(tests, limit, "-x")
-        return ran if ran.is_red or ran.is_green else copy.run(tests, limit, "-x")
+        is_odd = not (ran.is_red or ran.is_green or ran.status is None)
+        return copy.run(tests, limit, "-x") if is_odd else ran
 
     def _red(self, failed: Iterable[str]) -> dict[str, str]:
         """Those of these tests that fail as well where nothing is planted, and what they say: all
@@ -189,7 +190,9 @@ def _tell_worse(before: dict[str, Verdict], after: dict[str, Verdict]) -> int:
         print(f"LESS: {id} is {after[id].verdict}; {before[id].by} noticed it")
     for id in sorted(won):
         print(f"more: {id} was {before[id].verdict}; {after[id].by} notices it")
+    untried = len(before) - len(known)
     print(f"{len(known)} in both runs: {len(lost)} less well noticed, {len(won)} better")
+    print(f"{untried} of the earlier run were not tried now")
     return int(bool(lost))
 
 
