@@ -669,10 +669,10 @@ async def test_what_was_approved_runs_once(fake: FakeHandover) -> None:
 
     fake.approves()
     refund(1)
-    with pytest.raises(AlreadyClaimed, match="it was claimed by agent .* and has succeeded"):
+    with pytest.raises(AlreadyClaimed, match=r"it was claimed by agent .* and has succeeded"):
         refund(1)
     fake.approves()
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         await refund_later(2)
     with pytest.raises(AlreadyClaimed, match="has failed"):
         await refund_later(2)
