@@ -38,6 +38,7 @@ from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from workflows.lifecycle import UnknownRulesError
 from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
@@ -171,6 +172,10 @@ class Unavailable(ApiError):  # noqa: N818
         super().__init__(error, headers={"Retry-After": str(RETRY_AFTER)})
 
 
+class LaterRules(Unavailable):
+    """A decision that only a newer release can read, which is being rolled out."""
+
+
 class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
 
@@ -186,7 +191,8 @@ def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) ->
 
 @asynccontextmanager
 async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[asyncio.Timeout]:
-    """Turn what Temporal's client raises into `NotFound` and `Unavailable`; `limit` in seconds."""
+    """Turn what Temporal's client raises into `NotFound` and `Unavailable`, and what a history by
+    later rules does; `limit` in seconds."""
     try:
         async with asyncio.timeout(limit) as timeout:
             yield timeout
@@ -196,6 +202,8 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
         if error.status in AWAY:
             raise Unavailable("Temporal cannot be reached right now; try again.") from error
         raise
+    except UnknownRulesError as error:
+        raise LaterRules(str(error)) from error
     except TimeoutError as error:
         raise Unavailable("Temporal did not answer in time; try again.") from error
     except RuntimeError as error:

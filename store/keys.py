@@ -21,6 +21,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from handover.addresses import one_form
 from store.tables import api_keys
 
 PREFIX = "ho_"
@@ -70,8 +71,9 @@ class ApiKey:
     def may_ask(self, address: str) -> bool:
         if self.approvers is None:
             return True
-        whole = address.casefold()
-        return bool({whole, whole[whole.rindex("@") :]} & {a.casefold() for a in self.approvers})
+        whole = one_form(address)
+        its_domain = whole[whole.rindex("@") :]
+        return not {whole, its_domain}.isdisjoint(map(one_form, self.approvers))
 
     def is_over(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now

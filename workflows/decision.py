@@ -45,7 +45,9 @@ class DecisionWorkflow:
         """Make the state, so that a signal that comes before the first task finds it."""
         self._input = input
         self._listener = signals.Listener(input, workflow.info().run_id)
-        self._state = lifecycle.begin(input)
+        # The libraries that read an address load their tables when they first need them.
+        with workflow.unsafe.imports_passed_through():
+            self._state = lifecycle.begin(input)
         self._changed = False
         self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
