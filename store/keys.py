@@ -21,7 +21,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from handover.addresses import one_form
+from handover.addresses import is_among
 from store.tables import api_keys
 
 PREFIX = "ho_"
@@ -69,11 +69,7 @@ class ApiKey:
         return bool(self.scopes & {RESOLVE, AUDIT})
 
     def may_ask(self, address: str) -> bool:
-        if self.approvers is None:
-            return True
-        whole = one_form(address)
-        its_domain = whole[whole.rindex("@") :]
-        return not {whole, its_domain}.isdisjoint(map(one_form, self.approvers))
+        return self.approvers is None or is_among(address, self.approvers)
 
     def is_over(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now

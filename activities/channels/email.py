@@ -17,7 +17,8 @@ from templates import render_email
 DIGEST = "digest"
 """Several questions in one mail."""
 
-SENDER = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>")
+SENDER = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MAX_NAME = 200
 """Characters of the name that mails come from."""
 
@@ -176,8 +177,8 @@ def parse_sender(text: str) -> Mailbox:
     quotation marks or not. Raises `ValueError`."""
     parts = SENDER.fullmatch(text.strip())
     name, address = parts.group("name", "address") if parts else ("", text.strip())
-    if len(name) > 1 and name[0] == name[-1] == '"':
-        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    if quoted := QUOTED.fullmatch(name):
+        name = re.sub(r"\\(.)", r"\1", quoted[1])
     if len(name) > MAX_NAME or not name.isprintable():
         raise ValueError(f"the name has up to {MAX_NAME} characters, all of which can be seen")
     return mailbox(Address.parse(address.strip()), name)

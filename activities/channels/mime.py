@@ -9,7 +9,7 @@ from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
-from typing import Any
+from typing import Any, cast
 
 from activities.channels.email import Email
 
@@ -54,7 +54,7 @@ class _Sender:
         kwds["parse_tree"], kwds["decoded"] = value, str(value)
 
     def fold(self, *, policy: EmailPolicy) -> str:
-        sender: Mailbox = self._parse_tree  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - of the class that it is mixed into
+        sender = cast(Mailbox, vars(self)["_parse_tree"])
         address = f"<{sender.addr_spec}>"
         if not sender.display_name:
             return f"From: {address}{policy.linesep}"

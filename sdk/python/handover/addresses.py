@@ -95,6 +95,13 @@ def one_form(text: str) -> str:
         return text
 
 
+def is_among(address: str, allowed: Iterable[str]) -> bool:
+    """Whether this address is one of these, or at the domain of an `@domain` among them."""
+    whole = one_form(address)
+    at_its_domain = "@" + whole.rpartition("@")[2]
+    return not {whole, at_its_domain}.isdisjoint(map(one_form, allowed))
+
+
 def in_small_letters(text: str) -> str:
     """`Address.shown` of an address that is written in small letters; any other text as it is."""
     try:

@@ -2,7 +2,7 @@
 A-labels.
 
 What was kept for a domain with `ß` or a final sigma was kept under the name of another domain, with
-`ss` or `σ`; whose it is cannot be told any more, so it stays where it is.
+`ss` or a plain sigma; whose it is cannot be told any more, so it stays where it is.
 """
 
 import sqlalchemy as sa
