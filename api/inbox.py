@@ -199,10 +199,8 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
 
 def _waits_for(fold: Fold, approver: str) -> bool:
     assert fold.state  # noqa: S101 - `is_ours` looked
-    return (
-        fold.state.may_answer(fold.state.known_as(approver))
-        and datetime.now(UTC) <= fold.state.rules.expires_at
-    )
+    is_asked = fold.state.may_answer(fold.state.known_as(approver))
+    return is_asked and datetime.now(UTC) <= fold.state.rules.expires_at
 
 
 def _row_of(fold: Fold) -> Row:
