@@ -214,7 +214,7 @@ async def test_a_head_without_an_end_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("size", [MAX_HEAD + 1, 150_000, 1_000_000])
 async def test_a_head_beyond_the_bound_is_refused(bounded: RunningService, size: int) -> None:
-    """400 or a closed connection, for a header and for a request line."""
+    """431 or a closed connection, for a header and for a request line."""
     for head in (
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * size + b"\r\n\r\n",
         b"GET /healthz?" + b"a" * size + b" HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -222,7 +222,7 @@ async def test_a_head_beyond_the_bound_is_refused(bounded: RunningService, size:
         connection = await Connection.to(bounded)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             await connection.send(head)
-            assert await connection.status() == 400
+            assert await connection.status() == 431
         await connection.ends()
         await connection.close()
 
