@@ -32,6 +32,7 @@ from config import (
     ConfigurationError,
     Settings,
     connect,
+    keep_private,
     load_encryption,
     load_exceptions,
     load_secrets,
@@ -181,7 +182,7 @@ def start() -> int:
     try:
         settings = load_settings()
         logs.configure(settings.log_level)
-        for warning in settings.warnings:
+        for warning in (*settings.warnings, *keep_private(settings.data_dir)):
             logger.warning(warning)
         asyncio.run(main(settings))
     except (ConfigurationError, ValidationError) as error:

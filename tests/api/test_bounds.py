@@ -22,6 +22,7 @@ from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
 from tests.api.agent import PROBLEM, Agent, metric, question
+from tests.api.connections import Connection, request_of
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
@@ -31,46 +32,6 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIN
 SLOW_CLIENTS = 100
 ENDLESS = 64 * 1024 * 1024
 """Bytes of a request that never ends. What a kernel keeps for a connection is far below."""
-
-
-class Connection:
-    """One connection, byte by byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def to(cls, service: RunningService) -> Connection:
-        return cls(*await asyncio.open_connection("127.0.0.1", service.port))
-
-    async def send(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def status(self) -> int:
-        return int((await self._reader.readuntil(b"\r\n")).split()[1])
-
-    async def ends(self) -> None:
-        """Read until the other side closes."""
-        with suppress(ConnectionError):
-            while await self._reader.read(65_536):
-                pass
-
-    async def close(self) -> None:
-        self._writer.close()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()
-
-
-def request_of(service: RunningService, method: str, path: str, body: object = None) -> bytes:
-    content = b"" if body is None else json.dumps(body).encode()
-    head = [
-        *(f"{method} {path} HTTP/1.1", "Host: handover", "Content-Type: application/json"),
-        *(f"{name}: {value}" for name, value in service.headers.items()),
-        *(f"Content-Length: {len(content)}", "", ""),
-    ]
-    return "\r\n".join(head).encode() + content
 
 
 async def waiting(agent: Agent) -> float:
