@@ -188,6 +188,11 @@ class Settings(BaseSettings):
         return "sendgrid" if self.sendgrid_api_key else "smtp" if self.smtp_host else "outbox"
 
     @property
+    def encrypts(self) -> bool:
+        """Whether what people write is kept from those who read what Temporal stores, and logs."""
+        return self.encryption and bool(self.encryption_keys)
+
+    @property
     def store_url(self) -> str:
         if self.database_url:
             return self.database_url.get_secret_value()

@@ -181,7 +181,7 @@ def start() -> int:
     """The exit status: 0 after a clean stop."""
     try:
         settings = load_settings()
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, addresses=not settings.encrypts)
         for warning in (*settings.warnings, *keep_private(settings.data_dir)):
             logger.warning(warning)
         asyncio.run(main(settings))

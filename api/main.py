@@ -80,7 +80,7 @@ SLACK_TIMEOUT = 5
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings = load_settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, addresses=not settings.encrypts)
     for warning in (*settings.warnings, *keep_private(settings.data_dir)):
         log.warning(warning)
     secrets = load_secrets(settings)
