@@ -71,4 +71,4 @@ async def test_nothing_is_left_of_a_mail_that_could_not_be_written(tmp_path: Pat
                 await Outbox(tmp_path).send(make_email())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert list(tmp_path.iterdir()) == []
+    assert listing(tmp_path) == []

@@ -431,7 +431,7 @@ async def test_where_it_is_not_set_up_there_is_nothing(service: RunningService) 
 
 
 async def test_who_hangs_up_leaves_no_traceback(scene: Scene) -> None:
-    """In the middle of a body, at each kind of door: the log tells of a request, and of no fault."""
+    """In the middle of a body, at each kind of door: the log has a request, and no fault."""
     service = scene.agent.service
     doors = ("/decisions", "/attachments", "/d/x", "/responses/x", "/events/sendgrid")
     begun = len(service.log("api"))
