@@ -29,6 +29,7 @@ NO_ADDRESSES = {
     "api/openapi.py": ["problem.title"],
     "api/origins.py": ["f'{parts.scheme}://{parts.netloc}'.lower"],
     "api/readers.py": ["entry.lower"],  # a language
+    "api/requests.py": ["name.lower"],  # of a header
     "api/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
