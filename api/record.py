@@ -39,7 +39,7 @@ def record_of(
     beside = [
         *(_attempt(each) for each in refused),
         *(_arrival(each) for each in told),
-        *(entry for run in runs.signed for entry in _of_run(run)),
+        *_of_runs(runs.signed),
         *(() if runs.is_whole else [_unproven()]),
     ]
     entries = (_whole(fold, entry) for entry in fold.entries)
@@ -63,9 +63,17 @@ def _arrival(told: Told) -> AuditEntry:
     return AuditEntry(None, ARRIVALS[event], at, {name: details[name] for name in shown})
 
 
-def _of_run(run: Run) -> Iterator[AuditEntry]:
-    claimed = {"by": run.claim.agent, "worker": run.claim.worker}
-    yield AuditEntry(None, "execution.claimed", run.claim.received_at, claimed)
+def _of_runs(runs: Iterable[Run]) -> Iterator[AuditEntry]:
+    """A claim that takes the place of another is told apart: the action may have run before."""
+    claimed = "execution.claimed"
+    for run in runs:
+        yield from _of_run(run, claimed)
+        claimed = "execution.claimed" if run.is_given_back else "execution.claimed_again"
+
+
+def _of_run(run: Run, claimed: str) -> Iterator[AuditEntry]:
+    who = {"by": run.claim.agent, "worker": run.claim.worker}
+    yield AuditEntry(None, claimed, run.claim.received_at, who)
     if report := run.report:
         details = {"by": report.agent, "result": report.result}
         yield AuditEntry(None, ENDS[report.status], report.received_at, details)

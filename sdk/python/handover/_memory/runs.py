@@ -36,18 +36,22 @@ class Runs:
     @property
     def entries(self) -> Iterator[AuditEntry]:
         """What the record has of them."""
+        claimed = "execution.claimed"
         for each in self._all:
-            claimed = {"by": each.claimed_by, "worker": each.worker}
-            yield AuditEntry(type="execution.claimed", at=each.claimed_at, details=claimed)
+            who = {"by": each.claimed_by, "worker": each.worker}
+            yield AuditEntry(type=claimed, at=each.claimed_at, details=who)
             if each.finished_at:
                 ended = {"by": each.claimed_by, "result": each.result}
                 type = ENTRIES[ExecutionStatus(each.status)]
                 yield AuditEntry(type=type, at=each.finished_at, details=ended)
+            again = each.status != ExecutionStatus.NOT_RUN
+            claimed = "execution.claimed_again" if again else "execution.claimed"
 
     def claim(self, given: NewClaim, agent: str, at: datetime) -> bool:
         """Whether it is new. Raises `Refusal` where another one is there."""
         claim_id = given.claim_id or f"claim_{uuid4().hex[:26]}"
-        if (known := self.current) is None:
+        known = self.current
+        if known is None or _gives_way(known, given.instead_of, claim_id):
             self._all.append(
                 Execution(
                     status=ExecutionStatus.CLAIMED,
@@ -78,6 +82,12 @@ class Runs:
             found.finished_at = at
         elif (found.status, found.result) != (given.status, given.result):
             raise Refusal("already_reported", f"It was reported before: {found.status}.")
+
+
+def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
+    if execution.status not in (ExecutionStatus.CLAIMED, ExecutionStatus.FAILED):
+        return False
+    return execution.claim_id == named != claim_id
 
 
 def check_permitted(decision: Decision, at: datetime) -> None:
