@@ -13,11 +13,20 @@ from pydantic import BaseModel, Field
 from .._asking import askable, told_to_caller
 from .._permission import permits
 from ..client import AsyncHandoverClient, HandoverClient
-from ..exceptions import ConfigurationError, InvalidRequestError, NotAskedError, denial
+from ..exceptions import (
+    ActionDenied,
+    AlreadyClaimed,
+    ConfigurationError,
+    InvalidRequestError,
+    NotAskedError,
+    denial,
+)
 from ..models import Decision, Status
 from ..resources import FurtherFields
+from ._claims import Claim, take
 from ._fields import check_fields
-from ._keys import key_of_this_run
+from ._keys import PREFIX, key_of_this_run
+from ._steps import AsyncDriver, Course, Driver
 from ._waiting_room import undenied, undenied_async
 
 NAME = "request_human_approval"
@@ -40,6 +49,7 @@ def request_human_approval(
     approver: str | Sequence[str],
     name: str = NAME,
     description: str = DESCRIPTION,
+    once: bool = True,
     **fields: Unpack[FurtherFields],
 ) -> BaseTool:
     """A tool with which a model asks a person, and is told in words what they decided.
@@ -70,21 +80,31 @@ def request_human_approval(
         told = {"action": action, "context": context, "approver": approver}
         return {**askable({**fields, **told}), "enforce": True, "idempotency_key": key}
 
+    def told(decision: Decision, key: str | None) -> Course[str]:
+        if once and permits(decision):
+            try:
+                yield from take(Claim.new(decision.id, key or PREFIX))
+            except AlreadyClaimed as error:
+                return _no(error)
+        return in_words(decision)
+
     def ask(action: str, context: str | None = None) -> str:
         if not isinstance(client, HandoverClient):
             raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
         create = client.decisions.create
         with _told_to_model():
-            decision = undenied(lambda: create(**asked(action, context)))
-        return in_words(decision)
+            question = asked(action, context)
+            decision = undenied(lambda: create(**question))
+        return Driver(client).run(told(decision, question["idempotency_key"]))
 
     async def ask_async(action: str, context: str | None = None) -> str:
         if not isinstance(client, AsyncHandoverClient):
             raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
         create = client.decisions.create
         with _told_to_model():
-            decision = await undenied_async(create(**asked(action, context)))
-        return in_words(decision)
+            question = asked(action, context)
+            decision = await undenied_async(create(**question))
+        return await AsyncDriver(client).run(told(decision, question["idempotency_key"]))
 
     return StructuredTool.from_function(
         ask,
@@ -113,7 +133,11 @@ def in_words(decision: Decision) -> str:
     instead = (decision.response_data or {}).get("action")
     if decision.status == Status.MODIFIED and instead:
         return f"Not approved as you asked. {who} says what to do instead: {instead}"
-    return f"Not approved: {denial(decision)}. Do not do it."
+    return _no(denial(decision))
+
+
+def _no(error: ActionDenied) -> str:
+    return f"Not approved: {error}. Do not do it."
 
 
 def _besides(decision: Decision) -> str:

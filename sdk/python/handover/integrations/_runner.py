@@ -71,23 +71,28 @@ class RunnerSettings(FurtherFields, total=False):
     """Go on when all pending interrupts have answers. Else as soon as one has, so that what one
     person permits does not wait for another; LangGraph runs the other paused nodes up to their
     `interrupt()` again then."""
+    once: bool
+    """Where nothing is said, what was permitted runs once: it is claimed before the graph has the
+    answer, and its record says how the node that asked has ended. With `once=False` nothing is
+    claimed and nothing recorded: for a graph whose nodes claim by themselves, or may run twice."""
     look_every: float
     """Seconds, 10 where nothing is said: after these a runner that waits looks at its thread again,
     which may have been answered elsewhere, or gone on without an answer."""
 
 
-OWN = ("to_request", "to_value", "denied", "refused", "together", "look_every")
+OWN = ("to_request", "to_value", "denied", "refused", "together", "once", "look_every")
 
 
 class _Runner:
     """What both runners are without their I/O."""
 
-    def __init__(self, graph: Graph, settings: RunnerSettings) -> None:
+    def __init__(self, graph: Graph, settings: RunnerSettings, *, alone: bool) -> None:
         if unknown := sorted(settings.keys() - RunnerSettings.__annotations__.keys()):
             raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
         if not getattr(graph, "checkpointer", True):
             raise ConfigurationError("A graph that waits for people takes a checkpointer")
         self._graph = graph
+        self._alone = alone
         self._settings = Settings(
             defaults={name: value for name, value in settings.items() if name not in OWN},
             to_request=settings.get("to_request"),
@@ -96,11 +101,12 @@ class _Runner:
             raises_refused=settings.get("refused") == "raise",
             look_every=settings.get("look_every", LOOK_EVERY),
             together=settings.get("together", False),
+            once=settings.get("once", True),
         )
 
     def _thread(self, config: Config, options: Config, *, waits: bool) -> Thread:
         board = Board(self._settings, thread_of(config))
-        return Thread(self._graph, board, config, options, waits)
+        return Thread(self._graph, board, config, options, waits, self._alone)
 
     def _check_callback_url(self) -> None:
         if not self._settings.defaults.get("callback_url"):
@@ -131,7 +137,7 @@ class ApprovalRunner(_Runner):
         lock: Callable[[str], AbstractContextManager[Any]] | None = None,
         **settings: Unpack[RunnerSettings],
     ) -> None:
-        super().__init__(graph, settings)
+        super().__init__(graph, settings, alone=lock is not None)
         self._client = client
         self._lock = lock or _for_this_process(LOCKS, graph)
 
@@ -194,7 +200,7 @@ class AsyncApprovalRunner(_Runner):
         lock: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
         **settings: Unpack[RunnerSettings],
     ) -> None:
-        super().__init__(graph, settings)
+        super().__init__(graph, settings, alone=lock is not None)
         self._client = client
         self._lock = lock or _for_this_process(ASYNC_LOCKS, graph)
 
