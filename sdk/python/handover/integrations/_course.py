@@ -121,10 +121,16 @@ def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any
     run = OnGraph("invoke", (input, config), thread.options)
     try:
         thread.output = yield run
-    except Exception:
-        yield from _tell(thread, handed, raised=True)
+    except Exception as error:
+        if not _is_refusal(error):
+            yield from _tell(thread, handed, raised=True)
         raise
     yield from _tell(thread, handed, raised=False)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the graph has not taken an answer: it has run nothing with it then."""
+    return isinstance(error, ValidationError) and is_invalid_resume(error)
 
 
 def _tell(thread: Thread, handed: Sequence[Handed], *, raised: bool) -> Course[None]:
@@ -191,7 +197,7 @@ def _resume(thread: Thread, resume: dict[str, Any], state: Any) -> Course[bool]:
             return False
         yield from _invoke(thread, handed, at_head(thread.config), Command(resume=resume))
     except ValidationError as error:
-        if not is_invalid_resume(error) or len(resume) != 1:
+        if not _is_refusal(error) or len(resume) != 1:
             raise
         claims = open_claims(handed)
         yield Together([report(each, ExecutionStatus.FAILED, misfit(error)) for each in claims])

@@ -4,6 +4,7 @@ the record is told how the node that asked has ended."""
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +21,9 @@ from ._steps import Course, OnService, Together
 
 MOST = 100
 """Answers of before that a node's next question can name."""
+
+KIND = re.compile(r"[A-Za-z_]\w*(?=\()")
+"""In the `repr` of an error."""
 
 logger = logging.getLogger("handover")
 
@@ -168,4 +172,7 @@ def _tell(handed: Handed, status: ExecutionStatus, result: str) -> Course[None]:
 def _kind(error: object) -> str:
     """Of an error, which a checkpoint may have as a text, without its words, which may quote what
     nobody is to read."""
-    return type(error).__name__ if isinstance(error, BaseException) else str(error).split("(")[0]
+    if isinstance(error, BaseException):
+        return type(error).__name__
+    named = KIND.match(str(error))
+    return named[0] if named else "an error"

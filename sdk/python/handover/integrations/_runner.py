@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
@@ -15,7 +13,7 @@ from ..models import Decision
 from ..resources import FurtherFields
 from ._board import Board, Settings
 from ._course import Thread, begin, proceed
-from ._locks import Locks
+from ._locks import Locks, SharedLock
 from ._questions import THREAD, ToRequest, short_answer
 from ._shapes import ToValue
 from ._snapshots import Config, configurable, thread_of
@@ -23,8 +21,7 @@ from ._steps import AsyncDriver, Driver
 
 LOOK_EVERY = 10.0
 
-LOCKS = Locks(threading.Lock)
-ASYNC_LOCKS = Locks(asyncio.Lock)
+LOCKS = Locks()
 
 
 class Graph(Protocol):
@@ -139,7 +136,7 @@ class ApprovalRunner(_Runner):
     ) -> None:
         super().__init__(graph, settings, alone=lock is not None)
         self._client = client
-        self._lock = lock or _for_this_process(LOCKS, graph)
+        self._lock = lock or _for_this_process(graph)
 
     def run(self, input: Any, config: Config, **options: Any) -> Any:
         """Run the graph until it ends, waiting for people wherever it asks.
@@ -202,7 +199,7 @@ class AsyncApprovalRunner(_Runner):
     ) -> None:
         super().__init__(graph, settings, alone=lock is not None)
         self._client = client
-        self._lock = lock or _for_this_process(ASYNC_LOCKS, graph)
+        self._lock = lock or _for_this_process(graph)
 
     async def run(self, input: Any, config: Config, **options: Any) -> Any:
         """As `ApprovalRunner.run`."""
@@ -245,7 +242,7 @@ def _thread_of(event: Event, config: Config | None) -> Config | None:
     return {**config, "configurable": {**configurable(config), "thread_id": thread_id}}
 
 
-def _for_this_process(locks: Locks[Any], graph: Graph) -> Callable[[str], Any]:
+def _for_this_process(graph: Graph) -> Callable[[str], SharedLock]:
     """Of all runners of this process that have the same checkpointer."""
     kept = id(getattr(graph, "checkpointer", None))
-    return lambda thread_id: locks(f"{kept} {thread_id}")
+    return lambda thread_id: LOCKS(f"{kept} {thread_id}")
