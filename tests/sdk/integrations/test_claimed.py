@@ -21,46 +21,20 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 
-from handover import AlreadyClaimed, ArgumentsRefused, ConfigurationError
-from handover.integrations.langchain import request_human_approval
-from handover.integrations.langgraph import approval_node, executing, full_answer
+from handover import AlreadyClaimed, ArgumentsRefused
+from handover.integrations.langgraph import executing, full_answer
 from handover.testing import FakeHandover, Reply
-from tests.sdk.integrations.conftest import APPROVER, Start
-from tests.sdk.integrations.graphs import URL, asking, event, in_turn, inside, parallel
-from tests.sdk.integrations.models import calls, results, scripted
+from tests.sdk.integrations.conftest import Start
+from tests.sdk.integrations.graphs import URL, asking, event, inside, parallel
+from tests.sdk.integrations.models import calls, scripted
+from tests.sdk.integrations.records import Ran, all_runs, by_action, ended, runs
 from tests.sdk.integrations.test_agent_inbox import item
 from tests.sdk.served import served
 from tests.support import eventually
 
 Invoke = Callable[..., Awaitable[Any]]
-Ran = list[tuple[str, str | None]]
-FAILED = ("failed", "OSError")
-
-
-def runs(fake: FakeHandover, number: int = 0) -> Ran:
-    """What the record of this decision has of its runs."""
-    entries = fake.client().decisions.audit(fake.decisions[number].id)
-    return [
-        (each.type.removeprefix("execution."), each.details.get("result"))
-        for each in entries
-        if each.type.startswith("execution.")
-    ]
-
-
-def all_runs(fake: FakeHandover) -> dict[str, Ran]:
-    return {each.action: runs(fake, number) for number, each in enumerate(fake.decisions)}
-
-
-def ended(node: str) -> Ran:
-    return [("claimed", None), ("succeeded", f"The node {node} has ended")]
-
-
-def by_action(asked: Any) -> Reply:
-    return Reply(choice="deny" if "no" in asked.action else "approve")
 
 
 @pytest.mark.parametrize("wrap", [lambda node: node, inside], ids=["a node", "in a subgraph"])
@@ -188,9 +162,8 @@ async def test_several_questions_of_one_node(
         return {"done": [interrupt("one"), interrupt("two"), interrupt("three")]}
 
     fake.answers_by(lambda _: "stays_pending")
-    await bridge(parallel(saver := InMemorySaver(), only=node), callback_url=URL)(
-        "start", {}, config
-    )
+    saver = InMemorySaver()
+    state = await bridge(parallel(saver, only=node), callback_url=URL)("start", {}, config)
     for number, choice in enumerate(("approve", "approve", last)):
         assert [runs(fake, before) for before in range(number)] == [[("claimed", None)]] * number
         answered = event(fake.answer(fake.decisions[number].id, choice))
@@ -214,8 +187,9 @@ async def test_several_questions_of_a_node_that_fails(
         return {"done": answers}
 
     fake.answers_by(by_action)
+    graph = parallel(only=node)
     with pytest.raises(OSError, match="away"):
-        await bridge(graph := parallel(only=node))("run", {}, config)
+        await bridge(graph)("run", {}, config)
     assert (await bridge(graph)("resume", config))["done"] == [True, False, True]
     told = [("claimed", None), ("failed", "OSError"), ("claimed_again", None), ended("only")[1]]
     assert all_runs(fake) == {"one": told, "no": [], "three": told}
@@ -382,126 +356,6 @@ def test_goes_on_after_a_process_has_died(fake: FakeHandover, tmp_path: Path) ->
     }
 
 
-def gate(client: Any, **settings: Any) -> Any:
-    return approval_node(
-        client, **{"action": "yes", "approver": APPROVER, "payload": {"amount": 1}} | settings
-    )
-
-
-async def test_approval_node_claims_for_its_graph(
-    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
-) -> None:
-    """Its state has the claim; what the nodes behind it do nobody knows, so that no end is told.
-    A node that failed goes on with its own."""
-    fails = [OSError("away")]
-
-    def update(_: Any, decision: Any) -> Any:
-        if fails:
-            raise fails.pop()
-        return {"decision": decision.model_dump(mode="json")}
-
-    fake.answers_by(by_action)
-    graph = in_turn(
-        gate(client),
-        gate(client, action="no"),
-        gate(client, action="twice", once=False),
-        gate(client, action="fails", to_update=update),
-    )
-    with pytest.raises(OSError, match="away"):
-        await invoke(graph, {}, config)
-    state = await invoke(graph, None, config)
-    assert state["decision"]["execution"]["status"] == "claimed"
-    assert {action: [what for what, _ in ran] for action, ran in all_runs(fake).items()} == {
-        "yes": ["claimed"],
-        "no": [],
-        "twice": [],
-        "fails": ["claimed", "claimed_again"],
-    }
-
-
-async def test_second_worker_at_an_approval_node(
-    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
-) -> None:
-    """Two that wait in the same node for the same answer: one goes on."""
-    ran: list[Any] = []
-    fake.answers_by(lambda _: "stays_pending")
-    graph = in_turn(gate(client), lambda _: ran.append(1) or {}, interrupt_before=["node0"])
-    await invoke(graph, {}, config)
-    one = asyncio.ensure_future(invoke(graph, None, config))
-    await eventually(lambda: fake.decisions)
-    other = asyncio.ensure_future(invoke(graph, None, config))
-    fake.answer(fake.decisions[0].id)
-    came = await asyncio.gather(one, other, return_exceptions=True)
-    assert [type(each) for each in came if isinstance(each, Exception)] == [AlreadyClaimed]
-    assert (ran, runs(fake)) == ([1], [("claimed", None)])
-
-
-def executed(client: Any, kind: str, ran: list[Any], fails: list[Exception]) -> Any:
-    """A node that runs what an approval node has permitted."""
-
-    def act(state: Any) -> Any:
-        ran.append(state["permitted"])
-        if fails:
-            raise fails.pop()
-        return {"done": ["acted"]}
-
-    def blocking(state: Any) -> Any:
-        with executing(client, state["decision"]) as run:
-            run.result = "refund re_1148"
-            return act(state)
-
-    async def asynchronous(state: Any) -> Any:
-        async with executing(client, state["decision"]) as run:
-            run.result = "refund re_1148"
-            return act(state)
-
-    return blocking if kind == "blocking" else asynchronous
-
-
-async def test_node_that_executes_claims_and_reports(
-    client: Any, kind: str, invoke: Invoke, fake: FakeHandover, config: Any
-) -> None:
-    """It runs again where it has failed, and never in a replay from behind the approval."""
-    ran: list[Any] = []
-    fails: list[Exception] = [OSError("away")]
-    fake.answers_by(by_action)
-    graph = in_turn(gate(client, once=False), executed(client, kind, ran, fails))
-    with pytest.raises(OSError, match="away"):
-        await invoke(graph, {}, config)
-    assert (await invoke(graph, None, config))["done"] == ["acted"]
-    assert runs(fake) == [
-        *(("claimed", None), ("failed", "OSError")),
-        *(("claimed_again", None), ("succeeded", "refund re_1148")),
-    ]
-    past = [each.config for each in graph.get_state_history(config) if each.next == ("node1",)]
-    with pytest.raises(AlreadyClaimed, match="and has succeeded"):
-        await invoke(graph, None, past[-1])
-    assert ran == [{"amount": 1}] * 2
-    graph = in_turn(gate(client), executed(client, kind, ran, fails))
-    with pytest.raises(ConfigurationError, match="once=False"):
-        await invoke(graph, {}, {"configurable": {"thread_id": "another"}})
-
-
-async def test_model_that_asks_is_told_once(
-    client: Any, invoke: Invoke, fake: FakeHandover, config: Any
-) -> None:
-    """The same words twice in one task are one question, and of its approval the model hears once;
-    in tasks of their own they are two."""
-    fake.answers_by(by_action)
-    for once, told in ((True, {"Approved by", "Not approved"}), (False, {"Approved by"})):
-        ask = request_human_approval(client, approver=APPROVER, once=once)
-        call = (ask.name, {"action": f"Refund, {once=}"})
-        graph: Any = StateGraph(MessagesState)
-        graph.add_node("tools", ToolNode([ask]))
-        graph.add_edge(START, "tools")
-        one_by_one: Any = {"max_concurrency": 1}
-        state = await invoke(graph.compile(), {"messages": [calls(call, call)]}, one_by_one)
-        assert {str(each.content)[:12].strip() for each in results(state).values()} == told
-    agent = create_agent(scripted(calls(call, call), "Done."), [ask], checkpointer=InMemorySaver())
-    await invoke(agent, {"messages": [("user", "Refund.")]}, config)
-    assert [runs(fake, number) for number in range(4)] == [[("claimed", None)], [], [], []]
-
-
 @tool
 def refund(order: int) -> str:
     """Refund an order."""
@@ -542,7 +396,8 @@ async def test_tool_calls(
 
 
 @pytest.mark.parametrize(
-    ("mode", "told"), [("batched", [("claimed", None)]), ("per_call", [("claimed", None), FAILED])]
+    ("mode", "told"),
+    [("batched", [("claimed", None)]), ("per_call", [("claimed", None), ("failed", "OSError")])],
 )
 async def test_tool_that_fails(
     bridge: Start, fake: FakeHandover, config: Any, mode: str, told: Ran
@@ -570,29 +425,21 @@ async def test_what_agent_inbox_runs(bridge: Start, fake: FakeHandover, config: 
 
 @pytest.mark.parametrize("denied", ["resume", "raise"])
 async def test_change_that_cannot_run_is_told_the_approver(
-    bridge: Start, client: Any, invoke: Invoke, fake: FakeHandover, config: Any, denied: Any
+    bridge: Start, fake: FakeHandover, config: Any, denied: Any
 ) -> None:
-    """By the record, and by the page that shows it: once, with the reason, in the runner and in the
-    node; and where nothing is to be claimed not at all."""
+    """By the record, and by the page that shows it: once, with the reason, however often the thread
+    is resumed; and where nothing is to be claimed not at all."""
     fake.answers_by(lambda _: Reply(choice="modify", data={"payload": {"amount": "cheap"}}))
-    question = {"action": "Pay", "payload": {"amount": Decimal("49.90")}}
-    graph = parallel(only=asking(question))
-    node = parallel(only=gate(client, **question, denied="raise"))
-    for _ in range(2):
-        if denied == "raise":
-            with pytest.raises(ArgumentsRefused):
-                await bridge(graph, denied=denied)("run", None if fake.decisions else {}, config)
-        elif not fake.decisions:
-            await bridge(graph)("run", {}, config)
-    with pytest.raises(ArgumentsRefused):
-        await invoke(node, {}, config)
-    for number in range(2):
-        (claimed, (ended, why)) = runs(fake, number)
-        assert (claimed[0], ended) == ("claimed", "failed")
-        assert str(why).startswith("It has not run: the approver's amount does not fit: ")
-    unclaimed = {"configurable": {"thread_id": "unclaimed"}}
-    await bridge(parallel(only=asking(question)), once=False)("run", {}, unclaimed)
-    assert runs(fake, -1) == []
+    for once, told in ((True, ["claimed", "failed"]), (False, [])):
+        graph = parallel(only=asking({"action": "Pay", "payload": {"amount": Decimal("49.90")}}))
+        runner = bridge(graph, denied=denied, once=once)
+        for call in (("run", {}, config), ("resume", config)):
+            with pytest.raises(ArgumentsRefused) if denied == "raise" else nullcontext():
+                assert (await runner(*call))["done"] == [False]
+        ran = runs(fake, len(fake.decisions) - 1)
+        assert [what for what, _ in ran] == told
+        for _, why in ran[1:]:
+            assert str(why).startswith("It has not run: the approver's amount does not fit: ")
 
 
 async def test_change_that_the_tool_refuses_is_told_the_approver(

@@ -195,7 +195,8 @@ def makes_an_agent() -> Any:
     model = scripted(BOTH, "Done.")
 
     def node(state: Any) -> Any:
-        return create_agent(model, TOOLS).invoke({"messages": ASKED["messages"]})
+        agent: Any = create_agent(model, TOOLS)
+        return agent.invoke(ASKED)
 
     return node
 

@@ -62,6 +62,10 @@ def request_human_approval(
     change. A long action is cut, with all of it in the context; a context that is too long is cut
     at its end, where the approver sees how much there was.
 
+    Of an approval the model hears once: it is claimed for it, and a second call in the same task
+    with the same words is told who has it. What the model does then is in no record. With
+    `once=False` nothing is claimed.
+
     The model is told, and trusted to heed it. Where it should not be, `ApprovalMiddleware` asks
     about the tool call itself and runs what was approved.
 

@@ -95,6 +95,11 @@ def approval_node(
     the thread asks anew. The fields have to be the same when it runs again, so compute what varies,
     such as a model's words, in a node before it.
 
+    What is permitted is claimed for this run of the graph, and `decision` has the claim: of two
+    workers that wait in the same node one goes on, and for the other it raises `AlreadyClaimed`.
+    The node only asks, so the record says no more than that; with `once=False` nothing is claimed,
+    and the node that runs it does so, with `executing`.
+
     With a `HandoverClient` each waiting node holds a thread of the graph, which has few of them:
     where `Send` starts many, set `max_concurrency` in the config, or use the asynchronous client.
 

@@ -119,9 +119,13 @@ class ApprovalRunner(_Runner):
     are those of `RunnerSettings`. The methods return what the graph's `invoke` does, and options of
     `invoke`, such as `context`, may follow `config`.
 
+    What was permitted runs once: it is claimed before the graph has the answer, and the record is
+    told how the node that asked has ended. A node that failed, or whose process has died, runs
+    again with the thread; where another worker is at it, the methods raise `AlreadyClaimed`.
+
     `lock` is called with a thread id and returns a context manager in which nobody else runs that
     thread. The default keeps out this process; where several processes handle callbacks, give one
-    that they share.
+    that they share. Within it a thread goes on also where the machine of its last worker is gone.
 
     Raises `ConfigurationError` for a graph without a checkpointer.
     """
@@ -142,7 +146,7 @@ class ApprovalRunner(_Runner):
         """Run the graph until it ends, waiting for people wherever it asks.
 
         Raises what the graph raises and what `decisions.create` and `wait` raise; `ActionDenied`
-        where denials are to be raised. The thread can be resumed after each.
+        where denials are to be raised, and `AlreadyClaimed`. The thread can be resumed after each.
         """
         return self._begin(input, config, options, waits=True)
 
