@@ -43,6 +43,10 @@ class Run:
     def is_given_back(self) -> bool:
         return self.report is not None and self.report.status == ExecutionStatus.NOT_RUN
 
+    def was_given_back(self, at: datetime) -> bool:
+        """By this time."""
+        return self.is_given_back and self.report is not None and self.report.received_at <= at
+
     @property
     def told(self) -> Execution:
         claim, report = self.claim, self.report

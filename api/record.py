@@ -64,16 +64,18 @@ def _arrival(told: Told) -> AuditEntry:
 
 
 def _of_runs(runs: Iterable[Run]) -> Iterator[AuditEntry]:
-    """A claim that takes the place of another is told apart: the action may have run before."""
-    claimed = "execution.claimed"
+    """A claim that took the place of another is told apart: the action may have run before."""
+    before: Run | None = None
     for run in runs:
-        yield from _of_run(run, claimed)
-        claimed = "execution.claimed" if run.is_given_back else "execution.claimed_again"
+        at = run.claim.received_at
+        again = before is not None and not before.was_given_back(at)
+        who = {"by": run.claim.agent, "worker": run.claim.worker}
+        yield AuditEntry(None, "execution.claimed_again" if again else "execution.claimed", at, who)
+        yield from _end_of(run)
+        before = run
 
 
-def _of_run(run: Run, claimed: str) -> Iterator[AuditEntry]:
-    who = {"by": run.claim.agent, "worker": run.claim.worker}
-    yield AuditEntry(None, claimed, run.claim.received_at, who)
+def _end_of(run: Run) -> Iterator[AuditEntry]:
     if report := run.report:
         details = {"by": report.agent, "result": report.result}
         yield AuditEntry(None, ENDS[report.status], report.received_at, details)

@@ -308,7 +308,7 @@ async def test_a_claim_takes_the_place_of_another(house: House) -> None:
     assert again.execution == taken.execution
     with pytest.raises(AlreadyClaimed):
         await claim(decision.id, claim_id="job 3", instead_of="job 1")
-    assert (await done(decision.id, "failed", claim_id="job 1")).execution == taken.execution
+    assert (await done(decision.id, "not_run", claim_id="job 1")).execution == taken.execution
     await done(decision.id, "failed", claim_id="job 2", result="OSError")
     await claim(decision.id, claim_id="job 4", instead_of="job 2")
     await done(decision.id, "succeeded", claim_id="job 4")
@@ -318,7 +318,7 @@ async def test_a_claim_takes_the_place_of_another(house: House) -> None:
     assert runs == [
         "execution.claimed",
         "execution.claimed_again",
-        "execution.failed",
+        "execution.given_back",
         "execution.failed",
         "execution.claimed_again",
         "execution.succeeded",

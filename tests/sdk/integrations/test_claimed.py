@@ -27,10 +27,9 @@ from handover import AlreadyClaimed, ArgumentsRefused
 from handover.integrations.langgraph import executing, full_answer
 from handover.testing import FakeHandover, Reply
 from tests.sdk.integrations.conftest import Start
-from tests.sdk.integrations.graphs import URL, asking, event, inside, parallel
+from tests.sdk.integrations.graphs import URL, asking, event, inside, item, parallel
 from tests.sdk.integrations.models import calls, scripted
 from tests.sdk.integrations.records import Ran, all_runs, by_action, ended, runs
-from tests.sdk.integrations.test_agent_inbox import item
 from tests.sdk.served import served
 from tests.support import eventually
 
