@@ -308,6 +308,13 @@ class NewClaim(Strict):
         | None,
         Field(description="Who runs it, for whoever finds it claimed: a host or a job."),
     ] = None
+    instead_of: Annotated[
+        ClaimId | None,
+        Field(
+            description="The `claim_id` of a claim that failed, or whose worker has died: this one"
+            " takes its place, and nobody else's."
+        ),
+    ] = None
 
 
 class NewReport(Strict):

@@ -291,6 +291,40 @@ async def test_a_claim_can_be_repeated_and_given_back(house: House) -> None:
     ]
 
 
+async def test_a_claim_takes_the_place_of_another(house: House) -> None:
+    """Of one that it names, and that has failed or says nothing: once, and never of what has
+    succeeded. The record tells it apart, because the action may have run before."""
+    decision = await house.ask(enforce=True)
+    await house.resolver.decisions.resolve(decision.id, "approve")
+    claim, done = house.agent.decisions.claim, house.agent.decisions.done
+    await claim(decision.id, claim_id="job 1")
+    for name, before in (("job 2", "job 3"), ("job 2", "job 2"), ("job 2", None)):
+        with pytest.raises(AlreadyClaimed):
+            await claim(decision.id, claim_id=name, instead_of=before)
+    taken = await claim(decision.id, claim_id="job 2", instead_of="job 1")
+    assert taken.execution
+    assert taken.execution.claim_id == "job 2"
+    again = await claim(decision.id, claim_id="job 2", instead_of="job 1")  # its answer was lost
+    assert again.execution == taken.execution
+    with pytest.raises(AlreadyClaimed):
+        await claim(decision.id, claim_id="job 3", instead_of="job 1")
+    assert (await done(decision.id, "not_run", claim_id="job 1")).execution == taken.execution
+    await done(decision.id, "failed", claim_id="job 2", result="OSError")
+    await claim(decision.id, claim_id="job 4", instead_of="job 2")
+    await done(decision.id, "succeeded", claim_id="job 4")
+    with pytest.raises(AlreadyClaimed, match="and has succeeded"):
+        await claim(decision.id, claim_id="job 5", instead_of="job 4")
+    runs = [type for type in await house.types(decision) if "execution" in type]
+    assert runs == [
+        "execution.claimed",
+        "execution.claimed_again",
+        "execution.given_back",
+        "execution.failed",
+        "execution.claimed_again",
+        "execution.succeeded",
+    ]
+
+
 async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
     """Nor by anybody but the agent that asked; the error has the decision as it stands."""
     decision = await house.ask(response_type=SCHEDULE, enforce=True, options=["approve", "modify"])
@@ -323,6 +357,7 @@ async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
         ({"claim_id": ""}, "claim_id"),
         ({"claim_id": "ä"}, "claim_id"),
         ({"claim_id": "x" * 256}, "claim_id"),
+        ({"instead_of": "ä"}, "instead_of"),
         ({"worker": "x" * 201}, "worker"),
         ({"worker": "  "}, "worker"),
     ):

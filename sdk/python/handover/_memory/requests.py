@@ -183,6 +183,7 @@ class NewClaim(Strict):
         ]
         | None
     ) = None
+    instead_of: ClaimId | None = None
 
 
 class NewReport(Strict):
