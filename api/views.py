@@ -18,7 +18,7 @@ from api.static import loaders
 from api.step_up import CodeNeeded
 from api.telling import failure_told, told
 from handover.models import DecisionRequest, ResponseType
-from links import Link
+from links import Codes, Link
 from templates import Reader, render_page
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
@@ -121,6 +121,8 @@ def ask(
         "highlighted": highlighted,
         "needs_code": state.rules.step_up,
         "code": code,
+        "code_pattern": Codes.PATTERN,
+        "longest_code": Codes.LONGEST,
         "given": given,
     }
     return page("ask", context, opened.reader, status)
