@@ -1,4 +1,5 @@
-"""A request's id, and a log line for each: by route, because a link's path is a secret."""
+"""What each request passes on its way in: bounds, whom a proxy speaks for, and a log line by its
+route, because a link's path is a secret."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.errors import TooLarge, problem
+from api.deps import Service
 from api.static import path_shown
 
 TOO_LARGE = "The body is larger than anything that is taken here."
@@ -25,7 +28,8 @@ log = logging.getLogger(__name__)
 class BodyLimit:
     """ASGI middleware: 413 for a body of more than `most` bytes, told or not.
 
-    `most` is asked for each request, because those that bring files may bring more.
+    `most` is asked for each request, because those that bring files may bring more. Whoever reads
+    the body is told: a page answers with a page.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[Scope], int]) -> None:
@@ -34,21 +38,59 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = self._most(scope)
+        length = dict(scope.get("headers", [])).get(b"content-length", b"")
+        is_told = length.isdigit() and int(length) > most
         taken = 0
 
         async def take() -> Message:
             nonlocal taken
+            if is_told:
+                raise HTTPException(413, TOO_LARGE)
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:
                 raise HTTPException(413, TOO_LARGE)
             return message
 
-        length = dict(scope.get("headers", [])).get(b"content-length", b"")
-        if length.isdigit() and int(length) > most:
-            await problem(TooLarge(TOO_LARGE))(scope, receive, send)
+        await self._app(scope, take, send)
+
+
+class Slashes:
+    """ASGI middleware: a path with slashes at its end is the path without.
+
+    Served as it is: a redirect would have to say where to, and the request alone would know.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.endswith("/") and (meant := path.rstrip("/")):
+            scope["path"] = meant
+        await self._app(scope, receive, send)
+
+
+class Proxies:
+    """ASGI middleware: whom a proxy speaks for is as it says, where it is one of
+    `HANDOVER_TRUSTED_PROXIES`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._believing: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            app = self._believing or self._believe(scope["app"].state.service)
         else:
-            await self._app(scope, take, send)
+            app = self._app
+        await app(scope, receive, send)
+
+    def _believe(self, service: Service) -> ASGIApp:
+        """The settings are known once there is a request."""
+        trusted = service.settings.trusted_proxies
+        self._believing = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, self._app), trusted))
+        return self._believing
 
 
 class Requests:

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from api.decisions import decision_of
 from api.errors import ApiError
 from api.forms import FILES
-from api.static import loaders
+from api.static import loaders, root
 from api.step_up import CodeNeeded
 from api.telling import failure_told, told
 from handover.models import DecisionRequest, ResponseType
@@ -47,12 +47,12 @@ class Opened:
     @property
     def files(self) -> str:
         """Where its files are, seen from its page."""
-        return f"./{self.token}/files"
+        return f"{root()}/d/{self.token}/files"
 
     @property
     def images(self) -> str:
         """Where the images are that the agent names."""
-        return f"./{self.token}/images"
+        return f"{root()}/d/{self.token}/images"
 
 
 @dataclass(frozen=True, slots=True)
