@@ -22,6 +22,9 @@ TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
+LINKS = ("/d/", "/i/", "/responses/", "/outbox/")
+"""How the paths begin that people are sent: some programs take the character behind them along."""
+
 log = logging.getLogger(__name__)
 
 
@@ -56,18 +59,18 @@ class BodyLimit:
 
 
 class Slashes:
-    """ASGI middleware: a path with slashes at its end is the path without.
+    """ASGI middleware: a link with slashes at its end is the link without.
 
-    Served as it is: a redirect would have to say where to, and the request alone would know.
+    It is served as it is: a redirect would say where to, and of that a request knows too little.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if path.endswith("/") and (meant := path.rstrip("/")):
-            scope["path"] = meant
+        path: str = scope.get("path", "")
+        if path.startswith(LINKS):
+            scope["path"] = path.rstrip("/")
         await self._app(scope, receive, send)
 
 

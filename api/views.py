@@ -17,6 +17,7 @@ from api.forms import FILES
 from api.static import loaders, root
 from api.step_up import CodeNeeded
 from api.telling import failure_told, told
+from api.uploads import MAX_FILE
 from handover.models import DecisionRequest, ResponseType
 from links import Codes, Link
 from templates import Reader, render_page
@@ -115,6 +116,7 @@ def ask(
         "files": opened.files,
         "images": opened.images,
         "most_files": most_files(request.response_type),
+        "largest_file": MAX_FILE,
         "typed": defaultdict(str, _as_asked(request) if typed is None else typed),
         "notice": wrong and _notice(wrong, request.response_type, opened.reader),
         "wrong": wrong,

@@ -73,8 +73,9 @@ class Plan:
 
     def api_command(self) -> list[str]:
         where = ["--host", HOST, "--port", str(self.ports.api.number)]
-        bounds = ["--http", "api.protocol:Bounded"]
-        return [sys.executable, "-m", "uvicorn", "api.main:app", *bounds, *where]
+        # Whom a proxy speaks for is told by a setting, and not by uvicorn's own.
+        how = ["--http", "api.protocol:Bounded", "--no-proxy-headers"]
+        return [sys.executable, "-m", "uvicorn", "api.main:app", *how, *where]
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
         """For every program of the run: `outer`, with what the run itself decides."""

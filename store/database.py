@@ -125,18 +125,15 @@ def _url(place: str | Path) -> URL:
 
 
 def _engine(url: URL) -> AsyncEngine:
+    # A server's connections may have died while they were idle; a file's don't. A statement that is
+    # prepared belongs to one of them, and a pooler in between gives each transaction another.
+    of_server: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "connect_args": {"prepare_threshold": None},
+    }
     # Without the parameters in its errors, which are logged: people's words are among them.
-    if url.drivername == SQLITE:
-        return create_async_engine(url, hide_parameters=True)
-    # A server's connections may have died while they were idle; a file's don't. A statement that
-    # is prepared belongs to one of the server's own, and a pooler in between (PgBouncer) gives
-    # each transaction another.
-    return create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_pre_ping=True,
-        connect_args={"prepare_threshold": None},
-    )
+    options = {"hide_parameters": True} | ({} if url.drivername == SQLITE else of_server)
+    return create_async_engine(url, **options)
 
 
 async def _open_file(engine: AsyncEngine) -> None:
