@@ -63,7 +63,7 @@ class Filled:
     @property
     def code(self) -> str:
         """What was typed as the code of a step up."""
-        return self.fields.get("code", "")[:40]
+        return self.fields.get("code", "")
 
     @property
     def wants_code(self) -> bool:

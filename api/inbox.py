@@ -21,6 +21,7 @@ from temporalio.converter import decode_typed_search_attributes
 from api.deps import Service
 from api.errors import NotFound
 from api.listing import Filters, find, is_ours
+from api.static import root
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
 from templates.text import Excerpt, excerpt, visible
@@ -235,4 +236,4 @@ def _payload_line(fold: Fold) -> str | None:
 
 def link_to(service: Service, approver: str, decision_id: str) -> str:
     """The decision's own page, seen from the inbox."""
-    return f"../d/{service.links.mint(Link(decision_id, approver))}"
+    return f"{root()}/d/{service.links.mint(Link(decision_id, approver))}"

@@ -14,8 +14,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from api.schemas import allowed_approver
-from config import load_settings
-from store import open_store
+from config import ConfigurationError, load_settings, naming
+from store import UnusableStoreError, open_store
 from store.keys import AGENT_SCOPES, SCOPES, is_name, new_key
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -28,7 +28,9 @@ async def make_key(
     approvers: Collection[str] | None = None,
     step_up: bool = False,
 ) -> str:
-    store = await open_store(load_settings().store_url)
+    settings = load_settings()
+    with naming(settings.store_setting, UnusableStoreError):
+        store = await open_store(settings.store)
     try:
         key = new_key()
         await store.keys.ensure(
@@ -54,9 +56,12 @@ def main() -> None:
     if not is_name(given.name.strip()):
         parser.error("the name has 1 to 200 characters that can be seen; `oidc:…` is a person's")
     scopes = frozenset(given.scope) or AGENT_SCOPES
-    key = asyncio.run(
-        make_key(given.name.strip(), scopes, given.expires, given.approvers, given.step_up)
-    )
+    try:
+        key = asyncio.run(
+            make_key(given.name.strip(), scopes, given.expires, given.approvers, given.step_up)
+        )
+    except ConfigurationError as error:
+        sys.exit(str(error))
     sys.stdout.write(key + "\n")
 
 

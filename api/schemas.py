@@ -31,6 +31,7 @@ from api.errors import ONE_OR_LIST
 from api.json_checks import check_json
 from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest, Execution
+from links import Codes
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
 MAX_PAYLOAD = 256 * 1024
@@ -355,7 +356,8 @@ class NewResponse(Strict):
     notes: Notes | None = None
     response_data: ResponseData | None = None
     code: Annotated[
-        Annotated[Text, StringConstraints(max_length=40), AfterValidator(check_json)] | None,
+        Annotated[Text, StringConstraints(max_length=Codes.LONGEST), AfterValidator(check_json)]
+        | None,
         Field(description="What was mailed to the approver, where the decision needs it."),
     ] = None
 

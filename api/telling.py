@@ -49,7 +49,10 @@ FAILURES = {
     "invalid_request": (DID_NOT_WORK, UNREADABLE),
     "content_too_large": (
         N_("That was too much"),
-        N_("What was sent is larger than anything that is taken here. Nothing was recorded."),
+        N_(
+            "What was sent is larger than anything that is taken here: at most 10 files of 10 MB"
+            " each. Nothing was recorded."
+        ),
     ),
     "rate_limited": (
         N_("Too often"),

@@ -14,11 +14,12 @@ from fastapi.responses import HTMLResponse
 from api.decisions import decision_of
 from api.errors import ApiError
 from api.forms import FILES
-from api.static import loaders
+from api.static import loaders, root
 from api.step_up import CodeNeeded
 from api.telling import failure_told, told
+from api.uploads import MAX_FILE
 from handover.models import DecisionRequest, ResponseType
-from links import Link
+from links import Codes, Link
 from templates import Reader, render_page
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
@@ -47,12 +48,12 @@ class Opened:
     @property
     def files(self) -> str:
         """Where its files are, seen from its page."""
-        return f"./{self.token}/files"
+        return f"{root()}/d/{self.token}/files"
 
     @property
     def images(self) -> str:
         """Where the images are that the agent names."""
-        return f"./{self.token}/images"
+        return f"{root()}/d/{self.token}/images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,15 @@ def ask(
         "files": opened.files,
         "images": opened.images,
         "most_files": most_files(request.response_type),
+        "largest_file": MAX_FILE,
         "typed": defaultdict(str, _as_asked(request) if typed is None else typed),
         "notice": wrong and _notice(wrong, request.response_type, opened.reader),
         "wrong": wrong,
         "highlighted": highlighted,
         "needs_code": state.rules.step_up,
         "code": code,
+        "code_pattern": Codes.PATTERN,
+        "longest_code": Codes.LONGEST,
         "given": given,
     }
     return page("ask", context, opened.reader, status)

@@ -93,10 +93,10 @@
   }
 
   // Files: dragged here, listed, taken out again.
+  const inUnit = (unit, count, digits) =>
+    new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(count);
   const size = (bytes) =>
-    bytes < 1e6
-      ? `${Math.max(1, Math.round(bytes / 1000))} KB`
-      : `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(bytes / 1e6)} MB`;
+    bytes < 1e6 ? inUnit("kilobyte", Math.max(1, bytes / 1000), 0) : inUnit("megabyte", bytes / 1e6, 1);
 
   function keep(input, files) {
     const kept = new DataTransfer();
@@ -144,6 +144,7 @@
   // Files are sent with a bar that says how far, and stay chosen when the answer is refused.
   function sendFiles(form, release) {
     if (!("progress" in form.dataset)) return;
+    const input = form.querySelector("input[type=file]");
     form.addEventListener("submit", (event) => {
       if (event.defaultPrevented || !event.submitter) return;
       event.preventDefault();
@@ -157,30 +158,36 @@
       form.querySelector(".sending")?.remove();
       form.querySelector(".buttons").before(state);
       const request = new XMLHttpRequest();
-      const fail = () => {
+      const fail = (words) => {
         bar.remove();
         told.className = "wrong";
-        told.textContent = form.dataset.failed;
+        told.textContent = words;
         release();
       };
+      const { largest, tooLarge } = input.closest(".drop").dataset;
+      const large = [...input.files].find((file) => file.size > Number(largest));
+      if (body.get("choice") !== "approve") body.delete(input.name);
+      else if (large) return setTimeout(fail, 0, say(tooLarge, large.name));
       request.open("POST", location.href);
       request.upload.addEventListener("progress", ({ loaded, total }) => {
         bar.value = total ? (100 * loaded) / total : 0;
         const percent = new Intl.NumberFormat(language, { style: "percent" }).format(bar.value / 100);
         told.textContent = say(form.dataset.progress, percent);
       });
-      request.addEventListener("error", fail);
+      request.addEventListener("error", () => fail(form.dataset.failed));
       request.addEventListener("load", () => {
         const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-        const main = answer.querySelector("main");
-        if (!main) return fail();
-        replaceMain(main, answer, form.querySelector("input[type=file]").files);
+        // A proxy's own page is none of ours.
+        if ("zone" in answer.documentElement.dataset) return replaceMain(answer, input.files);
+        const together = [...input.files].reduce((sum, file) => sum + file.size, 0);
+        fail(request.status === 413 ? say(form.dataset.tooLarge, size(together)) : say(form.dataset.refused, request.status));
       });
       request.send(body);
     });
   }
 
-  function replaceMain(main, answer, files) {
+  function replaceMain(answer, files) {
+    const main = answer.querySelector("main");
     document.querySelector("main").replaceWith(document.adoptNode(main));
     document.title = answer.title;
     const input = main.querySelector("input[type=file]");

@@ -11,6 +11,7 @@ from api.deps import Service, The
 from api.errors import NotFound
 from api.previews import READERS, SAMPLES, preview
 from api.routes.outbox import ENGLISH, admit, mail_html
+from api.static import root
 from api.views import failure, page
 from templates import RenderedEmail
 
@@ -28,7 +29,7 @@ async def previews(service: The, token: str) -> Response:
         (message, preview(message, "en").subject, [(r, _place(token, message, r)) for r in READERS])
         for message in SAMPLES
     ]
-    return page("previews", {"lines": lines, "back": f"/outbox/{token}"}, ENGLISH)
+    return page("previews", {"lines": lines, "back": f"{root()}/outbox/{token}"}, ENGLISH)
 
 
 @router.get("/outbox/{token}/previews/{message}/{language}")
@@ -39,7 +40,7 @@ async def one(service: The, token: str, message: str, language: str) -> Response
     except NotFound as error:
         return failure(error, ENGLISH)
     context = {
-        "back": f"/outbox/{token}/previews",
+        "back": f"{root()}/outbox/{token}/previews",
         "message": message,
         "language": language,
         "subject": mail.subject,
@@ -67,4 +68,4 @@ def _preview(service: Service, token: str, message: str, language: str) -> Rende
 
 
 def _place(token: str, message: str, language: str) -> str:
-    return f"/outbox/{token}/previews/{message}/{language}"
+    return f"{root()}/outbox/{token}/previews/{message}/{language}"

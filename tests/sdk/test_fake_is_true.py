@@ -482,6 +482,20 @@ async def test_uploaded_files(house: House) -> None:
     assert (file["name"], file["type"], file["size"]) == ("contract.txt", "text/plain", 14)
 
 
+async def test_what_may_be_asked_for(house: House) -> None:
+    """A kind of file by its one name; what nobody could answer with is refused."""
+    asked = ["image/JPG", ".TIF", "application/x-pdf", ".log"]
+    decision = await house.ask(response_type={"type": "file_upload", "accept": asked})
+    taken = ["image/jpeg", ".tif", ".tiff", "application/pdf", ".log"]
+    assert decision.response_type.accept == taken
+    everything = {"type": "file_upload", "accept": [".pdf", "*/*"]}
+    assert (await house.ask(response_type=everything)).response_type.accept is None
+    for unanswerable in ("video/*", ".zip", "text/html", "application/octet-stream"):
+        with pytest.raises(InvalidRequestError, match="nobody could answer") as caught:
+            await house.ask(response_type={"type": "file_upload", "accept": [".pdf", unanswerable]})
+        assert [error.field for error in caught.value.fields] == ["response_type.accept.1"]
+
+
 LONG = "x" * 2001
 STEP = {"after_minutes": 30, "approvers": ["backup@example.com"]}
 
@@ -689,6 +703,8 @@ async def test_attachments(house: House) -> None:
         ("note.txt", b"#!/bin/sh\n", "file_type_refused"),
         ("page.html", b"<html></html>", "file_type_refused"),
         ("tool", b"\x7fELF\x02\x01\x01\x00\xff\xfe", "file_type_refused"),
+        ("note.LNK", b"L", "file_type_refused"),
+        ("old.csv", "Stra\u00dfe;5,50\r\n".encode("cp1252"), "file_type_refused"),
         ("large.txt", b"x" * (10 * 1024 * 1024 + 1), "file_too_large"),
     ],
 )
@@ -697,6 +713,20 @@ async def test_files_that_are_not_taken(house: House, name: str, content: bytes,
     with pytest.raises(APIError) as caught:
         await house.agent.attachments.upload(content, name=name)
     assert (caught.value.code, caught.value.fields[0].field) == (code, "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "type"),
+    [
+        ("scan.pdf", b"\r\n\xe2\xe3%PDF-1.7\n%%EOF\n", "application/pdf"),
+        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"),
+        ("photo.heif", b"\0\0\0\x10ftypmif2\0\0\0\0", "image/heif"),
+        ("tool.py", b"print(1)\n", "text/plain"),
+    ],
+)
+async def test_files_that_are_taken(house: House, name: str, content: bytes, type: str) -> None:
+    """Each is what its content says."""
+    assert (await house.agent.attachments.upload(content, name=name)).type == type
 
 
 async def test_lists(house: House) -> None:
