@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from api import answering
 from api.deps import Service
@@ -84,7 +84,7 @@ async def pass_step(
     where none holds for it, or where another is asked for. Raises `Conflict` and `Invalid` where
     none can be mailed, and `Unconfirmed` where nobody knows whether one was.
     """
-    now = datetime.now(UTC)
+    now = response.received_at
     form = form if re.fullmatch(FORM, form) else new_form()
     tried: list[SentCode] = []
     if typed.strip():
