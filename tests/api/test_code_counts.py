@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.deps import Service
-from api.errors import Conflict
+from api.errors import ApiError, Conflict, NotFound, Unavailable, Unconfirmed
 from api.step_up import APART, CodeNeeded, pass_step
 from links import Codes
 from store import Store, open_store
@@ -55,9 +56,12 @@ class Play:
     compared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Which code with what a form typed."""
     form: str = ""
+    fails: ApiError | None = None
 
     async def request_code(self, fold: Fold, approver: str, code_id: str) -> None:
         assert (fold.decision_id, approver) == (self.id, ANN)
+        if self.fails:
+            raise self.fails
         self.mailed.append((code_id, self.now))
 
     def holds(self, typed: str, code_id: str) -> bool:
@@ -230,3 +234,31 @@ def test_who_comes_after_a_scanner_types_what_it_had_mailed(plays: Plays) -> Non
 
 async def sent(play: Play) -> list[Any]:
     return list(await play.store.codes.of(play.id, ANN))
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), NotFound("over"), Conflict("other")])
+def test_a_code_that_was_not_mailed_counts_for_nothing(plays: Plays, error: ApiError) -> None:
+    """The next press has one mailed, without a pause."""
+    play = plays.new()
+
+    async def press() -> None:
+        play.fails = error
+        with suppress(ApiError):
+            await play.send(MINE)
+        assert await sent(play) == []
+        play.fails = None
+        await play.send(MINE)
+
+    plays.run(press())
+    assert len(play.mailed) == 1
+
+
+def test_a_code_that_was_perhaps_mailed_counts(plays: Plays) -> None:
+    """It may be in somebody's mail: it is said so, and what is typed is compared with it."""
+    play = plays.new()
+    play.fails = Unconfirmed("nobody knows")
+    with pytest.raises(Unconfirmed, match="It is not known whether a code was mailed"):
+        plays.run(play.send(MINE))
+    [code] = plays.run(sent(play))
+    answer = plays.run(play.send(MINE, Codes(["k" * 32]).of(code.id)))
+    assert isinstance(answer, Response)
