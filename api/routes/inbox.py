@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from api import forms, preferences
 from api.cursors import BadCursorError, Cursors
 from api.deps import Service, The
-from api.errors import ApiError, Gone, Invalid, NotFound
+from api.errors import RETRY_AFTER, ApiError, Gone, Invalid, NotFound
 from api.forms import Filled
 from api.inbox import PAGE, Found, Place, link_to, waiting_for
 from api.inbox_answers import Given, Result, answer_all
@@ -93,7 +93,9 @@ async def answer(service: The, token: str, request: Request) -> Response:
         "page_of": partial(link_to, service, visitor.approver),
         "inbox": f"./{visitor.token}",
     }
-    return page("inbox_answers", context, visitor.reader, _status(results))
+    status = _status(results)
+    headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    return page("inbox_answers", context, visitor.reader, status, headers)
 
 
 @router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])

@@ -215,11 +215,12 @@ def _over(fold: Fold, about: Answer | Link) -> Conflict:
 def _code_needed(step: CodeNeeded) -> Invalid:
     """What its reader has to do about it."""
     if step.wrong:
-        said = f"this is not the code that was mailed to {step.sent_to}; {step.tries} tries left."
+        tries = f"tries left: {step.tries}" if step.tries else _where(step)
+        said = f"this is not the code that was mailed to {step.sent_to}; {tries}."
     elif step.gone:
         said = f"that code holds no longer; {_where(step)}."
     else:
-        said = f"send the same again with `form` and the code; {_where(step)}."
+        said = f"this answer needs a code besides; {_where(step)}."
     why = invalid("code", said, code="needs_code")
     why.more["form"] = step.form
     return why
@@ -229,7 +230,10 @@ def _where(step: CodeNeeded) -> str:
     """Where the code is, or will be."""
     if step.sent_at:
         until = step.sent_at + HOLDS_FOR
-        return f"one was mailed to {step.sent_to}, and holds until {until:%H:%M:%S} UTC"
+        return (
+            f"one was mailed to {step.sent_to} and holds until {until:%H:%M:%S} UTC: send the same"
+            " again with it, and with `form`"
+        )
     if step.next_in is None:
         return "no other is mailed"
     return f"the next can be mailed in {step.next_in} s: send the same again then, without a code"
