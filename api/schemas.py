@@ -34,6 +34,9 @@ from handover.models import DecisionRequest, Execution
 from links import Codes
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
+FORM = "[A-Za-z0-9_-]{16,40}"
+"""How a form is named that asks for codes."""
+
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
 """Bytes of an answer's data: a payload in its frame, or 20 fields of text."""
@@ -359,6 +362,10 @@ class NewResponse(Strict):
         Annotated[Text, StringConstraints(max_length=Codes.LONGEST), AfterValidator(check_json)]
         | None,
         Field(description="What was mailed to the approver, where the decision needs it."),
+    ] = None
+    form: Annotated[
+        Annotated[Text, StringConstraints(pattern=f"^{FORM}$")] | None,
+        Field(description="The `form` of the answer that asked for the code."),
     ] = None
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from api.decisions import decision_of
 from api.errors import ApiError
 from api.forms import FILES
 from api.static import loaders, root
-from api.step_up import CodeNeeded
+from api.step_up import CodeNeeded, new_form
 from api.telling import failure_told, told
 from api.uploads import MAX_FILE
 from handover.models import DecisionRequest, ResponseType
@@ -125,6 +125,7 @@ def ask(
         "code": code,
         "code_pattern": Codes.PATTERN,
         "longest_code": Codes.LONGEST,
+        "form": code.form if code else (typed or {}).get("form") or new_form(),
         "given": given,
     }
     return page("ask", context, opened.reader, status)
