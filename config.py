@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_IMODE, S_ISLNK
 from typing import Annotated, Literal, cast
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
@@ -34,6 +35,9 @@ KeyList = Annotated[list[SecretStr], NoDecode]
 
 
 ED25519_BYTES = 32
+
+OTHERS = 0o077
+"""What the group and everybody else may do with a file."""
 
 
 class ConfigurationError(Exception):
@@ -182,6 +186,11 @@ class Settings(BaseSettings):
         if self.email_transport:
             return self.email_transport
         return "sendgrid" if self.sendgrid_api_key else "smtp" if self.smtp_host else "outbox"
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether what people write is kept from those who read what Temporal stores, and logs."""
+        return self.encryption and bool(self.encryption_keys)
 
     @property
     def store_url(self) -> str:
@@ -404,18 +413,45 @@ def create_once(path: Path, content: str) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             os.link(draft, path)
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     return path.read_text()
+
+
+def keep_private(folder: Path) -> list[str]:
+    """Take the data folder, and the files in it, from everybody else on the machine; what this
+    process makes from here on is its own alone.
+
+    Returns what could not be taken, as warnings: a folder that belongs to somebody else.
+    """
+    os.umask(OTHERS)
+    open_to_others: list[str] = []
+    for path in (folder, *folder.iterdir()) if folder.is_dir() else ():
+        try:
+            _take_from_others(path)
+        except FileNotFoundError:  # a process beside this one has just removed it
+            continue
+        except PermissionError:
+            open_to_others.append(
+                f"HANDOVER_DATA_DIR: {path} is open to others on this machine and belongs to"
+                " somebody else: let its owner take that away (`chmod go= …`)."
+            )
+    return open_to_others
+
+
+def _take_from_others(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if mode & OTHERS and not S_ISLNK(mode):
+        path.chmod(S_IMODE(mode) & ~OTHERS)
 
 
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:

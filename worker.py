@@ -32,6 +32,7 @@ from config import (
     ConfigurationError,
     Settings,
     connect,
+    keep_private,
     load_encryption,
     load_exceptions,
     load_secrets,
@@ -180,8 +181,8 @@ def start() -> int:
     """The exit status: 0 after a clean stop."""
     try:
         settings = load_settings()
-        logs.configure(settings.log_level)
-        for warning in settings.warnings:
+        logs.configure(settings.log_level, addresses=not settings.encrypts)
+        for warning in (*settings.warnings, *keep_private(settings.data_dir)):
             logger.warning(warning)
         asyncio.run(main(settings))
     except (ConfigurationError, ValidationError) as error:

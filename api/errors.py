@@ -34,6 +34,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -231,6 +232,11 @@ def install(app: FastAPI) -> None:
         detail = PROBLEMS[code].meaning if is_bare else error.detail
         headers = _allowed(request) if code == "method_not_allowed" else error.headers
         return problem(ApiError(detail, code=code, headers=headers))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: Exception) -> JSONResponse:
+        """In the middle of a body. For the log alone: nobody hears this any more."""
+        return problem(ApiError("The connection broke off.", code="bad_request"))
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:

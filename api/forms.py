@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.requests import ClientDisconnect
 
 from api.errors import Invalid, TooLarge
 from api.json_checks import UnfitJsonError, check_json
@@ -176,8 +175,6 @@ async def _read_urlencoded(request: Request) -> dict[str, str]:
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise Invalid("This form cannot be read.") from error
-    except ClientDisconnect as error:
-        raise Invalid("The connection broke off.") from error  # nobody hears this any more
     return {name: repair(value) for name, value in pairs}
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 import logs
 from api import errors, openapi
@@ -53,6 +54,7 @@ from config import (
     Settings,
     connect,
     create_once,
+    keep_private,
     load_encryption,
     load_exceptions,
     load_secrets,
@@ -78,8 +80,8 @@ SLACK_TIMEOUT = 5
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings = load_settings()
-    logs.configure(settings.log_level)
-    for warning in settings.warnings:
+    logs.configure(settings.log_level, addresses=not settings.encrypts)
+    for warning in (*settings.warnings, *keep_private(settings.data_dir)):
         log.warning(warning)
     secrets = load_secrets(settings)
     signer = Signer(secrets.signing_keys, secrets.verify_keys)
@@ -174,10 +176,12 @@ def answer_waits_when_stopped(close: Callable[[], None]) -> None:
         signal.signal(number, handle)
 
 
-app = FastAPI(
+# Its page of the API loads nothing from elsewhere, as FastAPI's own would.
+app = FastAPIOffline(
     title="Handover",
     version="0.1.0",
     summary="Ask a person before an AI agent acts.",
+    redoc_url=None,
     lifespan=lifespan,
 )
 app.add_middleware(BodyLimit, most=max_body)

@@ -1,4 +1,5 @@
-"""A request's id, and a log line for each: by route, because a link's path is a secret."""
+"""A request's id, who may keep its answer, and its log line: by route, because a link's path is a
+secret."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 log = logging.getLogger(__name__)
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class BodyLimit:
@@ -69,7 +72,10 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *_unkept(message["headers"]),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -78,6 +84,12 @@ class Requests:
             await self._app(scope, receive, answer)
         finally:
             _log(scope, status, time.monotonic() - started)
+
+
+def _unkept(headers: Headers) -> Headers:
+    """With the word that nobody on the way keeps the answer, unless it says how it may be kept."""
+    says = any(name.lower() == b"cache-control" for name, _ in headers)
+    return headers if says else [*headers, (b"cache-control", b"no-store")]
 
 
 def _request_id(scope: Scope) -> str:

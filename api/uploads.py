@@ -16,7 +16,6 @@ from typing import BinaryIO
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from api.deps import Service
@@ -89,8 +88,6 @@ async def read_form(request: Request) -> AsyncGenerator[FormData]:
         form = await parser.parse()
     except MultiPartException as error:
         raise invalid(FIELD, f"the multipart body cannot be read: {error.message}") from error
-    except ClientDisconnect as error:
-        raise invalid(FIELD, "the connection broke off.") from error  # nobody hears this any more
     try:
         yield form
     finally:

@@ -17,7 +17,7 @@ from dataclasses import replace
 import httpx2
 from pydantic import ValidationError
 
-from config import ConfigurationError, load_settings
+from config import ConfigurationError, keep_private, load_settings
 from embedded.errors import NotReadyError, RunError
 from embedded.lock import locked
 from embedded.plan import ROOT, Plan
@@ -47,6 +47,8 @@ def main() -> int:
 async def _run() -> None:
     settings = load_settings()
     with locked(settings.data_dir):
+        for warning in keep_private(settings.data_dir):
+            say(warning)
         plan = Plan(settings, read_ports(os.environ))
         if os.environ.get("TEMPORAL_ADDRESS"):
             require_free(plan.ports.api)
