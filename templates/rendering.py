@@ -34,7 +34,7 @@ MAX_SUBJECT = 150
 MAX_ROWS, MAX_TABLE = 16, 1_500
 """Rows of a table in a mail, and the characters in it; the page has room for more."""
 
-WORDS = ("moment", "clock", "distance", "listed", "size", "answered", "asked", "button", "verdict")
+WORDS = ("moment", "clock", "distance", "listed", "size", "number", "answered", "asked", "button", "verdict")
 """Filters that depend on who reads."""
 
 
@@ -153,7 +153,6 @@ def _environment() -> Environment:
         excerpt=text.excerpt,
         quoted=text.quoted,
         as_json=text.as_json,
-        number=text.number,
         folded=text.folded,
         mixed_scripts=text.mixed_scripts,
         rows=payload.rows,

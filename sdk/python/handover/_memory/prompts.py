@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, cast
 
+from .._strict_json import RepeatedNameError, read_json
 from ..models import Decision, DecisionRequest, ResponseType
 from .keyboard import read_line
 from .life import Reply, ReplyChoice
@@ -125,16 +126,14 @@ def _changed(payload: dict[str, Any]) -> dict[str, Any]:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     text = _edited(payload, editor) if editor else read_line("The payload, in one line of JSON: ")
     try:
-        changed = json.loads(text, parse_constant=_no_number)
+        changed = read_json(text)
+    except RepeatedNameError as error:
+        raise NotAnAnswer(str(error)) from error
     except ValueError as error:
         raise NotAnAnswer(f"this is no JSON: {error}") from error
     if not isinstance(changed, dict):
         raise NotAnAnswer("the payload is an object: {…}")
     return cast(dict[str, Any], changed)
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number")
 
 
 def _edited(payload: dict[str, Any], editor: str) -> str:

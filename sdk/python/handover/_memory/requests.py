@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from .._addresses import readable
+from .._strict_json import RepeatedNameError, read_json
 from ..models import DecisionRequest
 from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
 from .refusals import at_fault
@@ -222,9 +222,17 @@ def read_body(model: type[B], body: Any) -> B:
         raise at_fault(*_named(error)) from error
 
 
+def read_document(content: bytes) -> Any:
+    """Raises `Refusal` for JSON in which a name is there twice."""
+    try:
+        return read_json(content)
+    except RepeatedNameError as error:
+        raise at_fault((".".join(error.path), error.why)) from error
+
+
 def read_request(content: bytes) -> DecisionRequest:
     """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
-    body = cast(dict[str, Any], json.loads(content))
+    body = cast(dict[str, Any], read_document(content))
     given_type = body.pop("response_type", {"type": "approve_deny"})
     errors: list[tuple[str, str]] = []
     asked, response_type = None, {}

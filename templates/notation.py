@@ -1,0 +1,69 @@
+"""How a reader writes numbers and dates, as CLDR has it for their locale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from babel import Locale
+from babel.numbers import get_decimal_symbol, get_group_symbol
+
+from handover.proof import dumps
+
+SPACES = "\xa0\u202f\u2009"
+"""Between groups of digits, where nobody types them."""
+
+TAKEN_FOR_ANOTHER = re.compile(r"(-?[1-9][0-9]{0,2}\.[0-9]{3})")
+"""With three digits behind it, a decimal sign is what separates thousands elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """`groups` may stand between groups of digits, which have so many from the right: `sizes` of
+    the last one, and of those before. `order` is that of a date in digits (`dmy`), `separator`
+    what stands in it; `halves` says that a day is told as twice twelve hours, and `months` are the
+    names of months in small letters."""
+
+    decimal: str
+    groups: str
+    sizes: tuple[int, int]
+    order: str
+    separator: str
+    halves: bool
+    months: Mapping[str, int]
+
+    def number(self, value: float) -> str:
+        """As nobody reads it otherwise: its canonical digits, never grouped, and with a zero more
+        (`1.2340`) where they would pass for grouped ones."""
+        digits = dumps(value).decode()
+        told = f"{digits}0" if TAKEN_FOR_ANOTHER.fullmatch(digits) else digits
+        return told.replace(".", self.decimal)
+
+
+@lru_cache
+def notation_of(locale: Locale) -> Notation:
+    day: str = locale.date_formats["short"].pattern
+    time: str = locale.time_formats["short"].pattern
+    decimal = get_decimal_symbol(locale)
+    return Notation(
+        decimal=decimal,
+        groups=_groups(locale).replace(decimal, ""),
+        sizes=locale.decimal_formats[None].grouping,
+        order="".join(dict.fromkeys(re.findall("[dmy]", day.lower()))),
+        separator=re.sub("[dMy]", "", day)[0],
+        halves="a" in time,
+        months={
+            name.casefold().removesuffix("."): month
+            for kind in ("format", "stand-alone")
+            for width in ("wide", "abbreviated")
+            for month, name in locale.months[kind][width].items()
+        },
+    )
+
+
+def _groups(locale: Locale) -> str:
+    """A space too, which means the same everywhere."""
+    symbol = get_group_symbol(locale).replace("’", "'")  # noqa: RUF001 - as they are printed
+    return " " if symbol in SPACES else f" {symbol}"
