@@ -55,7 +55,9 @@ NAMED = re.compile(
 )
 
 TWO_THINGS = N_("“%(typed)s” can mean %(meanings)s. Write the one that you mean.")
-ANOTHER_WAY = N_("“%(typed)s” is not how this is written here. If you mean %(meanings)s, write that.")
+ANOTHER_WAY = N_(
+    "“%(typed)s” is not how this is written here. If you mean %(meanings)s, write that."
+)
 
 
 class UnclearError(ValueError):
@@ -168,7 +170,8 @@ def _days(text: str, notation: Notation) -> tuple[list[datetime], bool]:
     if match is None:
         return [], False
     parts, separator = (match[1], match[3], match[4]), match[2]
-    found = {order: day for order in _orders(parts, separator, notation) for day in _in(order, parts)}
+    orders = _orders(parts, separator, notation)
+    found = {order: day for order in orders for day in _in(order, parts)}
     ours = {("ymd", "-"), (notation.order, notation.separator)}
     is_whole = max(map(len, parts)) == 4
     is_own = is_whole and any((order, separator) in ours for order in found)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol
@@ -40,6 +41,16 @@ class Notation:
         digits = dumps(value).decode()
         told = f"{digits}0" if TAKEN_FOR_ANOTHER.fullmatch(digits) else digits
         return told.replace(".", self.decimal)
+
+    def example(self, year: int) -> str:
+        """The last afternoon of a year, as a reader writes a time that can be no other one."""
+        parts = {"y": str(year), "m": "12", "d": "31"}
+        day = self.separator.join(parts[part] for part in self.order)
+        return f"{day} {'2:30 PM' if self.halves else '14:30'}"
+
+    def for_scripts(self) -> dict[str, Any]:
+        """What `assets/typed.js` reads by."""
+        return {name: value for name, value in asdict(self).items() if name != "months"}
 
 
 @lru_cache

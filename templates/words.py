@@ -84,6 +84,20 @@ class Words:
         """As nobody reads it otherwise: see `Notation.number`."""
         return self.notation.number(value)
 
+    def bounds(self, type: ResponseType) -> str:
+        """`From 1 to 20.`, where a number is asked for within bounds."""
+        told = {"least": type.min, "most": type.max}
+        values = {name: self.number(each) for name, each in told.items() if each is not None}
+        match type.min, type.max:
+            case None, None:
+                return ""
+            case _, None:
+                return self.gettext("At least %(least)s.") % values
+            case None, _:
+                return self.gettext("At most %(most)s.") % values
+            case _:
+                return self.gettext("From %(least)s to %(most)s.") % values
+
     def typeable(self, shown: datetime) -> str:
         """`2026-03-12 14:30 (Thu, Mar 12, 2026)`: what a clock shows, as it can be typed, and what
         day that is."""

@@ -81,7 +81,7 @@ async def test_an_answer_reaches_the_agent(
 ) -> None:
     """Asked, answered on the page and approved; the page and the receipt say what was answered."""
     asked = await Asked.by(agent, response_type=response_type, enforce=True)
-    page = await asked.send(choice="approve", notes="Go", **typed)
+    page = await asked.answer(choice="approve", notes="Go", **typed)
     assert page.status_code == 200, page.text
     decision = await asked.read()
     assert (decision["status"], decision["approved"]) == ("approved", True)

@@ -265,4 +265,3 @@ def _json(option: str, told: str) -> Any:
         raise typer.BadParameter(f"{option}: {error}") from error
     except ValueError as error:
         raise typer.BadParameter(f"{option} is no JSON: {error}") from error
-
