@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ from workflows.sentences import AnyOf, Marked, Sentence
 
 LISTED = 300
 """Characters of a list inside a sentence."""
+
+GROUPED = 1_000_000
+"""From here on digits are grouped: with one group alone they would pass for a decimal elsewhere."""
 
 STATUSES = {
     Status.PENDING: N_("pending"),
@@ -103,8 +107,11 @@ def _value(value: Any, reader: Reader, type: ResponseType) -> str:
             return words(reader).any_of([_typeable(each, reader) for each in value.values])
         case int():
             return format_decimal(value, locale=reader.locale)
-        case float() if isfinite(value):
+        case float() if isfinite(value) and abs(value) < GROUPED:
             return _typeable(value, reader)
+        case float() if isfinite(value):
+            exact = Decimal(repr(value))
+            return format_decimal(exact, locale=reader.locale, decimal_quantization=False)
         case list() | tuple():
             each = (_value(part, reader, type) for part in cast(Iterable[Any], value))
             return visible_line(", ".join(each), LISTED)

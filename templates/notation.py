@@ -16,7 +16,7 @@ from handover.proof import dumps
 SPACES = "\xa0\u202f\u2009"
 """Between groups of digits, where nobody types them."""
 
-TAKEN_FOR_ANOTHER = re.compile(r"(-?[1-9][0-9]{0,2}\.[0-9]{3})")
+TAKEN_FOR_ANOTHER = re.compile(r"(-?[1-9][0-9]{0,2}\.[0-9]{3})(e.*)?")
 """With three digits behind it, a decimal sign is what separates thousands elsewhere."""
 
 
@@ -39,8 +39,9 @@ class Notation:
         """As nobody reads it otherwise: its canonical digits, never grouped, and with a zero more
         (`1.2340`) where they would pass for grouped ones."""
         digits = dumps(value).decode()
-        told = f"{digits}0" if TAKEN_FOR_ANOTHER.fullmatch(digits) else digits
-        return told.replace(".", self.decimal)
+        if odd := TAKEN_FOR_ANOTHER.fullmatch(digits):
+            digits = f"{odd[1]}0{odd[2] or ''}"
+        return digits.replace(".", self.decimal)
 
     def example(self, year: int) -> str:
         """The last afternoon of a year, as a reader writes a time that can be no other one."""

@@ -122,7 +122,8 @@ def _read(request: DecisionRequest, said: Words, data: Mapping[str, Any] | None)
 
 def _change(row: payload.Change, said: Words) -> str:
     now, was = (each.text if each else "" for each in (row.now, row.was))
-    return f"{row.name}: {now}  ({said.gettext('asked:')} {was})"
+    asked = said.gettext("asked:")
+    return f"{row.name}: {now}  ({asked} {was})"
 
 
 def values_of(payload: dict[str, Any]) -> list[tuple[str, Value]]:

@@ -69,9 +69,7 @@ globalThis.typed = (() => {
   }
 
   function writeNumber(number, { decimal }) {
-    const digits = String(number + 0);
-    const told = /^-?[1-9][0-9]{0,2}\.[0-9]{3}$/.test(digits) ? `${digits}0` : digits;
-    return told.replace(".", decimal);
+    return String(number + 0).replace(/^(-?[1-9][0-9]{0,2}\.[0-9]{3})(?=e|$)/, "$10").replace(".", decimal);
   }
 
   function daysOf(first, separator, second, third, { order, separator: usual }) {

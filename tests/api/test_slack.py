@@ -390,9 +390,9 @@ async def test_a_form_that_is_told_twice(bot: Agent, slack: SlackServer) -> None
     [view] = await eventually(lambda: slack.views[before:])
     await send(bot.service, body, headers | AGAIN)
     await eventually(lambda: "exchanged_trigger_id" in slack.refused)
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert (await case.settled())["response_data"] == {"value": 7}
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert case.whispers() == []
 
 
@@ -534,7 +534,7 @@ async def test_a_form_for_each_type(bot: Agent, slack: SlackServer, name: str) -
     type, typed, data = FORMS[name]
     case = await Case.of(bot, slack, response_type=type)
     view = await case.user.opened(case.message, "approve")
-    assert await case.user.submit(view, **typed, notes="fine") == {}
+    assert await case.user.answer(view, **typed, notes="fine") == {}
     decision = await case.settled()
     assert decision["status"] in ("approved", "scheduled")
     assert (decision["response_data"], decision["response_notes"]) == (data, "fine")
@@ -616,7 +616,7 @@ async def test_a_changed_payload(bot: Agent, slack: SlackServer) -> None:
     """Each value has its field, keeps its type, and stays as it was where nobody changed it."""
     case = await Case.of(bot, slack, payload=PAYLOAD)
     view = await case.user.opened(case.message, "modify")
-    assert await case.user.submit(view, payload__0="25", payload__3="false") == {}
+    assert await case.user.answer(view, payload__0="25", payload__3="false") == {}
     decision = await case.settled()
     assert decision["status"] == "modified"
     assert decision["response_data"] == {"payload": {**PAYLOAD, "amount": 25, "express": False}}
@@ -723,7 +723,7 @@ async def test_a_form_that_opened_too_late(bot: Agent, slack: SlackServer) -> No
     await case.user.press(case.message, "approve", trigger_age=4)
     await case.whispered("Please press the button again.")
     view = await case.user.opened(case.message, "approve")
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert (await case.settled())["response_data"] == {"value": 7}
 
 
