@@ -10,6 +10,8 @@
     ├── Invalid             422 invalid_request, naming the fields
     ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
+        └── NeedsOperator   and it stays so until an operator does something
+            └── Unreadable  this one decision alone
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
 the status and the title. What Temporal, the store and the framework raise is mapped here, and only
@@ -21,8 +23,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -38,6 +40,7 @@ from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from workflows.proof import UnprovenError
 from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
@@ -173,6 +176,25 @@ class Unavailable(ApiError):  # noqa: N818
 
 class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
+
+
+class Unreadable(NeedsOperator):
+    """Nobody can make sense of what is kept of this decision; those of others can be read."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(f"What is kept of {decision_id} cannot be read.")
+
+
+@contextmanager
+def reading(decision_id: str) -> Generator[None]:
+    """Turn whatever keeps this one decision from being understood into `Unreadable`."""
+    try:
+        yield
+    except (ApiError, UnprovenError):
+        raise
+    except Exception as error:
+        log.exception("%s cannot be read", decision_id)
+        raise Unreadable(decision_id) from error
 
 
 def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:

@@ -19,7 +19,7 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import NotFound
+from api.errors import NotFound, Unreadable, reading
 from api.listing import Filters, find, is_ours
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
@@ -180,15 +180,17 @@ async def _rows(
 
 
 async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
-    """None where this decision does not wait for them, whatever the index says."""
+    """None where this decision does not wait for them, whatever the index says, and where it cannot
+    be read, which the log has."""
     try:
         known = service.waiting.glance(decision_id)
         fold = known or await service.waiting.look(decision_id)
-    except NotFound:  # its retention ended in between
+        if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+            return None
+        with reading(decision_id):
+            return _row_of(fold)
+    except (NotFound, Unreadable):  # its retention may have ended in between
         return None
-    if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
-        return None
-    return _row_of(fold)
 
 
 def _waits_for(fold: Fold, approver: str) -> bool:

@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
-from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
+from api.errors import ApiError, NotFound, Unavailable, Unreadable, asking_temporal, invalid
 from api.schemas import Address, Moment, Strict
 from encryption import Encryption
 from handover.models import Decision, Origin, Status, Urgency
@@ -170,14 +170,26 @@ class Listing:
         found = await find(self._client, filters.query(self._encryption), limit, token)
         runs = (run.execution for run in found.executions)
         entries = await asyncio.gather(
-            *(self.entry(run.workflow_id, filters, run.run_id) for run in runs)
+            *(self._that_can_be_read(run.workflow_id, filters, run.run_id) for run in runs)
         )
         return [entry for entry in entries if entry], found.next_page_token
+
+    async def _that_can_be_read(
+        self, decision_id: str, filters: Filters, run_id: str
+    ) -> DecisionSummary | None:
+        """One that cannot is in the log, and keeps nobody from the others."""
+        try:
+            return await self.entry(decision_id, filters, run_id)
+        except Unreadable:
+            return None
 
     async def entry(
         self, decision_id: str, filters: Filters, run_id: str | None = None
     ) -> DecisionSummary | None:
-        """One decision, where all filters hold of it and, if it is told, this is its run."""
+        """One decision, where all filters hold of it and, if it is told, this is its run.
+
+        Raises `Unavailable` and `Unreadable`.
+        """
         async with self._gate:
             try:
                 fold = await self._look(decision_id)

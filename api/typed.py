@@ -133,7 +133,10 @@ def _elsewhere(digits: str) -> list[str]:
     """What is read in them somewhere, in the West or in India."""
     found: list[str] = []
     for decimal, groups in ((".", ",' "), (",", ".' ")):
-        grouped = "|".join(rf"[1-9][0-9]{{0,2}}(?:{g}[0-9]{{2,3}})*{g}[0-9]{{3}}" for g in groups)
+        grouped = "|".join(
+            rf"[1-9][0-9]{{0,2}}(?:{each}[0-9]{{2,3}})*{each}[0-9]{{3}}"
+            for each in map(re.escape, groups)
+        )
         found += _written(digits, decimal, f"[0-9]+|{grouped}")
     return found
 

@@ -7,9 +7,6 @@ from babel import Locale
 
 from templates.notation import Notation, notation_of
 
-
-
-
 LOCALES = ("en", "en_GB", "en_IN", "en_ZA", "de", "de_AT", "de_CH", "fr", "fr_CA", "fr_CH")
 
 

@@ -412,7 +412,7 @@ class Tags(HTMLParser):
 
 
 OURS = re.compile(
-    r'<script src="\.\./assets/page\.\w+\.js" nonce="[\w-]+" defer></script>'
+    r'<script src="\.\./assets/(?:page|typed)\.\w+\.js" nonce="[\w-]+" defer></script>'
     r'|<img src="\./[\w.-]+/images/1" '
 )
 """What no agent has written."""

@@ -297,7 +297,11 @@ async def test_another_body_under_a_good_signature(bot: Agent, slack: SlackServe
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"payload=", b"payload=%7B", b"payload=[]", b"x=1", b"payload=%7B%7D&payload=%7B%7D"],
+    [
+        *(b"", b"payload=", b"payload=%7B", b"payload=[]", b"x=1", b"payload=%7B%7D&payload=%7B%7D"),
+        *(b"payload=" + b"[" * 9_000, b'payload={"type":"view_closed","type":"view_closed"}'),
+    ],
+    ids=lambda body: repr(body[:40]),
 )
 async def test_what_is_no_interaction(bot: Agent, slack: SlackServer, body: bytes) -> None:
     """Is said to be none."""

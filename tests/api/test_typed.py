@@ -72,5 +72,5 @@ def test_what_is_asked_back_is_told() -> None:
         read_number("1.500", notation("de"))
     with pytest.raises(UnclearError, match=r"If you mean 2026-03-12 14:30, write that"):
         read_time("12.03.26 14:30", notation("de"))
-    with pytest.raises(UnclearError, match="^“1{40}…” is not how"):
+    with pytest.raises(UnclearError, match=r"^“1{40}…” is not how"):
         read_number("1" * 100, notation("de"))

@@ -26,7 +26,14 @@ from pydantic_core import ErrorDetails
 from .._addresses import readable
 from .._strict_json import RepeatedNameError, read_json
 from ..models import DecisionRequest
-from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
+from .json_limits import (
+    MAX_DATA,
+    MAX_METADATA,
+    MAX_PAYLOAD,
+    UnfitJsonError,
+    check_answer,
+    check_json,
+)
 from .refusals import at_fault
 from .response_types import complaints_about_type, read_response_type
 
@@ -161,7 +168,7 @@ class Resolution(Strict):
     action: Literal["approve", "deny", "modify"]
     notes: Notes | None = None
     response_data: (
-        Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))] | None
+        Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))] | None
     ) = None
 
 
