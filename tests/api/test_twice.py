@@ -101,7 +101,7 @@ def test_the_way_to_it(document: str, path: list[str] | None) -> None:
     assert [*refused.value.path] == path
 
 
-@given(st.text("[]{}\",:1a ", max_size=40))
+@given(st.text('[]{}",:1a ', max_size=40))
 def test_whatever_is_sent_is_json_or_a_value_error(document: str) -> None:
     """Nothing else is raised."""
     try:
