@@ -210,7 +210,7 @@ async def read(request: Request) -> AsyncGenerator[Filled]:
     Raises `Invalid` for what is no form, and `TooLarge`.
     """
     if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
-        async with read_form(request) as form:
+        async with read_form(request, texts=MAX_FIELDS, bytes_of_text=MAX_FORM) as form:
             parts = form.multi_items()
             texts = _each_once((name, part) for name, part in parts if isinstance(part, str))
             files = [p for name, p in parts if name == FILES and isinstance(p, UploadFile)]

@@ -63,7 +63,7 @@ ANOTHER_WAY = N_(
 class UnclearError(ValueError):
     """What was typed can mean several things, or is written as elsewhere; `sentence` asks back."""
 
-    def __init__(self, typed: str, meanings: Iterable[object]) -> None:
+    def __init__(self, typed: str, meanings: Iterable[float | datetime]) -> None:
         found = tuple(meanings)
         told = typed if len(typed) <= MAX_TOLD else f"{typed[:MAX_TOLD]}…"
         text = TWO_THINGS if len(found) > 1 else ANOTHER_WAY

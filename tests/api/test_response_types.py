@@ -313,6 +313,21 @@ async def test_files_are_taken_only_from_whoever_approves(agent: Agent) -> None:
     assert (await asked.read())["response_data"] is None
 
 
+async def test_files_beside_a_payload_that_may_be_changed(agent: Agent) -> None:
+    """The page sends all of its form with every button, and all of it is read."""
+    payload = {f"value {number}": number for number in range(60)} | {"note": "x" * 100_000}
+    payload.pop("value 0")
+    options = ["approve", "deny", "modify"]
+    asked = await Asked.by(agent, response_type=UPLOAD, payload=payload, options=options)
+    marks = {f"understood.payload.{number}": "1" for number in range(60)}
+    page = await asked.send([PDF], choice="approve", **marks)
+    assert page.status_code == 200, page.text
+    assert (await asked.read())["status"] == "approved"
+    asked = await Asked.by(agent, response_type=UPLOAD)
+    page = await asked.send([PDF], choice="deny", notes="x" * (5 * 1024 * 1024))
+    assert (page.status_code, (await asked.read())["status"]) == (422, "pending")
+
+
 async def test_more_files_than_any_answer_takes_are_no_fault_of_ours(agent: Agent) -> None:
     """Refused with a page; the decision is untouched by it."""
     asked = await Asked.by(agent, response_type=UPLOAD)

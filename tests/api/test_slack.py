@@ -631,7 +631,7 @@ async def test_a_number_counts_as_it_was_shown(bot: Agent, slack: SlackServer) -
     view = await case.user.opened(case.message, "approve")
     assert "Von 1 bis 2000." in json.dumps(view)
     answer = await case.user.submit(view, value="1.500")
-    assert answer["errors"]["value"].startswith("„1.500“ kann 1500 oder 1,5 heißen.")  # noqa: RUF001
+    assert answer["errors"]["value"].startswith("„1.500“ kann 1500 oder 1,5 heißen.")
     for typed, read in (("1.234,50", "Gelesen als: 1234,5"), ("7,5", "Gelesen als: 7,5")):
         answer = await case.user.submit(view, value=typed, notes="Bitte")
         assert answer["response_action"] == "update"
