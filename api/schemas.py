@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from api.errors import ONE_OR_LIST
-from api.json_checks import check_json
+from api.json_checks import check_answer, check_json
 from api.response_types import ApproveDeny, NewResponseType
 from handover import addresses
 from handover.models import DecisionRequest, Execution
@@ -187,7 +187,7 @@ AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
 Payload = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))]
 Metadata = Annotated[dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))]
-ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))]
+ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))]
 Notes = Annotated[
     Text,
     StringConstraints(max_length=MAX_NOTES),
