@@ -10,6 +10,8 @@
     ├── Invalid             422 invalid_request, naming the fields
     ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
+        ├── Unconfirmed     503 unconfirmed
+        └── NeedsOperator   503 unavailable, and waiting does not help
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
 the status and the title. What Temporal, the store and the framework raise is mapped here, and only
@@ -66,6 +68,21 @@ ADVICE = {
 
 RETRY_AFTER = 2
 """Seconds after which a client may try again when something is away."""
+
+UNCONFIRMED = (
+    "Temporal did not say whether it took this: it may count, or not. Read the decision before you"
+    " send it again."
+)
+
+REFUSED = (
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+    RPCStatusCode.FAILED_PRECONDITION,
+    RPCStatusCode.UNIMPLEMENTED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+)
+"""What Temporal answers before it does anything."""
 
 AWAY = (
     RPCStatusCode.UNAVAILABLE,
@@ -172,6 +189,12 @@ class Unavailable(ApiError):  # noqa: N818
         super().__init__(error, headers={"Retry-After": str(RETRY_AFTER)})
 
 
+class Unconfirmed(Unavailable):
+    """It may have been taken: the connection broke, or the time was over, in the middle."""
+
+    code = "unconfirmed"
+
+
 class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
 
@@ -203,6 +226,22 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
         if "client connect" not in str(error):
             raise
         raise Unavailable("Temporal cannot be reached right now; try again.") from error
+
+
+@asynccontextmanager
+async def telling_temporal() -> AsyncGenerator[None]:
+    """As `asking_temporal`, for what changes something: `Unavailable` where it surely did not, and
+    `Unconfirmed` where nobody can know."""
+    try:
+        async with asking_temporal():
+            yield
+    except (Unavailable, RPCError) as error:
+        cause = error.__cause__ if isinstance(error, Unavailable) else error
+        if isinstance(cause, RuntimeError) or (
+            isinstance(cause, RPCError) and cause.status in REFUSED
+        ):
+            raise
+        raise Unconfirmed(UNCONFIRMED) from error
 
 
 def problem(error: ApiError) -> JSONResponse:

@@ -219,7 +219,7 @@ async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
 
 
 _RECEIVED = N_(
-    "It is safely kept, with this moment as its time; the system has not worked on it yet."
+    "It is safely kept, with this moment as its time; what comes of it is not known here yet."
     " Open this page again in a moment to see the outcome."
 )
 

@@ -63,6 +63,14 @@ FAILURES = {
         DID_NOT_WORK,
         N_("Nothing was recorded as far as we know. Please try again in a moment."),
     ),
+    "unconfirmed": (
+        N_("Perhaps recorded"),
+        N_(
+            "It is not known whether your answer was recorded: the connection broke while it was"
+            " handed over. Open the page again in a moment: it shows what was recorded, or asks you"
+            " again. One answer counts, however often you give it."
+        ),
+    ),
 }
 """A headline and an explanation for each code that a page may end with."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from api.errors import asking_temporal
@@ -134,6 +135,22 @@ class Waiting:
             async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
                 fold.feed(await decoded(event, codec))
         return fold
+
+    async def has(self, decision_id: str, signature: str) -> bool:
+        """Whether a signal with this signature is in the history, heard or not.
+
+        Raises `NotFound` and `Unavailable`.
+        """
+        codec = self._client.data_converter.payload_codec
+        async with asking_temporal():
+            async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
+                if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                    signal = (
+                        await decoded(event, codec)
+                    ).workflow_execution_signaled_event_attributes
+                    if any(signature.encode() in each.data for each in signal.input.payloads):
+                        return True
+        return False
 
     def glance(self, decision_id: str) -> Fold | None:
         """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
