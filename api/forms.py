@@ -66,6 +66,11 @@ class Filled:
         return self.fields.get("code", "")[:40]
 
     @property
+    def form(self) -> str:
+        """How the form is named that asks for codes and brings them."""
+        return self.fields.get("form", "")
+
+    @property
     def wants_code(self) -> bool:
         """Whether another code is asked for, rather than an answer given."""
         return bool(self.fields.get("another_code"))

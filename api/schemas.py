@@ -33,6 +33,9 @@ from api.response_types import ApproveDeny, NewResponseType
 from handover.models import DecisionRequest, Execution
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
+FORM = "[A-Za-z0-9_-]{16,40}"
+"""How a form is named that asks for codes."""
+
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
 """Bytes of an answer's data: a payload in its frame, or 20 fields of text."""
@@ -350,6 +353,10 @@ class NewResponse(Strict):
     code: Annotated[
         Annotated[Text, StringConstraints(max_length=40), AfterValidator(check_json)] | None,
         Field(description="What was mailed to the approver, where the decision needs it."),
+    ] = None
+    form: Annotated[
+        Annotated[Text, StringConstraints(pattern=f"^{FORM}$")] | None,
+        Field(description="The `form` of the answer that asked for the code."),
     ] = None
 
     @model_validator(mode="after")

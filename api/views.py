@@ -15,7 +15,7 @@ from api.decisions import decision_of
 from api.errors import ApiError
 from api.forms import FILES
 from api.static import loaders
-from api.step_up import CodeNeeded
+from api.step_up import CodeNeeded, new_form
 from api.telling import failure_told, told
 from handover.models import DecisionRequest, ResponseType
 from links import Link
@@ -121,6 +121,7 @@ def ask(
         "highlighted": highlighted,
         "needs_code": state.rules.step_up,
         "code": code,
+        "form": code.form if code else (typed or {}).get("form") or new_form(),
         "given": given,
     }
     return page("ask", context, opened.reader, status)

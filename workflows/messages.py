@@ -40,6 +40,9 @@ ASKING = ("decision-request", "escalation", REMINDER)
 
 CODE = "code"
 DELIVERY_FAILURE = "delivery-failure"
+CODES_USED_UP = "codes-used-up"
+TO_THE_OPERATOR = (DELIVERY_FAILURE, CODES_USED_UP)
+"""Messages of which the operator is the `approver`."""
 
 STATUS_ATTRIBUTE = "HandoverStatus"
 URGENCY_ATTRIBUTE = "HandoverUrgency"
@@ -247,7 +250,7 @@ class SendNotificationInput(Wire):
     decision_id: str
     message: str
     """Its template: `decision-request`, `reminder`, `escalation`, `settled`, `receipt` or `code`;
-    `delivery-failure` goes to the operator, who is the `approver` then."""
+    those of `TO_THE_OPERATOR` go to the operator, who is the `approver` then."""
     approver: str
     channel: str
     outcome: Outcome | None = None

@@ -60,10 +60,19 @@ FROM_ELSEWHERE = (
 )
 TOO_LATE = (N_("Too late"), N_("The time to answer is over; it counts as no."))
 NOT_ASKED = (N_("You are not being asked"), N_("You said that you are not the one to ask."))
+USED_UP = (
+    N_("No further code is mailed"),
+    N_(
+        "All codes for this question have been mailed to you, and none of them holds any more: your"
+        " link cannot answer it. If you did not ask for them, somebody else has your link. Tell the"
+        " people who run Handover at once, and give them this number: %(id)s. They can answer in"
+        " your place."
+    ),
+)
 RECEIVED = (
     N_("Your answer is received"),
     N_(
-        "It is safely kept, with this moment as its time; the system has not worked on it yet."
+        "It is safely kept, with this moment as its time; what comes of it is not known here yet."
         " Open this page again in a moment to see the outcome."
     ),
 )
@@ -190,7 +199,7 @@ async def _answer(
         if _lacks_a_code(fold, form, response):
             step = await _step_up(service, fold, form, response)
             if isinstance(step, CodeNeeded):
-                status = 422 if step.wrong or step.gone else 200
+                status = 422 if step.wrong or step.gone or not step.sent_at else 200
                 return ask(
                     opened, highlighted=form.choice, typed=form.fields, code=step, status=status
                 )
@@ -232,7 +241,9 @@ async def _step_up(
 ) -> Answer | CodeNeeded:
     typed = "" if form.wants_code else form.code
     try:
-        return await pass_step(service, fold, response, typed, again=form.wants_code)
+        return await pass_step(
+            service, fold, response, typed, form=form.form, again=form.wants_code
+        )
     except (Conflict, Invalid) as error:
         fold = await service.decisions.read(fold.decision_id)
         raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
@@ -334,10 +345,19 @@ def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> 
             return _message(opened, TOO_LATE, 409)
         case "not_asked":
             return _message(opened, NOT_ASKED, 409)
+        case "too_many_codes":
+            return _without_code(opened)
         case "changed":
             return _ask_again(opened, form, why.sentence, 409)
         case _:
             return _ask_again(opened, form, why.sentence, 422)
+
+
+def _without_code(opened: Opened) -> Response:
+    """The end of what this link can do, where somebody has used up all its codes."""
+    headline, explanation = map(words(opened.reader).gettext, USED_UP)
+    told = explanation % {"id": opened.fold.decision_id}
+    return message(headline, told, opened.reader, 409)
 
 
 def _ask_again(

@@ -45,6 +45,11 @@ class Asked:
         link = await link_to(agent.service, approver)
         return cls(agent, decision, approver, link, (await agent.http.get(link)).text)
 
+    async def opened_again(self) -> Asked:
+        """The same page in another window, or somebody else's."""
+        page = (await self.agent.http.get(self.link)).text
+        return Asked(self.agent, self.decision, self.approver, self.link, page)
+
     async def send(self, files: Files | None = None, /, **typed: str) -> httpx2.Response:
         """What a button sends, `typed` filled in. With `files`, if only none, it is multipart."""
         fields = {**self.form, **typed}
