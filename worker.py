@@ -64,7 +64,6 @@ async def run(settings: Settings) -> None:
     encryption = load_encryption(settings)
     email = email_channel(settings)
     outgoing = GuardedClient(load_exceptions(settings))
-    client = await temporal(encryption)
     with naming(settings.store_setting, UnusableStoreError):
         store = await open_store(settings.store)
     links = LinkKeys(secrets.link_keys)
@@ -76,6 +75,7 @@ async def run(settings: Settings) -> None:
         web = SlackWeb(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         channels[Channel.SLACK] = SlackChannel(web, links, store.deliveries)
     try:
+        client = await temporal(encryption)
         notifications = Notifications(
             client=client,
             keyring=proof.keyring(secrets.verify_keys),

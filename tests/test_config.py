@@ -346,20 +346,35 @@ def test_development_makes_up_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"LINK_KEYS": "too-short-a-key", "SMPT_HOST": "smtp.example.com"},
+            ("LINK_KEYS: a key has 32 characters or more", "SMPT_HOST is no setting"),
+        ),
+        (
+            {"DATABASE_URL": f"postgres://h:too-short-a-key@127.0.0.1:{free_port()}/h"},
+            ("DATABASE_URL: the database cannot be used: ", "Connection refused"),
+        ),
+    ],
+    ids=["settings", "store"],
+)
+@pytest.mark.parametrize(
     "program",
     [["worker.py"], ["-m", "uvicorn", "api.main:app", "--port", str(free_port())]],
     ids=["worker", "api"],
 )
-def test_the_programs_do_not_start(production: pytest.MonkeyPatch, program: list[str]):
+def test_the_programs_do_not_start(
+    production: pytest.MonkeyPatch, program: list[str], wrong: dict[str, str], said: tuple[str, ...]
+):
     """They end at once, with a sentence for each fault, and without the secret."""
-    production.setenv("HANDOVER_LINK_KEYS", "too-short-a-key")
-    production.setenv("HANDOVER_SMPT_HOST", "smtp.example.com")
+    for name, value in wrong.items():
+        production.setenv(f"HANDOVER_{name}", value)
     ended = subprocess.run(
         [sys.executable, *program], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert ended.returncode != 0
-    assert "HANDOVER_LINK_KEYS: a key has 32 characters or more" in ended.stderr
-    assert "HANDOVER_SMPT_HOST is no setting" in ended.stderr
+    assert all(words in ended.stderr for words in said), ended.stderr
     assert "Traceback" not in ended.stderr
     assert "too-short-a-key" not in ended.stderr + ended.stdout
 

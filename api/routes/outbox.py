@@ -19,7 +19,6 @@ from fastapi.responses import HTMLResponse
 
 from api.deps import Service, The
 from api.errors import NotFound
-from api.static import root
 from api.views import GUARDS, failure, page
 from templates import Reader
 
@@ -42,9 +41,7 @@ async def outbox(service: The, token: str) -> Response:
         return failure(error, ENGLISH)
     newest = sorted(folder.glob("*.eml"), reverse=True)[:SHOWN]
     mails = [_line(token, path) for path in newest]
-    return page(
-        "outbox", {"mails": mails, "previews": f"{root()}/outbox/{token}/previews"}, ENGLISH
-    )
+    return page("outbox", {"mails": mails, "previews": f"/outbox/{token}/previews"}, ENGLISH)
 
 
 @router.get("/outbox/{token}/{name}")
@@ -56,13 +53,13 @@ async def mail(service: The, token: str, name: str) -> Response:
         return failure(error, ENGLISH)
     shown = ("From", "To", "Date", "Message-ID", "In-Reply-To")
     context = {
-        "back": f"{root()}/outbox/{token}",
+        "back": f"/outbox/{token}",
         "subject": message["Subject"] or "",
         "headers": [(h, message[h]) for h in shown if message[h]],
         "text_parts": [
             (p, bool(WEB_LINK.fullmatch(p))) for p in WEB_LINK.split(_part(message, "plain"))
         ],
-        "html_url": f"{root()}/outbox/{token}/{name}/html",
+        "html_url": f"/outbox/{token}/{name}/html",
     }
     return page("mail", context, ENGLISH)
 
@@ -117,7 +114,7 @@ def _read(folder: Path, name: str) -> EmailMessage:
 def _line(token: str, path: Path) -> dict[str, Any]:
     message = _read(path.parent, path.name)
     return {
-        "url": f"{root()}/outbox/{token}/{path.name}",
+        "url": f"/outbox/{token}/{path.name}",
         "subject": message["Subject"] or "(no subject)",
         "to": message["To"] or "",
         "date": message["Date"] or "",

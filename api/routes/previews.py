@@ -11,7 +11,6 @@ from api.deps import Service, The
 from api.errors import NotFound
 from api.previews import READERS, SAMPLES, preview
 from api.routes.outbox import ENGLISH, admit, mail_html
-from api.static import root
 from api.views import failure, page
 from templates import RenderedEmail
 
@@ -29,7 +28,7 @@ async def previews(service: The, token: str) -> Response:
         (message, preview(message, "en").subject, [(r, _place(token, message, r)) for r in READERS])
         for message in SAMPLES
     ]
-    return page("previews", {"lines": lines, "back": f"{root()}/outbox/{token}"}, ENGLISH)
+    return page("previews", {"lines": lines, "back": f"/outbox/{token}"}, ENGLISH)
 
 
 @router.get("/outbox/{token}/previews/{message}/{language}")
@@ -40,7 +39,7 @@ async def one(service: The, token: str, message: str, language: str) -> Response
     except NotFound as error:
         return failure(error, ENGLISH)
     context = {
-        "back": f"{root()}/outbox/{token}/previews",
+        "back": f"/outbox/{token}/previews",
         "message": message,
         "language": language,
         "subject": mail.subject,
@@ -68,4 +67,4 @@ def _preview(service: Service, token: str, message: str, language: str) -> Rende
 
 
 def _place(token: str, message: str, language: str) -> str:
-    return f"{root()}/outbox/{token}/previews/{message}/{language}"
+    return f"/outbox/{token}/previews/{message}/{language}"

@@ -43,10 +43,10 @@ async def test_no_answer_leads_to_what_a_request_made_up(agent: Agent) -> None:
     asking = {
         (method, path + end)
         for method, path in paths(decision_id=asked.decision, token=token)
-        for end in ("", "/", "//")
+        for end in ("", "/")
         if method != "POST" or "/d/" in path
     }
-    assert len(asking) > 100
+    assert len(asking) > 60
 
     async def ask(method: str, path: str) -> None:
         answer = await agent.http.request(method, path, headers=MADE_UP)
@@ -59,20 +59,19 @@ async def test_no_answer_leads_to_what_a_request_made_up(agent: Agent) -> None:
     assert made.status_code == 201
 
 
-@pytest.mark.parametrize("end", ["/", "//", "/?choose=deny", "%2F"])
-async def test_a_slash_too_many_opens_the_page(agent: Agent, end: str) -> None:
+async def test_a_slash_too_many_opens_the_page(agent: Agent) -> None:
     """All that the page loads and leads to is found, and its form is an answer."""
     asked = await Asked.by(agent, context_images=["https://images.invalid/a.png"])
-    page = await agent.http.get(asked.link + end)
-    assert page.status_code == 200
-    found = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
-    assert any("images/1" in each for each in found)
-    for each in found:
-        loaded = await agent.http.get(urljoin(str(page.url), each))
-        assert loaded.status_code == (502 if "images/1" in each else 200), each
-    form = Form.of(page.text)
-    done = await agent.http.post(page.url, data={**form.fields, "choice": "deny"})
-    assert done.status_code == 200
+    for end in ("/?choose=deny", "%2F", "//"):
+        page = await agent.http.get(asked.link + end)
+        assert page.status_code == 200
+        found = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+        assert any("images/1" in each for each in found)
+        for each in found:
+            loaded = await agent.http.get(urljoin(str(page.url), each))
+            assert loaded.status_code == (502 if "images/1" in each else 200), each
+    form = {**Form.of(page.text).fields, "choice": "deny"}
+    assert (await agent.http.post(page.url, data=form)).status_code == 200
     assert (await asked.read())["status"] == "denied"
 
 

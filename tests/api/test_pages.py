@@ -413,7 +413,7 @@ class Tags(HTMLParser):
 
 OURS = re.compile(
     r'<script src="\.\./assets/(?:page|typed)\.\w+\.js" nonce="[\w-]+" defer></script>'
-    r'|<img src="\./[\w.-]+/images/1" '
+    r'|<img src="\.\./d/[\w.-]+/images/1" '
 )
 """What no agent has written."""
 

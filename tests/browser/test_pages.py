@@ -13,6 +13,7 @@ from playwright.async_api import Browser, CDPSession, Page, Request, Route, expe
 
 from tests.api.agent import Agent
 from tests.api.asked import Asked
+from tests.api.codes import CRITICAL, mailed_code
 from tests.browser.support import DESKTOP, PHONE, opened
 
 PAYLOAD = {
@@ -282,6 +283,32 @@ async def drop(page: Page, *files: dict[str, object]) -> None:
     data = await page.evaluate_handle(script, told)
     await page.dispatch_event(".drop", "dragover", {"dataTransfer": data})
     await page.dispatch_event(".drop", "drop", {"dataTransfer": data})
+
+
+async def test_a_code_is_pasted(browser: Browser, agent: Agent) -> None:
+    """The field takes what counts, as the mail has it and as keyboards write it, and keeps a person
+    from sending what cannot be one."""
+    asked = await Asked.by(agent, **CRITICAL)
+    async with opened(browser, asked.link) as page:
+        await press(page, "approve")
+        code = await mailed_code(agent.service, asked.approver)
+        arabic = "".join(chr(0x660 + int(digit)) for digit in code)
+        field = page.locator("#code")
+        for pasted, is_one in (
+            (f"    {code}\n", True),
+            (f"{code[:3]}-{code[3:]}", True),
+            (f"\ufeff{code[:3]}\u2009\u2013\u2009{code[3:]}\u200b", True),
+            ("".join(chr(0xFF10 + int(digit)) for digit in code), True),
+            (code[:5], False),
+            (f"{code}7", False),
+            (f"code {code}", False),
+            (f"\u00a0\u202a{arabic[:3]}\u00a0{arabic[3:]}\u202c", True),
+        ):
+            await field.fill("")
+            await page.keyboard.insert_text(pasted)
+            assert await field.evaluate("it => it.checkValidity()") is is_one, pasted
+        await press(page, "approve")
+        await expect(page.locator("main h1")).to_contain_text("Approved by")
 
 
 async def test_the_way_of_a_large_file_is_shown(browser: Browser, agent: Agent) -> None:
