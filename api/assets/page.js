@@ -113,6 +113,7 @@
       const wrong = found?.meanings ? askBack(form, input.value, found.meanings, typeable) : found ? "" : nothing;
       const isOne = found && !wrong;
       shown.textContent = isOne ? say(form.dataset.read, write(found.value)) : wrong;
+      shown.classList.toggle("wrong", wrong !== "");
       understood.value = isOne ? mark(found.value) : "";
       input.setCustomValidity(wrong);
     };
