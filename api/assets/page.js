@@ -113,6 +113,7 @@
       const wrong = found?.meanings ? askBack(form, input.value, found.meanings, typeable) : found ? "" : nothing;
       const isOne = found && !wrong;
       shown.textContent = isOne ? say(form.dataset.read, write(found.value)) : wrong;
+      shown.classList.toggle("wrong", wrong !== "");
       understood.value = isOne ? mark(found.value) : "";
       input.setCustomValidity(wrong);
     };
@@ -132,7 +133,7 @@
       const known = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [];
       zone.list.append(...known.map((name) => make("option", { value: name })));
     }
-    if (time) offerCalendar(time);
+    if (time) offerCalendar(time, root.querySelector("#execute_at-hint"));
     if (!then) return;
     time.addEventListener("input", () => (then.checked = time.value !== ""));
     root.querySelector("input[name=when][value=now]").addEventListener("change", () => write(time, ""));
@@ -144,14 +145,14 @@
   }
 
   // The browser's own calendar writes into the field what everybody reads alike.
-  function offerCalendar(time) {
+  function offerCalendar(time, hint) {
     const picker = make("input", { type: "datetime-local", className: "picker", tabIndex: -1 });
     if (!picker.showPicker) return;
     picker.setAttribute("aria-hidden", "true");
     const button = make("button", { type: "button", className: "plain", textContent: time.dataset.pick });
     button.addEventListener("click", () => picker.showPicker());
     picker.addEventListener("input", () => picker.value && write(time, picker.value.replace("T", " ")));
-    time.after(make("span", { className: "calendar" }, button, picker));
+    hint.after(make("div", { className: "calendar" }, button, picker));
   }
 
   // Files: dragged here, listed, taken out again.
