@@ -28,8 +28,9 @@ NO_ADDRESSES = {
     "api/listing.py": ["error.message.lower"],
     "api/openapi.py": ["problem.title"],
     "api/origins.py": ["url.lower"],
-    "api/readers.py": ["entry.lower"],  # a language
+    "api/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
     "api/requests.py": ["name.lower"],  # of a header
+    "api/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
     "api/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
@@ -57,6 +58,7 @@ NO_ADDRESSES = {
     "setting_names.py": ["name.upper", "variable.upper"],
     "slack_web.py": ["k.lower"],  # of a header
     "store/keys.py": ["name.casefold"],  # of a key
+    "templates/notation.py": ["day.lower", "name.casefold"],
     "templates/words.py": ["choice.capitalize", "visible_line(status).capitalize"],
     "workflows/answers.py": ["entry.strip().lower", "name.lower", "type.lower", "value.upper"],
     "workflows/options.py": ["state.outcome.status.capitalize"],
