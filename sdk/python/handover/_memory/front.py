@@ -90,7 +90,7 @@ class Front:
                 raise Refusal("not_found", "There is no such thing.")
 
     def _create(self, call: Call, caller: Caller) -> tuple[Told, Life | None]:
-        request = read_request(call.content or b"{}")
+        request = read_request(call.content or b"{}", self.service.local_domains)
         life, is_new = self.service.ask(request, call.headers.get("idempotency-key"), caller)
         told = self.service.told(life, caller)
         if is_new:

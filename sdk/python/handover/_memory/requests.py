@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
@@ -45,10 +45,7 @@ ADVICE = {
 
 
 def _address(value: Any) -> str:
-    address = addresses.Address.parse(value if isinstance(value, str) else "")
-    if address.is_local:
-        raise ValueError(f"no mail gets to {address.shown} but in a network of one's own")
-    return address.shown
+    return addresses.Address.parse(value if isinstance(value, str) else "").shown
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -239,7 +236,7 @@ def read_document(content: bytes) -> Any:
         raise at_fault((".".join(error.path), error.why)) from error
 
 
-def read_request(content: bytes) -> DecisionRequest:
+def read_request(content: bytes, local_domains: Collection[str] = ()) -> DecisionRequest:
     """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
     body = cast(dict[str, Any], read_document(content))
     given_type = body.pop("response_type", {"type": "approve_deny"})
@@ -259,7 +256,28 @@ def read_request(content: bytes) -> DecisionRequest:
         asked.options = ["approve", "deny"]
     if errors := [*complaints_about_type(response_type), *_together(asked, response_type["type"])]:
         raise at_fault(*errors)
-    return DecisionRequest(**asked.model_dump(mode="json"), response_type=response_type)  # pyright: ignore[reportArgumentType]
+    request = DecisionRequest(**asked.model_dump(mode="json"), response_type=response_type)  # pyright: ignore[reportArgumentType]
+    if errors := list(_out_of_reach(request, local_domains)):
+        raise at_fault(*errors)
+    return request
+
+
+def _out_of_reach(
+    request: DecisionRequest, local_domains: Collection[str]
+) -> Iterable[tuple[str, str]]:
+    """Addresses of a network of one's own that nobody has allowed."""
+    lists = [("approver", request.approver)]
+    lists += [(f"escalation.{n}.approvers", e.approvers) for n, e in enumerate(request.escalation)]
+    for field, given in lists:
+        named = [(field, given)] if isinstance(given, str) else _numbered(field, given)
+        for name, text in named:
+            address = addresses.Address.parse(text)
+            if address.is_local and not address.is_within(local_domains):
+                yield name, f"{text} is in a network of its own, where mail may not get"
+
+
+def _numbered(field: str, given: list[str]) -> list[tuple[str, str]]:
+    return [(f"{field}.{number}", each) for number, each in enumerate(given)]
 
 
 def _together(asked: NewDecision, response_type: str) -> Iterable[tuple[str, str]]:
