@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from workflows.messages import (
     NotificationSent,
     SendNotificationInput,
 )
+from workflows.objections import MAX_CODES
 from workflows.reading import Fold, read_decision
 from workflows.stored import MissingContentError
 
@@ -209,6 +211,8 @@ class Notifications:
                 return replace(notice, code=self._codes.of(input.code_id))
             case messages.DELIVERY_FAILURE:
                 return replace(notice, unreached=unreached(fold), asked_now=fold.asked_now())
+            case messages.CODES_USED_UP:
+                return replace(notice, without_codes=without_codes(fold))
             case _:
                 token = self._links.mint(Link(input.decision_id, input.approver))
                 inbox = self._links.mint_personal(PersonalLink(input.approver, now))
@@ -249,6 +253,12 @@ def unreached(fold: Fold) -> list[Unreached]:
     failed = [entry for entry in fold.entries if entry.type == "delivery.failed"]
     told = ("approver", "channel", "reason")
     return [Unreached(*(entry.details[name] for name in told)) for entry in reversed(failed)]
+
+
+def without_codes(fold: Fold) -> list[str]:
+    """Who is sent no further code."""
+    sent = Counter(approver for approver, _ in fold.state.codes) if fold.state else Counter[str]()
+    return [approver for approver, number in sent.items() if number >= MAX_CODES]
 
 
 def happened_at(sending: SendNotificationInput, fold: Fold) -> datetime | None:

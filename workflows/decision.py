@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from handover.models import Channel, Origin
     from workflows.events import CallbackNews, DeliveryFailed, Event, Refused, TimePassed, Withdrawn
     from workflows.messages import (
+        CODES_USED_UP,
         DELIVER_CALLBACK,
         SEND_NOTIFICATION,
         WORKFLOW,
@@ -133,6 +134,9 @@ class DecisionWorkflow:
         """Send what follows from the record since it was last looked at."""
         since, self._looked_at = self._looked_at, len(self._state.log)
         for errand in options.errands(self._state, since, self._input):
+            # Decisions that began before there was this message do without.
+            if errand.message == CODES_USED_UP and not workflow.patched(CODES_USED_UP):
+                continue
             until = self._state.rules.expires_at + lifecycle.GRACE - workflow.now()
             handle = self._start_sending(errand, until)
             self._handles.append(handle)

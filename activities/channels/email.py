@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from activities.channels.notice import Notice
 from handover.addresses import Address
 from templates import render_email
+from workflows.messages import CODE, TO_THE_OPERATOR
+from workflows.objections import MAX_CODES
 
 DIGEST = "digest"
 """Several questions in one mail."""
@@ -24,7 +26,7 @@ MAX_NAME = 200
 
 URGENCIES = ("critical", "high", "medium", "low")
 
-ALONE = ("code", "delivery-failure", DIGEST)
+ALONE = ("code", *TO_THE_OPERATOR, DIGEST)
 """Messages outside a thread: a code is to be seen at once, operators have been told nothing, and
 several questions have no thread in common."""
 
@@ -135,7 +137,9 @@ def template_context(notice: Notice) -> dict[str, Any]:
         "escalated_because": notice.escalated_because,
         "asked_now": notice.asked_now,
         "unreached": notice.unreached,
+        "without_codes": notice.without_codes,
         "code": notice.code,
+        "is_last_code": notice.message == CODE and notice.number == MAX_CODES,
         "step_up": notice.decision.step_up,
         "now": notice.now,
         "questions": [

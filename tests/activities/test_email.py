@@ -36,6 +36,7 @@ from tests.activities.samples import (
     make_outcome,
 )
 from workflows.messages import Outcome
+from workflows.objections import MAX_CODES
 
 MESSAGES = [
     ("decision-request", ANN),
@@ -45,8 +46,9 @@ MESSAGES = [
     ("receipt", BOB),
     ("code", ANN),
     ("delivery-failure", OPERATOR),
+    ("codes-used-up", OPERATOR),
 ]
-WITHOUT_LINKS = ("code", "delivery-failure")
+WITHOUT_LINKS = ("code", "delivery-failure", "codes-used-up")
 
 
 class Reader(HTMLParser):
@@ -124,6 +126,12 @@ FACTS = {
         "550 no such user",
         "in 25 minutes",
         "it is denied",
+    ],
+    "codes-used-up": [
+        f"{ANN} is sent no further code",
+        "somebody else has their link",
+        "in 25 minutes",
+        "POST /decisions/dec_1/resolve",
     ],
 }
 
@@ -211,6 +219,14 @@ def test_an_operator_is_told_when_nobody_is_left():
     assert mail.subject.startswith("Not delivered, and nobody is left to ask: Refund order 1142")
     for part in (mail.text, mail.html):
         assert "Nobody is left who could answer." in part
+
+
+def test_the_last_code_says_so():
+    """Its number, and nothing else, makes it the last."""
+    for number, is_last in ((1, False), (MAX_CODES - 1, False), (MAX_CODES, True)):
+        mail = compose(replace(make_notice("code"), number=number), SENDER)
+        for part in (mail.text, mail.html):
+            assert ("This is the last code that is mailed for this question." in part) is is_last
 
 
 def test_a_step_up_is_announced():

@@ -30,9 +30,9 @@ TYPES = (
 )
 LINKS = re.compile(
     r"\.\./assets/\w+\.[0-9a-f]{16}\.(css|js|svg)"
-    r"|\./[\w.-]+/(files/att_[0-9a-f]{32}|images/[1-5])"
+    r"|\.\./d/[\w.-]+/(files/att_[0-9a-f]{32}|images/[1-5])"
     r"|#[a-z][a-z0-9_-]*"
-    r"|\./[\w.-]+(/settings)?(\?after=\S*)?"
+    r"|(\.\./)+i/[\w.-]+(/settings)?(\?after=\S*)?"
     r"|\.\./d/[\w.-]+"
 )
 """Where our pages lead, and what they load: to ourselves."""

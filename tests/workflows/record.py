@@ -39,6 +39,7 @@ from workflows.messages import (
     FailedDelivery,
     Reminders,
 )
+from workflows.objections import MAX_CODES
 
 HISTORIES = Path(__file__).parent / "histories"
 STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
@@ -252,6 +253,23 @@ async def reminded_and_stepped_up(client: Client) -> Asking:
     return asking
 
 
+async def codes_used_up(client: Client) -> Asking:
+    asking = Asking.of(client)
+    asking.input.step_up = True
+    asking.input.operator = "ops@example.com"
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        for number in range(1, MAX_CODES + 1):
+            code = CodeRequest(**asking.about(), approver=ALICE, code_id=f"code_{number}")
+            await asking.handle.signal(STEP_UP, signer.sign_code_request(code))
+        # The question, and each code; by now the operator's mail.
+        await asking.recorded("notification.sent", times=MAX_CODES + 2)
+        await asking.respond("approve", step_up="code_3")
+        await asking.result()
+    return asking
+
+
 async def bounced(client: Client) -> Asking:
     asking = Asking.of(client, approver=[ALICE, BOB], escalation=AT_LAST)
     asking.input.operator = "ops@example.com"
@@ -350,6 +368,7 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     callback_retried_and_delivered,
     callback_given_up,
     reminded_and_stepped_up,
+    codes_used_up,
     bounced,
     channels_in_turn,
     spelled_twice_by_the_first_rules,

@@ -24,6 +24,7 @@ from .requests import (
     NewReport,
     Resolution,
     read_body,
+    read_document,
     read_request,
 )
 from .service import Caller, MemoryService, Player
@@ -187,7 +188,7 @@ class Front:
 
 
 def _body(call: Call) -> Any:
-    return json.loads(call.content) if call.content else {}
+    return read_document(call.content) if call.content else {}
 
 
 def _file(call: Call) -> tuple[str, bytes]:

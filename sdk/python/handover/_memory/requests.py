@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -24,8 +23,16 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from .. import addresses
+from .._strict_json import RepeatedNameError, read_json
 from ..models import DecisionRequest
-from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
+from .json_limits import (
+    MAX_DATA,
+    MAX_METADATA,
+    MAX_PAYLOAD,
+    UnfitJsonError,
+    check_answer,
+    check_json,
+)
 from .refusals import at_fault
 from .response_types import complaints_about_type, read_response_type
 
@@ -159,7 +166,7 @@ class Resolution(Strict):
     action: Literal["approve", "deny", "modify"]
     notes: Notes | None = None
     response_data: (
-        Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))] | None
+        Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))] | None
     ) = None
 
 
@@ -181,6 +188,7 @@ class NewClaim(Strict):
         ]
         | None
     ) = None
+    instead_of: ClaimId | None = None
 
 
 class NewReport(Strict):
@@ -220,9 +228,17 @@ def read_body(model: type[B], body: Any) -> B:
         raise at_fault(*_named(error)) from error
 
 
+def read_document(content: bytes) -> Any:
+    """Raises `Refusal` for JSON in which a name is there twice."""
+    try:
+        return read_json(content)
+    except RepeatedNameError as error:
+        raise at_fault((".".join(error.path), error.why)) from error
+
+
 def read_request(content: bytes, local_domains: Collection[str] = ()) -> DecisionRequest:
     """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
-    body = cast(dict[str, Any], json.loads(content))
+    body = cast(dict[str, Any], read_document(content))
     given_type = body.pop("response_type", {"type": "approve_deny"})
     errors: list[tuple[str, str]] = []
     asked, response_type = None, {}
