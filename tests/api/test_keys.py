@@ -331,6 +331,7 @@ async def made_by(
         ["a", "--expires", "2099-01-01"],
         ["a", "--expires", "soon"],
         ["a", "--approvers", "nobody"],
+        ["a", "--approvers", "@corp.local"],
     ],
 )
 def test_the_command_refuses_what_the_api_refuses(
