@@ -3,6 +3,7 @@ answers, each of which is given once, to the question that it was given for."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ from ._snapshots import (
 )
 from ._steps import Course, Lock, OnGraph, Together, Wait
 from ._tool_nodes import check_tool_nodes
+
+logger = logging.getLogger("handover")
 
 
 @dataclass(slots=True)
@@ -123,9 +126,17 @@ def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any
         thread.output = yield run
     except Exception as error:
         if not _is_refusal(error):
-            yield from _tell(thread, handed, raised=True)
+            yield from _tell_failure(thread, handed)
         raise
     yield from _tell(thread, handed, raised=False)
+
+
+def _tell_failure(thread: Thread, handed: Sequence[Handed]) -> Course[None]:
+    """What the graph has raised is raised, also where its checkpointer is away by now."""
+    try:
+        yield from _tell(thread, handed, raised=True)
+    except Exception as error:
+        logger.warning("What became of a thread could not be reported: %r", error)
 
 
 def _is_refusal(error: Exception) -> bool:
