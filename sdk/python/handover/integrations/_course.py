@@ -82,11 +82,12 @@ def proceed(thread: Thread) -> Course[Any]:
     state = yield from _look(thread)
     check_is_head(thread.config, state)
     yield from _remember(thread, state)
-    alone = has_failed(state) or is_behind(state) or is_cut_off(state, thread.graph, thread.options)
-    if alone:
+    cut_off = is_cut_off(state, thread.graph, thread.options)
+    goes_on = has_failed(state) or is_behind(state) or cut_off
+    if goes_on:
         again = yield from _failed(thread, state)
         yield from _run_again(thread, again, at_head(thread.config), None)
-    return (yield from _go_on(thread, has_run=alone))
+    return (yield from _go_on(thread, has_run=goes_on))
 
 
 def _look(thread: Thread) -> Course[Any]:
