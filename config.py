@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE, S_ISLNK
 from typing import Annotated, Literal, cast
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
@@ -39,6 +40,7 @@ from temporalio.envconfig import ClientConfig
 import secret_checks
 import setting_names
 from encryption import KEY_BYTES, Encryption
+from handover.addresses import Address, a_labels
 from outgoing import Exceptions
 
 KeyList = Annotated[list[SecretStr], NoDecode]
@@ -46,6 +48,9 @@ KeyList = Annotated[list[SecretStr], NoDecode]
 
 
 ED25519_BYTES = 32
+
+OTHERS = 0o077
+"""What the group and everybody else may do with a file."""
 
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -102,6 +107,9 @@ class Settings(BaseSettings):
     """By which approvers who have set none are told the time: a name such as `Europe/Berlin`."""
     operator_email: str | None = None
     """Who is told when a decision can reach none of its approvers."""
+    local_domains: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
+    """Domains of one's own network, separated by commas, to which mail is sent although they are
+    nobody's in the public DNS: `corp.local`, `home.arpa`, `mailhost`; with all below them."""
 
     email_from: str = "Handover <handover@localhost>"
     email_transport: Literal["sendgrid", "smtp", "outbox"] | None = None
@@ -166,7 +174,7 @@ class Settings(BaseSettings):
                 values[name] = [key.strip() for key in text.split(",") if key.strip()]
         return values
 
-    @field_validator("outgoing_exceptions", "trusted_proxies", mode="before")
+    @field_validator("outgoing_exceptions", "trusted_proxies", "local_domains", mode="before")
     @classmethod
     def _split_places(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -201,6 +209,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{error}: name addresses and networks") from error
         return places
 
+    @field_validator("local_domains")
+    @classmethod
+    def _are_domains(cls, domains: list[str]) -> list[str]:
+        return [a_labels(domain.removeprefix(".")) for domain in domains]
+
+    @field_validator("operator_email")
+    @classmethod
+    def _is_address(cls, text: str | None) -> str | None:
+        return Address.parse(text).shown if text else None
+
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str) -> str:
@@ -234,6 +252,11 @@ class Settings(BaseSettings):
         if self.email_transport:
             return self.email_transport
         return "sendgrid" if self.sendgrid_api_key else "smtp" if self.smtp_host else "outbox"
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether what people write is kept from those who read what Temporal stores, and logs."""
+        return self.encryption and bool(self.encryption_keys)
 
     @property
     def store(self) -> str | Path:
@@ -532,18 +555,45 @@ def create_once(path: Path, content: str) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             os.link(draft, path)
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     return path.read_text()
+
+
+def keep_private(folder: Path) -> list[str]:
+    """Take the data folder, and the files in it, from everybody else on the machine; what this
+    process makes from here on is its own alone.
+
+    Returns what could not be taken, as warnings: a folder that belongs to somebody else.
+    """
+    os.umask(OTHERS)
+    open_to_others: list[str] = []
+    for path in (folder, *folder.iterdir()) if folder.is_dir() else ():
+        try:
+            _take_from_others(path)
+        except FileNotFoundError:  # a process beside this one has just removed it
+            continue
+        except PermissionError:
+            open_to_others.append(
+                f"HANDOVER_DATA_DIR: {path} is open to others on this machine and belongs to"
+                " somebody else: let its owner take that away (`chmod go= …`)."
+            )
+    return open_to_others
+
+
+def _take_from_others(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if mode & OTHERS and not S_ISLNK(mode):
+        path.chmod(S_IMODE(mode) & ~OTHERS)
 
 
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:

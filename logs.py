@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
 
@@ -12,6 +14,10 @@ TELLTALES = ("aiosqlite", "httpcore2", "httpcore", "hpack", "redis", "temporalio
 
 FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 """Tracebacks without local variables: among those are keys, tokens and people's words."""
+
+
+ADDRESS = re.compile(r"[^\s<>\"(),:;@]+@[^\s<>\"'(),:;@]+")
+HIDDEN = "(address)"
 
 
 def _name_decision(
@@ -26,8 +32,30 @@ def _name_decision(
     return entry
 
 
-def configure(level: str) -> None:
-    """Send everything that is logged, by us and by libraries, through one JSON renderer."""
+def _without_addresses(
+    _logger: object, _method: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Providers put addresses into what they say, and libraries that into their errors."""
+    return {key: _hidden(value) for key, value in entry.items()}
+
+
+def _hidden(value: Any) -> Any:
+    match value:
+        case str():
+            return ADDRESS.sub(HIDDEN, value)
+        case dict():
+            return {key: _hidden(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_hidden(each) for each in value]
+        case _:
+            return value
+
+
+def configure(level: str, *, addresses: bool = True) -> None:
+    """Send everything that is logged, by us and by libraries, through one JSON renderer.
+
+    Without `addresses`, `(address)` stands in place of each e-mail address.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -43,6 +71,7 @@ def configure(level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.ExceptionRenderer(FRAMES),
+                *(() if addresses else (_without_addresses,)),
                 structlog.processors.EventRenamer("message"),
                 structlog.processors.JSONRenderer(default=str),
             ],

@@ -31,6 +31,7 @@ from config import (
     ConfigurationError,
     Settings,
     connect,
+    keep_private,
     load_encryption,
     load_exceptions,
     load_secrets,
@@ -132,7 +133,7 @@ def email_channel(settings: Settings) -> EmailChannel:
         return EmailChannel(email_transport(settings), settings.email_from)
     except ValueError as error:
         raise ConfigurationError(
-            f"HANDOVER_EMAIL_FROM: {error}. Write `Name <address>`."
+            f"HANDOVER_EMAIL_FROM: {error}. It is an address, or `Name <address>`."
         ) from error
 
 
@@ -182,8 +183,8 @@ def start() -> int:
     """The exit status: 0 after a clean stop."""
     try:
         settings = load_settings(email_channel)
-        logs.configure(settings.log_level)
-        for warning in settings.warnings:
+        logs.configure(settings.log_level, addresses=not settings.encrypts)
+        for warning in (*settings.warnings, *keep_private(settings.data_dir)):
             logger.warning(warning)
         asyncio.run(main(settings))
     except ConfigurationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,12 +25,14 @@ from links import Codes, Link, LinkKeys, PersonalLink
 from store.approvers import Preferences
 from templates import Reader
 from workflows import messages, proof
+from workflows.lifecycle import UnknownRulesError
 from workflows.messages import (
     SEND_NOTIFICATION,
     UNDELIVERABLE,
     NotificationSent,
     SendNotificationInput,
 )
+from workflows.objections import MAX_CODES
 from workflows.reading import Fold, read_decision
 from workflows.stored import MissingContentError
 
@@ -177,6 +180,13 @@ class Notifications:
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
             ) from None
+        except UnknownRulesError as error:
+            # A newer worker sends it.
+            raise ApplicationError(
+                f"Not sent yet: {error}",
+                type="UnknownRules",
+                category=ApplicationErrorCategory.BENIGN,
+            ) from None
         except MissingContentError as error:
             logger.exception("message not sent", extra=about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
@@ -201,6 +211,8 @@ class Notifications:
                 return replace(notice, code=self._codes.of(input.code_id))
             case messages.DELIVERY_FAILURE:
                 return replace(notice, unreached=unreached(fold), asked_now=fold.asked_now())
+            case messages.CODES_USED_UP:
+                return replace(notice, without_codes=without_codes(fold))
             case _:
                 token = self._links.mint(Link(input.decision_id, input.approver))
                 inbox = self._links.mint_personal(PersonalLink(input.approver, now))
@@ -241,6 +253,12 @@ def unreached(fold: Fold) -> list[Unreached]:
     failed = [entry for entry in fold.entries if entry.type == "delivery.failed"]
     told = ("approver", "channel", "reason")
     return [Unreached(*(entry.details[name] for name in told)) for entry in reversed(failed)]
+
+
+def without_codes(fold: Fold) -> list[str]:
+    """Who is sent no further code."""
+    sent = Counter(approver for approver, _ in fold.state.codes) if fold.state else Counter[str]()
+    return [approver for approver, number in sent.items() if number >= MAX_CODES]
 
 
 def happened_at(sending: SendNotificationInput, fold: Fold) -> datetime | None:

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from encryption import decoded
 from workflows import proof
-from workflows.messages import CODE, DELIVERY_FAILURE, SendNotificationInput
+from workflows.messages import CODE, TO_THE_OPERATOR, SendNotificationInput
 from workflows.reading import Fold
 from workflows.state import State
 from workflows.stored import MissingContentError
@@ -36,7 +36,8 @@ class Requests:
     async def load(self, decision_id: str) -> Fold:
         """The decision of this id, with what the store keeps of it.
 
-        Raises `proof.UnprovenError`, `MissingContentError`, and `RPCError` of Temporal.
+        Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, and `RPCError` of
+        Temporal.
         """
         fold = Fold(decision_id, self._keyring)
         codec = self._client.data_converter.payload_codec
@@ -62,6 +63,6 @@ def verify(sending: SendNotificationInput, fold: Fold) -> None:
 
 
 def _is_recipient(sending: SendNotificationInput, fold: Fold, state: State) -> bool:
-    if sending.message == DELIVERY_FAILURE:
+    if sending.message in TO_THE_OPERATOR:
         return fold.input is not None and sending.approver == fold.input.operator
     return any(sending.approver in step.approvers for step in state.rules.steps)

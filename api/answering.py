@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from api.decisions import refusal
 from api.deps import Service
-from api.errors import Conflict, Invalid, NotFound, invalid
+from api.errors import Conflict, Invalid, NotFound, Unavailable, invalid
 from handover.models import Choice
 from store.attachments import StoredFile
 from store.refused import RefusedResponse
@@ -36,7 +37,9 @@ class AnswerRefused(Exception):  # noqa: N818 - an outcome of asking, not a faul
 async def take(service: Service, fold: Fold, response: Response) -> Fold:
     """Check an answer and hand it to the workflow; the decision as far as that was heard.
 
-    Raises `AnswerRefused`, and what keeps Temporal or the store from being reached.
+    What is in the history is taken, whether or not it can be read back. Raises `AnswerRefused`,
+    `Unconfirmed` where nobody knows whether it is there, and what keeps Temporal or the store from
+    being reached before that.
     """
     assert fold.state  # noqa: S101 - who may answer was found in it
     response = normal(fold, response)
@@ -49,7 +52,8 @@ async def take(service: Service, fold: Fold, response: Response) -> Fold:
             fold = await service.decisions.read(fold.decision_id)
             why = _over(fold) or Objection("late", objections.LATE)
         except (Conflict, Invalid) as error:  # the workflow's own record has it
-            fold = await service.decisions.read(fold.decision_id)
+            with suppress(Unavailable):
+                fold = await service.decisions.read(fold.decision_id)
             raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
         else:
             asked = fold.state.rules.created_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -12,20 +13,26 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.approvers import check_approvers, check_slack, check_webhooks
+from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
 from api.errors import (
+    UNCONFIRMED,
+    ApiError,
     Conflict,
     Invalid,
     NeedsOperator,
     NotFound,
     Unavailable,
+    Unconfirmed,
     asking_temporal,
     invalid,
+    reading,
+    telling_temporal,
 )
 from api.executions import Executions
 from api.indexing import Indexing
@@ -36,6 +43,7 @@ from api.signing import NoKeyError, Signer
 from api.urls import check_url
 from api.waiting import Waiting
 from encryption import Encryption
+from handover.addresses import one_form
 from handover.models import Attachment, Decision, DecisionRequest, Urgency
 from outgoing import GuardedClient
 from store import Store
@@ -60,8 +68,9 @@ from workflows.messages import (
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
+    SignedFailedDelivery,
     SignedResponse,
-    Statement,
+    SignedWithdrawal,
     Withdrawal,
 )
 from workflows.objections import Objection
@@ -73,7 +82,18 @@ from workflows.stored import set_aside
 log = logging.getLogger(__name__)
 
 CLICK_LIMIT = 2.0
-"""Seconds that a click waits for the workflow's word before it says "received"."""
+"""Seconds that a click waits for the workflow's word before it says "received", and for reading the
+decision then."""
+
+Signed = (
+    SignedResponse
+    | SignedWithdrawal
+    | SignedExtension
+    | SignedAddition
+    | SignedCodeRequest
+    | SignedFailedDelivery
+)
+"""What the service says to a decision."""
 
 INDEXED_BYTES = 2_000
 """What is told of approvers to the index; Temporal refuses more than 2,048 in one attribute."""
@@ -93,6 +113,7 @@ class Decisions:
         encryption: Encryption,
         outgoing: GuardedClient,
         lacking_for_slack: Sequence[str] = (),
+        local_domains: Collection[str] = (),
     ) -> None:
         self._client = client
         self._store = store
@@ -104,6 +125,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
+        self._local_domains = local_domains
         self.executions = Executions(store, signer)
         self._indexing = Indexing(client)
 
@@ -120,6 +142,7 @@ class Decisions:
         its quota.
         """
         check_approvers(agent, request)
+        check_places(self._local_domains, named(request))
         check_slack(self._lacking_for_slack, request)
         digest = proof.request_digest(request)
         if key is None:
@@ -185,16 +208,17 @@ class Decisions:
     async def respond(self, fold: Fold, response: Response) -> Fold:
         """Signal an answer that has no objection; the decision once the workflow has heard it.
 
-        Where it hears it later than `CLICK_LIMIT`, the decision as it stands. Raises `NotFound`
-        when the workflow ended in between, and `Conflict` when what stood before this answer in the
-        history makes it count for nothing.
+        Where it hears it later than `CLICK_LIMIT`, the decision as it stands; where that cannot be
+        read, `fold`. Raises `NotFound` when the workflow ended in between, `Conflict` when what
+        stood before this answer in the history makes it count for nothing, and `Unconfirmed` where
+        nobody knows whether it is in the history.
         """
         signer = self._signer_for(fold)
         large = set_aside({"notes": response.notes, "data": response.data})
         await self._store.contents.put(large.bodies)
         kept: dict[str, Any] = {**dict.fromkeys(large.stored), "stored": large.stored}
         signed = signer.sign_response(response.model_copy(update=kept))
-        return await self._tell(RESPOND, signed, "action")
+        return await self._tell(RESPOND, signed, fold, "action")
 
     async def withdraw(self, fold: Fold, agent: ApiKey, notes: str | None) -> Fold:
         """The agent takes its question back."""
@@ -204,7 +228,7 @@ class Decisions:
             await self._signal(CANCEL, signed)
         except NotFound:  # it ended in between
             return await self.read(fold.decision_id)
-        return await self._heard(fold.decision_id, lambda fold: fold.settled)
+        return await self._heard(fold, lambda fold: fold.settled)
 
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
@@ -212,14 +236,15 @@ class Decisions:
         if why := objections.objection_to_extension(_pending(fold, agent), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
-        return await self._tell(EXTEND, signed, "timeout_minutes")
+        return await self._tell(EXTEND, signed, fold, "timeout_minutes")
 
     async def attach(self, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
         if why := objections.objection_to_addition(_pending(fold, agent)):
             raise refusal(why, "file")
         addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
-        return await self._tell(ATTACH, self._signer_for(fold).sign_addition(addition), "file")
+        signed = self._signer_for(fold).sign_addition(addition)
+        return await self._tell(ATTACH, signed, fold, "file")
 
     async def request_code(self, fold: Fold, approver: str, code_id: str) -> Fold:
         """Have a code mailed to this approver. Raises `Conflict` and `Invalid` where that cannot
@@ -228,7 +253,8 @@ class Decisions:
         request = CodeRequest(**about, approver=approver, code_id=code_id)
         if why := objections.objection_to_code(_pending(fold), request):
             raise refusal(why, "code")
-        return await self._tell(STEP_UP, self._signer_for(fold).sign_code_request(request), "code")
+        signed = self._signer_for(fold).sign_code_request(request)
+        return await self._tell(STEP_UP, signed, fold, "code")
 
     async def report_failure(self, told: Told) -> None:
         """Tell a decision that a message of it did not arrive, where that changes anything.
@@ -270,44 +296,77 @@ class Decisions:
             "received_at": datetime.now(UTC),
         }
 
-    async def _tell(
-        self,
-        name: str,
-        signed: SignedResponse | SignedExtension | SignedAddition | SignedCodeRequest,
-        field: str,
-    ) -> Fold:
+    async def _tell(self, name: str, signed: Signed, known: Fold, field: str) -> Fold:
         """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
         from here, because something else came before it."""
         signature = signed.signature.value
         await self._signal(name, signed)
-        fold = await self._heard(signed.decision_id, lambda fold: signature in fold.heard)
+        fold = await self._heard(known, lambda fold: signature in fold.heard)
         refused = fold.heard.get(signature)
         if refused and not fold.settled:
             said = Sentence(refused.details["message"])
             raise refusal(Objection(refused.details["reason"], said), field)
         return fold
 
-    async def _signal(self, name: str, message: Statement) -> None:
-        async with asking_temporal():
-            await self._client.get_workflow_handle(message.decision_id).signal(name, message)
+    async def _signal(self, name: str, signed: Signed) -> None:
+        """Have it in the history. Raises `NotFound` where the workflow is over, `Unavailable` where
+        it was not taken, and `Unconfirmed` where nobody knows."""
+        try:
+            async with telling_temporal():
+                await self._client.get_workflow_handle(signed.decision_id).signal(name, signed)
+        except (NotFound, Unconfirmed):
+            # The client tries again where an answer got lost, and may find the workflow over by
+            # what it sent before.
+            if not await self._is_in_history(signed):
+                raise
 
-    async def _heard(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
+    async def _is_in_history(self, signed: Signed) -> bool:
+        """Raises `Unconfirmed` where nobody can look."""
+        try:
+            async with asyncio.timeout(CLICK_LIMIT):
+                return await self._waiting.has(signed.decision_id, signed.signature.value)
+        except NotFound:
+            return False
+        except (TimeoutError, Unavailable) as error:
+            raise Unconfirmed(UNCONFIRMED) from error
+
+    async def _heard(self, known: Fold, done: Callable[[Fold], bool]) -> Fold:
+        """The decision once it is `done`, or as it stands when the time is over.
+
+        What was signalled is in the history, and nothing takes that back: where the decision cannot
+        be read any more, it is what was `known` of it.
+        """
+        try:
+            return await self._read_when(known.decision_id, done)
+        except Exception as error:
+            is_away = isinstance(error, (ApiError, SQLAlchemyError, TimeoutError))
+            log.warning(
+                "%s took a signal and cannot be read: %r",
+                known.decision_id,
+                error,
+                exc_info=not is_away,
+            )
+            return known
+
+    async def _read_when(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
         try:
             heard = await self._waiting.until(decision_id, CLICK_LIMIT, done, reserve=True)
         except Unavailable:
-            # The signal is in the history; that its effect cannot be read now takes nothing back.
             heard = None
-        return await self._with_contents(heard) if heard else await self.read(decision_id)
+        async with asyncio.timeout(CLICK_LIMIT):
+            return await self._with_contents(heard) if heard else await self.read(decision_id)
 
     async def _with_contents(self, fold: Fold) -> Fold:
-        """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
-        nobody is to decide, or act, on half of a request."""
+        """The fold with what the store keeps of it. Raises `Unavailable` where that is not there,
+        and `Unreadable`: nobody is to decide, or act, on half of a request."""
         fold.execution = (await self.executions.of(fold)).current
         if missing := fold.stored:
             fold.bodies |= await self._store.contents.get(missing)
             if fold.stored:
                 log.error("the store lacks a part of %s", fold.decision_id)
                 raise Unavailable("A part of this decision is not in the store; tell an operator.")
+            with reading(fold.decision_id):
+                _ = fold.request, fold.outcome()
         return fold
 
     async def _start(
@@ -397,7 +456,6 @@ CODES = {
     "too_many": "invalid_answer",
     "needs_code": "invalid_answer",
     "wrong_code": "invalid_answer",
-    "too_many_codes": "invalid_answer",
     "too_long": "not_longer",
 }
 """Of objections whose reason is not a code by itself."""
@@ -406,7 +464,7 @@ CODES = {
 def refusal(why: Objection, field: str) -> Conflict | Invalid:
     """An objection as an answer: 409 where the decision is over or another, 422 naming `field`."""
     code = CODES.get(why.reason, why.reason)
-    if code in ("already_settled", "late", "changed"):
+    if code in ("already_settled", "late", "changed", "too_many_codes"):
         return Conflict(why.message, code=code, sentence=why.sentence)
     if code == "invalid_answer" and why.sentence.field is not None:
         return invalid(f"response_data.{why.sentence.field}", why.sentence, code=code)
@@ -425,9 +483,11 @@ def _pending(fold: Fold, reader: ApiKey | None = None) -> State:
 
 
 def decision_of(fold: Fold) -> Decision:
-    """What a fold says, as an answer. Raises `NotFound` where it is no decision of ours."""
+    """What a fold says, as an answer. Raises `NotFound` where it is no decision of ours, and
+    `Unreadable`."""
     try:
-        return read_decision(fold, datetime.now(UTC))
+        with reading(fold.decision_id):
+            return read_decision(fold, datetime.now(UTC))
     except proof.UnprovenError as error:
         raise NotFound("There is no such decision.") from error
 
@@ -462,7 +522,7 @@ def already_settled(fold: Fold, reader: ApiKey | None = None) -> Conflict:
 def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSearchAttributes:
     """What the index is told of a decision: no codec encrypts this."""
     steps = rules_of(input).steps
-    approvers = dict.fromkeys(approver for step in steps for approver in step.approvers)
+    approvers = dict.fromkeys(one_form(each) for step in steps for each in step.approvers)
     return TypedSearchAttributes(
         [
             SearchAttributePair(options.STATUS_KEY, "pending"),

@@ -10,6 +10,10 @@
     ├── Invalid             422 invalid_request, naming the fields
     ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
+        ├── Unconfirmed     503 unconfirmed
+        ├── LaterRules      this one decision, until a newer release runs
+        └── NeedsOperator   and it stays so until an operator does something
+            └── Unreadable  this one decision alone
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
 the status and the title. What Temporal, the store and the framework raise is mapped here, and only
@@ -21,8 +25,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -34,10 +38,13 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from workflows.lifecycle import UnknownRulesError
+from workflows.proof import UnprovenError
 from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
@@ -65,6 +72,21 @@ ADVICE = {
 
 RETRY_AFTER = 2
 """Seconds after which a client may try again when something is away."""
+
+UNCONFIRMED = (
+    "Temporal did not say whether it took this: it may count, or not. Read the decision before you"
+    " send it again."
+)
+
+REFUSED = (
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+    RPCStatusCode.FAILED_PRECONDITION,
+    RPCStatusCode.UNIMPLEMENTED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+)
+"""What Temporal answers before it does anything."""
 
 AWAY = (
     RPCStatusCode.UNAVAILABLE,
@@ -171,8 +193,41 @@ class Unavailable(ApiError):  # noqa: N818
         super().__init__(error, headers={"Retry-After": str(RETRY_AFTER)})
 
 
+class Unconfirmed(Unavailable):
+    """It may have been taken: the connection broke, or the time was over, in the middle."""
+
+    code = "unconfirmed"
+
+
+class LaterRules(Unavailable):
+    """A decision that only a newer release can read, which is being rolled out."""
+
+
 class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
+
+
+class Unreadable(NeedsOperator):
+    """Nobody can make sense of what is kept of this decision; those of others can be read."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(f"What is kept of {decision_id} cannot be read.")
+
+
+@contextmanager
+def reading(decision_id: str) -> Generator[None]:
+    """Turn whatever keeps this one decision from being understood into `Unreadable`, and what only
+    a newer release understands into `LaterRules`."""
+    try:
+        yield
+    except (ApiError, UnprovenError):
+        raise
+    except UnknownRulesError as error:
+        log.warning("%s cannot be read yet: %s", decision_id, error)
+        raise LaterRules(str(error)) from error
+    except Exception as error:
+        log.exception("%s cannot be read", decision_id)
+        raise Unreadable(decision_id) from error
 
 
 def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:
@@ -204,6 +259,22 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
         raise Unavailable("Temporal cannot be reached right now; try again.") from error
 
 
+@asynccontextmanager
+async def telling_temporal() -> AsyncGenerator[None]:
+    """As `asking_temporal`, for what changes something: `Unavailable` where it surely did not, and
+    `Unconfirmed` where nobody can know."""
+    try:
+        async with asking_temporal():
+            yield
+    except (Unavailable, RPCError) as error:
+        cause = error.__cause__ if isinstance(error, Unavailable) else error
+        if isinstance(cause, RuntimeError) or (
+            isinstance(cause, RPCError) and cause.status in REFUSED
+        ):
+            raise
+        raise Unconfirmed(UNCONFIRMED) from error
+
+
 def problem(error: ApiError) -> JSONResponse:
     return JSONResponse(
         error.document(),
@@ -231,6 +302,11 @@ def install(app: FastAPI) -> None:
         detail = PROBLEMS[code].meaning if is_bare else error.detail
         headers = _allowed(request) if code == "method_not_allowed" else error.headers
         return problem(ApiError(detail, code=code, headers=headers))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: Exception) -> JSONResponse:
+        """In the middle of a body. For the log alone: nobody hears this any more."""
+        return problem(ApiError("The connection broke off.", code="bad_request"))
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:

@@ -19,8 +19,8 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import NotFound
-from api.listing import Filters, find, is_ours
+from api.errors import LaterRules, NotFound, Unreadable, reading
+from api.listing import Filters, find, index_names, is_ours
 from api.static import root
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
@@ -133,7 +133,7 @@ def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
 
 async def _candidates(service: Service, approver: str) -> dict[Place, str]:
     """The runs of decisions that may wait for them, in order."""
-    names = set(service.encryption.names(approver))
+    names = set(index_names(service.encryption, approver))
     filters = Filters.model_construct(status=Status.PENDING, approver=approver)
     query = f"{filters.query(service.encryption)} AND ExecutionStatus = 'Running'"
     found: dict[Place, str] = {}
@@ -181,20 +181,23 @@ async def _rows(
 
 
 async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
-    """None where this decision does not wait for them, whatever the index says."""
+    """None where this decision does not wait for them, whatever the index says, and where it cannot
+    be read, which the log has."""
     try:
         known = service.waiting.glance(decision_id)
         fold = known or await service.waiting.look(decision_id)
-    except NotFound:  # its retention ended in between
+        if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+            return None
+        with reading(decision_id):
+            return _row_of(fold)
+    except (NotFound, LaterRules, Unreadable):  # its retention may have ended in between
         return None
-    if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
-        return None
-    return _row_of(fold)
 
 
 def _waits_for(fold: Fold, approver: str) -> bool:
     assert fold.state  # noqa: S101 - `is_ours` looked
-    return fold.state.may_answer(approver) and datetime.now(UTC) <= fold.state.rules.expires_at
+    is_asked = fold.state.may_answer(fold.state.known_as(approver))
+    return is_asked and datetime.now(UTC) <= fold.state.rules.expires_at
 
 
 def _row_of(fold: Fold) -> Row:

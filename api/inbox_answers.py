@@ -16,7 +16,7 @@ from api import answering
 from api.answering import AnswerRefused
 from api.decisions import decision_of
 from api.deps import Service
-from api.errors import ApiError, NotFound
+from api.errors import ApiError, NotFound, Unconfirmed
 from api.inbox import choices_in_a_row
 from workflows.messages import Response
 from workflows.reading import Fold
@@ -40,8 +40,8 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of it. `became` is `recorded`, `received`, `faster` (another answer was), `over`,
-    `changed`, `late`, `declined`, `to_open`, `unknown` or `failed`; `outcome` is what the decision
-    ended with, where it did."""
+    `changed`, `late`, `declined`, `to_open`, `unknown`, `failed` or `unconfirmed` (nobody knows);
+    `outcome` is what the decision ended with, where it did."""
 
     given: Given
     became: str
@@ -65,8 +65,15 @@ async def answer_all(
                 return await _answer(service, approver, each, received_at)
             except NotFound:
                 return Result(each, "unknown")
+            except Unconfirmed as error:
+                log.error("whether an answer from the inbox was taken is not known: %s", error)  # noqa: TRY400 - as below
+                return Result(each, "unconfirmed")
             except (ApiError, PoolTimeoutError, OperationalError, InterfaceError) as error:
                 log.error("an answer from the inbox was not taken: %s", error)  # noqa: TRY400 - no fault of ours
+                return Result(each, "failed")
+            except Exception:
+                # What became of the others has to be told.
+                log.exception("an answer from the inbox was not taken")
                 return Result(each, "failed")
 
     return list(await asyncio.gather(*map(answer, given)))
@@ -74,7 +81,10 @@ async def answer_all(
 
 async def _answer(service: Service, approver: str, given: Given, received_at: datetime) -> Result:
     fold = await service.decisions.glance(given.decision_id)
-    if fold.state is None or approver not in [each.approver for each in fold.state.asked]:
+    if fold.state is None:
+        raise NotFound("There is no such decision.")
+    approver = fold.state.known_as(approver)
+    if approver not in [each.approver for each in fold.state.asked]:
         raise NotFound("There is no such decision.")
     if not fold.settled and given.choice not in choices_in_a_row(fold):
         return _result(given, fold, "to_open")

@@ -21,9 +21,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
-from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
+from api.errors import (
+    ApiError,
+    LaterRules,
+    NotFound,
+    Unavailable,
+    Unreadable,
+    asking_temporal,
+    invalid,
+)
 from api.schemas import Address, Moment, Strict
 from encryption import Encryption
+from handover.addresses import one_form
 from handover.models import Decision, Origin, Status, Urgency
 from workflows.messages import (
     AGENT_ATTRIBUTE,
@@ -86,7 +95,7 @@ class Filters(Strict):
         if self.agent:
             yield from _begins(AGENT_ATTRIBUTE, self.agent)
         if self.approver and _plain(self.approver) == self.approver:
-            names = encryption.names(self.approver)
+            names = index_names(encryption, self.approver)
             yield " OR ".join(f"{APPROVER_ATTRIBUTE} = '{name}'" for name in names).join("()")
         if self.created_after:
             # The index has Temporal's clock, a decision that of the API.
@@ -97,12 +106,12 @@ class Filters(Strict):
         """Whether all of them hold of a decision of ours."""
         assert fold.input  # noqa: S101 - `is_ours` looked
         assert fold.state  # noqa: S101
-        approvers = {each for step in fold.state.rules.steps for each in step.approvers}
+        approvers = {one_form(each) for step in fold.state.rules.steps for each in step.approvers}
         return (
             self.status in (None, decision.status)
             and self.urgency in (None, decision.urgency)
             and self.agent in (None, fold.input.agent)
-            and (self.approver is None or self.approver in approvers)
+            and (self.approver is None or one_form(self.approver) in approvers)
             and (self.created_after is None or decision.created_at > self.created_after)
         )
 
@@ -170,14 +179,26 @@ class Listing:
         found = await find(self._client, filters.query(self._encryption), limit, token)
         runs = (run.execution for run in found.executions)
         entries = await asyncio.gather(
-            *(self.entry(run.workflow_id, filters, run.run_id) for run in runs)
+            *(self._that_can_be_read(run.workflow_id, filters, run.run_id) for run in runs)
         )
         return [entry for entry in entries if entry], found.next_page_token
+
+    async def _that_can_be_read(
+        self, decision_id: str, filters: Filters, run_id: str
+    ) -> DecisionSummary | None:
+        """One that cannot is in the log, and keeps nobody from the others."""
+        try:
+            return await self.entry(decision_id, filters, run_id)
+        except (LaterRules, Unreadable):
+            return None
 
     async def entry(
         self, decision_id: str, filters: Filters, run_id: str | None = None
     ) -> DecisionSummary | None:
-        """One decision, where all filters hold of it and, if it is told, this is its run."""
+        """One decision, where all filters hold of it and, if it is told, this is its run.
+
+        Raises `Unavailable`, `LaterRules` and `Unreadable`.
+        """
         async with self._gate:
             try:
                 fold = await self._look(decision_id)
@@ -210,6 +231,13 @@ def is_ours(fold: Fold, run_id: str) -> bool:
     if fold.state is None or fold.input is None:
         return False
     return fold.input.id == fold.decision_id and fold.run_id == run_id
+
+
+def index_names(encryption: Encryption, approver: str) -> list[str]:
+    """All that the index may have been told of this person: in the one form of their address, and
+    of decisions that began before there was one, as they were spelled."""
+    spellings = dict.fromkeys([one_form(approver), approver])
+    return [name for each in spellings for name in encryption.names(each)]
 
 
 def _summary(fold: Fold, decision: Decision) -> DecisionSummary:

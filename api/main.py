@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
@@ -56,6 +57,7 @@ from config import (
     Settings,
     connect,
     create_once,
+    keep_private,
     load_encryption,
     load_exceptions,
     load_secrets,
@@ -82,8 +84,8 @@ SLACK_TIMEOUT = 5
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings = load_settings(limits_of)
-    logs.configure(settings.log_level)
-    for warning in settings.warnings:
+    logs.configure(settings.log_level, addresses=not settings.encrypts)
+    for warning in (*settings.warnings, *keep_private(settings.data_dir)):
         log.warning(warning)
     with naming("HANDOVER_DATA_DIR", OSError):
         secrets = load_secrets(settings)
@@ -124,6 +126,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             encryption=encryption,
             outgoing=outgoing,
             lacking_for_slack=settings.lacking_for_slack,
+            local_domains=settings.local_domains,
         ),
         callback_secrets=callback_secrets,
         webhooks=webhooks,
@@ -207,10 +210,12 @@ class SayWhyNot:
         await self._app(scope, receive, tell if scope["type"] == "lifespan" else send)
 
 
-app = FastAPI(
+# Its page of the API loads nothing from elsewhere, as FastAPI's own would.
+app = FastAPIOffline(
     title="Handover",
     version="0.1.0",
     summary="Ask a person before an AI agent acts.",
+    redoc_url=None,
     lifespan=lifespan,
     redirect_slashes=False,
 )

@@ -64,7 +64,8 @@ REQUEST_ID = headers(X_Request_Id="The request's own, where it is harmless; else
 UNHEARD: dict[int | str, dict[str, Any]] = {
     202: {
         "model": Decision,
-        "description": "Taken and safe: it counts as soon as a worker hears of it.",
+        "description": "Taken and safe: it counts as soon as a worker hears of it. The body has the"
+        " decision as it was last known.",
     }
 }
 

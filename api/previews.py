@@ -22,6 +22,8 @@ LINK = f"{SITE}/d/k1.ZGVjXzAxSlBYNFQ4V1E3RTpjbGFpcmU.c2lnbmVkLWZvci1jbGFpcmU"
 INBOX = f"{SITE}/i/k1.Y2xhaXJlQGV4YW1wbGUuY29t.c2lnbmVkLWZvci1jbGFpcmU"
 ANNA, BEN, CLAIRE = "anna.lindt@example.com", "ben.okafor@example.com", "claire.roux@example.com"
 
+OPERATOR = "operator@example.com"
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -169,9 +171,10 @@ SAMPLES: Mapping[str, tuple[Story, dict[str, Any]]] = {
         {**PERSONAL, "link": "", "questions": [_question(REFUND), _question(CONTRACT)]},
     ),
     "code": (DEPLOYMENT, {"code": "482913"}),
+    "codes-used-up": (DEPLOYMENT, {"approver": OPERATOR, "without_codes": [CLAIRE]}),
     "delivery-failure": (
         DEPLOYMENT,
-        {"approver": "operator@example.com", "unreached": FAILURES, "asked_now": [CLAIRE]},
+        {"approver": OPERATOR, "unreached": FAILURES, "asked_now": [CLAIRE]},
     ),
 }
 """By message: what it is about, and what else its template is told."""
@@ -192,6 +195,8 @@ def sample(message: str) -> dict[str, Any]:
         "escalated_because": None,
         "asked_now": [],
         "unreached": [],
+        "without_codes": [],
+        "is_last_code": False,
         "step_up": False,
         "code": None,
         "link": "",

@@ -50,6 +50,9 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="A word that stays, for programs.")
     error: str = Field(description="The same sentence as `detail`.")
     errors: list[FieldError] = Field(default=[], description="The fields at fault, where any are.")
+    form: str | None = Field(
+        default=None, description="With `needs_code`: what to send back together with the code."
+    )
     decision: Decision | None = Field(
         default=None, description="The decision as it stands, where it stands in the way."
     )
@@ -142,6 +145,14 @@ _TABLE = (
         " again, then answer what is asked now.",
     ),
     Problem(
+        code="too_many_codes",
+        status=409,
+        title="All codes are used up",
+        meaning="Ten codes were mailed to this approver for this decision, and none of them holds"
+        " any more: this link cannot answer it. If the approver did not ask for them, somebody else"
+        " has the link. A key that may resolve can answer in their place.",
+    ),
+    Problem(
         code="not_permitted",
         status=409,
         title="The decision does not permit its action",
@@ -222,7 +233,8 @@ _TABLE = (
         status=422,
         title="A code is needed besides",
         meaning="The answer counts only together with the code that was mailed to the approver."
-        " The decision is still pending. Send the same answer again, with the code as `code`.",
+        " The decision is still pending. Send the same answer again, with the code as `code`"
+        " and with the `form` of this answer.",
     ),
     Problem(
         code="not_longer",
@@ -291,6 +303,15 @@ _TABLE = (
         title="Away for the moment",
         meaning="A part that the service needs cannot be reached. Send the same request again after"
         " the seconds in `Retry-After`, with the same `Idempotency-Key`.",
+    ),
+    Problem(
+        code="unconfirmed",
+        status=503,
+        title="Not known whether it was taken",
+        meaning="The connection to Temporal broke, or an answer did not come in time, while this"
+        " was handed over: it may be in the decision's history, or not. Read the decision: what was"
+        " taken shows there. Sending the same again is safe, but for a file, which may be shown"
+        " twice.",
     ),
 )
 

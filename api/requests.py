@@ -1,5 +1,5 @@
-"""What each request passes on its way in: bounds, whom a proxy speaks for, and a log line by its
-route, because a link's path is a secret."""
+"""What each request passes: bounds, whom a proxy speaks for, who may keep the answer, and a log
+line by its route, because a link's path is a secret."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ LINKS = ("/d/", "/i/", "/responses/", "/outbox/")
 """How the paths begin that people are sent: some programs take the character behind them along."""
 
 log = logging.getLogger(__name__)
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class BodyLimit:
@@ -114,7 +116,10 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *_unkept(message["headers"]),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -123,6 +128,12 @@ class Requests:
             await self._app(scope, receive, answer)
         finally:
             _log(scope, status, time.monotonic() - started)
+
+
+def _unkept(headers: Headers) -> Headers:
+    """With the word that nobody on the way keeps the answer, unless it says how it may be kept."""
+    says = any(name.lower() == b"cache-control" for name, _ in headers)
+    return headers if says else [*headers, (b"cache-control", b"no-store")]
 
 
 def _request_id(scope: Scope) -> str:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -28,11 +27,15 @@ from pydantic import (
 )
 
 from api.errors import ONE_OR_LIST
-from api.json_checks import check_json
+from api.json_checks import check_answer, check_json
 from api.response_types import ApproveDeny, NewResponseType
+from handover import addresses
 from handover.models import DecisionRequest, Execution
 from links import Codes
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
+
+FORM = "[A-Za-z0-9_-]{16,40}"
+"""How a form is named that asks for codes."""
 
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
@@ -65,14 +68,16 @@ def _web_url(url: str) -> str:
     return url
 
 
+def _distinct_people(approvers: list[str]) -> list[str]:
+    _distinct([addresses.one_form(each) for each in approvers])
+    return approvers
+
+
 def _address(text: str) -> str:
-    """A mail address that every mail server takes."""
+    """A mail address, as people are shown it."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError("an e-mail address is a string")  # noqa: TRY004 - pydantic wants ValueError
-    try:
-        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"this is no e-mail address: {error}") from error
+    return addresses.Address.parse(text).shown
 
 
 def allowed_approver(text: str) -> str:
@@ -107,7 +112,11 @@ def _clean(text: str) -> str:
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "email"})]
 Distinct = AfterValidator(_distinct)
-Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
+Approvers = Annotated[
+    list[Address],
+    Field(min_length=1, max_length=MAX_APPROVERS),
+    AfterValidator(_distinct_people),
+]
 Channel = Literal["email", "slack", "webhook"]
 
 
@@ -178,7 +187,7 @@ AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
 Payload = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))]
 Metadata = Annotated[dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))]
-ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))]
+ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))]
 Notes = Annotated[
     Text,
     StringConstraints(max_length=MAX_NOTES),
@@ -309,6 +318,13 @@ class NewClaim(Strict):
         | None,
         Field(description="Who runs it, for whoever finds it claimed: a host or a job."),
     ] = None
+    instead_of: Annotated[
+        ClaimId | None,
+        Field(
+            description="The `claim_id` of a claim that failed, or whose worker has died: this one"
+            " takes its place, and nobody else's."
+        ),
+    ] = None
 
 
 class NewReport(Strict):
@@ -352,6 +368,10 @@ class NewResponse(Strict):
         Annotated[Text, StringConstraints(max_length=Codes.LONGEST), AfterValidator(check_json)]
         | None,
         Field(description="What was mailed to the approver, where the decision needs it."),
+    ] = None
+    form: Annotated[
+        Annotated[Text, StringConstraints(pattern=f"^{FORM}$")] | None,
+        Field(description="The `form` of the answer that asked for the code."),
     ] = None
 
     @model_validator(mode="after")

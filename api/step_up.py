@@ -1,85 +1,163 @@
 """The code before an answer counts: a press of a button shows that somebody, or something, has the
-link; six digits from a second mail show that it was a person who reads that address."""
+link; six digits from a second mail show that it was a person who reads that address.
+
+Who else has the link is to cost that person little. A code belongs to the form that asked for it,
+and what is typed wrong into other forms does not end it. One is mailed a minute and ten in all;
+whoever asks for all ten keeps everybody from answering by this link, which is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from api import answering
 from api.deps import Service
-from store.codes import HOLDS_FOR, MAX_TRIES, SentCode
+from api.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
+from api.schemas import FORM
+from store.codes import HOLDS_FOR, SentCode
 from workflows.messages import Response
-from workflows.objections import Objection
+from workflows.objections import MAX_CODES, Objection
 from workflows.reading import Fold
 from workflows.sentences import N_, Sentence
 
-AGAIN_AFTER = timedelta(minutes=1)
-"""From one code to the next that is asked for, while the first still holds."""
+APART = timedelta(minutes=1)
+"""From one code to the next, whoever asks and however the last one ended."""
 
 WRONG = Sentence(N_("This is not the code that was mailed."))
+USED_UP = Sentence(
+    "All %(most)s codes for this question have been mailed, and none of them holds any more: it"
+    " cannot be answered by this link.",
+    {"most": MAX_CODES},
+)
+PERHAPS_MAILED = N_(
+    "It is not known whether a code was mailed: the connection broke meanwhile. Nothing is decided"
+    " yet. Press again in a moment, and type the code if there is one in your mail."
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeNeeded:
-    """What a person is told who has to type one. `tries` are left; `wrong` says whether they typed
-    something that was not it, `gone` whether it held no longer."""
+    """What a person is told who has to type one. `form` names the form that is to bring it.
 
+    `sent_at` says when the code was mailed that holds for this form, and is None where none does;
+    it holds for `minutes` more, and `tries` are left. The next can be mailed in `next_in` seconds,
+    and never where that is None. `wrong` says whether they typed something that was not it, `gone`
+    whether it held no longer.
+    """
+
+    form: str
     sent_to: str
-    sent_at: datetime
+    sent_at: datetime | None
     minutes: int
     tries: int
+    next_in: int | None
     wrong: bool = False
     gone: bool = False
 
 
+def new_form() -> str:
+    """A name for a form, which nobody else can guess."""
+    return secrets.token_urlsafe(16)
+
+
 async def pass_step(
-    service: Service, fold: Fold, response: Response, typed: str, *, again: bool = False
+    service: Service,
+    fold: Fold,
+    response: Response,
+    typed: str,
+    *,
+    form: str = "",
+    again: bool = False,
 ) -> Response | CodeNeeded:
     """The answer with the code's name, where it was typed; else what to tell who has to type it.
 
-    A code is mailed where none holds, or where another is asked for. Raises `Conflict` and
-    `Invalid` where none can be mailed.
+    `form` is the form that brings it; a new one is named where it has no name. A code is mailed
+    where none holds for it, or where another is asked for. Raises `Conflict` and `Invalid` where
+    none can be mailed, and `Unconfirmed` where nobody knows whether one was.
     """
-    now = datetime.now(UTC)
-    tried = None
+    now = response.received_at
+    form = form if re.fullmatch(FORM, form) else new_form()
+    tried: list[SentCode] = []
     if typed.strip():
-        tried = await service.store.codes.spend_try(fold.decision_id, response.approver, now)
-        if tried and service.codes.holds(typed, tried.id):
-            return response.model_copy(update={"step_up": tried.id})
+        whose = (fold.decision_id, response.approver)
+        tried = await service.store.codes.spend_try(*whose, form, now)
+        right = [each for each in tried if service.codes.holds(typed, each.id)]
+        if right:
+            return response.model_copy(update={"step_up": right[-1].id})
         await answering.record(service, response, Objection("wrong_code", WRONG))
-    code = await _code_in_force(service, fold, response.approver, now, again=again)
+    sent = await _sent(service, fold, response, form, now, again=again)
+    code = in_force(sent, form, now)
+    wait = until_next(sent, now)
     return CodeNeeded(
+        form=form,
         sent_to=response.approver,
-        sent_at=code.sent_at,
-        minutes=int(HOLDS_FOR.total_seconds() / 60),
-        tries=MAX_TRIES - code.tries,
+        sent_at=code.sent_at if code else None,
+        minutes=math.ceil((code.expires_at - now) / timedelta(minutes=1)) if code else 0,
+        tries=code.tries_left(form, now) if code else 0,
+        next_in=None if wait is None else math.ceil(wait.total_seconds()),
         wrong=bool(tried),
-        gone=bool(typed.strip()) and tried is None,
+        gone=bool(typed.strip()) and not tried,
     )
 
 
-async def _code_in_force(
-    service: Service, fold: Fold, approver: str, now: datetime, *, again: bool
-) -> SentCode:
-    """The one that was mailed and holds, or a new one.
+def in_force(sent: Sequence[SentCode], form: str, now: datetime) -> SentCode | None:
+    """The newest code that this form may type: its own, or else another's."""
+    held = [each for each in sent if each.tries_left(form, now)]
+    own = [each for each in held if each.form == form]
+    return max(own or held, key=lambda each: each.number, default=None)
 
-    However often somebody presses, or something does, no more than one is mailed a minute.
-    """
-    codes = service.store.codes
-    last = await codes.find(fold.decision_id, approver)
-    if last and last.holds(now) and not (again and now - last.sent_at >= AGAIN_AFTER):
-        return last
-    code_id = f"code_{secrets.token_hex(8)}"
+
+def until_next(sent: Sequence[SentCode], now: datetime) -> timedelta | None:
+    """How long no other code is mailed; None where none is any more."""
+    if len(sent) >= MAX_CODES:
+        return None
+    last = max((each.sent_at for each in sent), default=now - APART)
+    return max(last + APART - now, timedelta())
+
+
+async def _sent(
+    service: Service, fold: Fold, response: Response, form: str, now: datetime, *, again: bool
+) -> list[SentCode]:
+    """The codes of this approver, with a new one where that is called for and may be mailed."""
+    codes, approver = service.store.codes, response.approver
+    sent = await codes.of(fold.decision_id, approver)
+    holds, wait = in_force(sent, form, now), until_next(sent, now)
+    if wait is None and not holds:
+        await answering.record(service, response, Objection("too_many_codes", USED_UP))
+        raise Conflict(str(USED_UP), code="too_many_codes", sentence=USED_UP)
+    if wait != timedelta() or (holds and not again):
+        return sent
+    number = 1 + max((each.number for each in sent), default=0)
+    new = SentCode(f"code_{secrets.token_hex(8)}", number, form, now + HOLDS_FOR)
     # Kept before it is sent: of two presses at once, one has a code mailed.
-    if await codes.replace(fold.decision_id, approver, last, code_id, now):
-        try:
-            await service.decisions.request_code(fold, approver, code_id)
-        except BaseException:
-            await asyncio.shield(codes.end(fold.decision_id, approver, code_id))
-            raise
-    kept = await codes.find(fold.decision_id, approver)
-    assert kept  # noqa: S101 - this request has put it there, or another at the same time
-    return kept
+    if not await codes.add(fold.decision_id, approver, new):
+        return await codes.of(fold.decision_id, approver)
+    await _mail(service, fold, approver, new)
+    if len(sent) + 1 == MAX_CODES:
+        log.error(
+            "all codes of %s for one of its approvers are used up: once the last is over, their"
+            " link answers it no more, and a key that may resolve does",
+            fold.decision_id,
+        )
+    return [*sent, new]
+
+
+async def _mail(service: Service, fold: Fold, approver: str, code: SentCode) -> None:
+    """One that is surely not mailed is forgotten, and counts for nothing."""
+    try:
+        await service.decisions.request_code(fold, approver, code.id)
+    except Unconfirmed as error:
+        raise Unconfirmed(PERHAPS_MAILED) from error
+    except (Conflict, Invalid, NotFound, Unavailable):
+        forgetting = service.store.codes.remove(fold.decision_id, approver, code.id)
+        await asyncio.shield(forgetting)
+        raise

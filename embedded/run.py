@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import httpx2
 
-from config import ConfigurationError, Settings, load_settings
+from config import ConfigurationError, Settings, keep_private, load_settings
 from embedded.errors import NotReadyError, RunError, StartRefusedError
 from embedded.lock import locked
 from embedded.plan import ROOT, Plan
@@ -46,6 +46,8 @@ async def _run() -> None:
     for warning in settings.warnings:
         say(warning)
     with locked(settings.data_dir):
+        for warning in keep_private(settings.data_dir):
+            say(warning)
         plan = Plan(settings, _ports(settings))
         if os.environ.get("TEMPORAL_ADDRESS"):
             require_free(plan.ports.api)

@@ -1,11 +1,22 @@
-"""Which code an approver was sent last, for how long it holds, and how often one was typed."""
+"""Which codes an approver was sent, which form asked for each, and how often one was typed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    and_,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,81 +24,127 @@ from store.tables import codes
 
 HOLDS_FOR = timedelta(minutes=10)
 MAX_TRIES = 5
+"""Of the form that asked for the code."""
+OTHERS_TRIES = 2
+"""Of all other forms together: whoever pressed twice, or after a scanner, has that code's mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """`id` names it; the code itself is not here. `tries` is how often one was typed for it."""
+    """`id` names it; the code itself is not here. `number` counts those of one approver, `tries`
+    how often the `form` that asked for it typed one, and `others` how often other forms did."""
 
     id: str
-    tries: int
-    sent: int
+    number: int
+    form: str
     expires_at: datetime
-
-    def holds(self, now: datetime) -> bool:
-        return now < self.expires_at and self.tries < MAX_TRIES
+    tries: int = 0
+    others: int = 0
 
     @property
     def sent_at(self) -> datetime:
         return self.expires_at - HOLDS_FOR
+
+    def tries_left(self, form: str, now: datetime) -> int:
+        """How often this form may still type it; 0 where it holds no longer."""
+        if now >= self.expires_at:
+            return 0
+        if form == self.form:
+            return max(0, MAX_TRIES - self.tries)
+        return max(0, OTHERS_TRIES - self.others)
 
 
 class SentCodes:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find(self, decision_id: str, approver: str) -> SentCode | None:
-        """The last one of this approver."""
-        query = select(codes).where(_of(decision_id, approver))
+    async def of(self, decision_id: str, approver: str) -> list[SentCode]:
+        """Those of this approver, the oldest first."""
+        query = select(codes).where(_of(decision_id, approver)).order_by(codes.c.number)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return _code(row) if row else None
+            return [_code(row) for row in await connection.execute(query)]
 
-    async def replace(
-        self, decision_id: str, approver: str, last: SentCode | None, new_id: str, now: datetime
-    ) -> bool:
-        """Put a new code in the place of the last; False where somebody else just did."""
-        fresh = {"id": new_id, "tries": 0, "expires_at": now + HOLDS_FOR}
+    async def add(self, decision_id: str, approver: str, code: SentCode) -> bool:
+        """Keep one that is about to be sent; False where somebody else just took its number."""
+        values = {
+            "decision_id": decision_id,
+            "approver": approver,
+            "number": code.number,
+            "id": code.id,
+            "form": code.form,
+            "tries": code.tries,
+            "others": code.others,
+            "expires_at": code.expires_at,
+        }
         try:
             async with self._engine.begin() as connection:
-                if last is None:
-                    whose = {"decision_id": decision_id, "approver": approver}
-                    await connection.execute(insert(codes).values(whose | fresh | {"sent": 1}))
-                    return True
-                done = await connection.execute(
-                    update(codes)
-                    .where(_of(decision_id, approver), codes.c.id == last.id)
-                    .values(**fresh, sent=codes.c.sent + 1)
-                )
-                return done.rowcount == 1
+                await connection.execute(insert(codes).values(values))
         except IntegrityError:
             return False
+        return True
 
-    async def end(self, decision_id: str, approver: str, code_id: str) -> None:
-        """This code holds no longer."""
-        which = _of(decision_id, approver) & (codes.c.id == code_id)
+    async def remove(self, decision_id: str, approver: str, code_id: str) -> None:
+        """Forget one that was not sent."""
+        which = and_(_of(decision_id, approver), codes.c.id == code_id)
         async with self._engine.begin() as connection:
-            await connection.execute(update(codes).where(which).values(tries=MAX_TRIES))
+            await connection.execute(delete(codes).where(which))
 
-    async def spend_try(self, decision_id: str, approver: str, now: datetime) -> SentCode | None:
-        """Count one try, before what was typed is looked at; None where no code holds.
+    async def spend_try(
+        self, decision_id: str, approver: str, form: str, now: datetime
+    ) -> list[SentCode]:
+        """Count one try of this form, before what was typed is looked at; the codes with which it
+        may be compared.
 
         In one statement, so that a hundred tries at once are a hundred tries.
         """
+        # In one order, or two tries at once would each wait for what the other has.
+        same = codes.alias()
+        in_order = (
+            select(same.c.number)
+            .where(_may_try(same, decision_id, approver, form, now))
+            .order_by(same.c.number)
+            .with_for_update()
+        )
+        is_own = codes.c.form == form
         tried = (
             update(codes)
-            .where(_of(decision_id, approver), codes.c.tries < MAX_TRIES, codes.c.expires_at > now)
-            .values(tries=codes.c.tries + 1)
+            .where(_may_try(codes, decision_id, approver, form, now))
+            .where(codes.c.number.in_(in_order))
+            .values(
+                tries=codes.c.tries + case((is_own, 1), else_=0),
+                others=codes.c.others + case((is_own, 0), else_=1),
+            )
             .returning(codes)
         )
         async with self._engine.begin() as connection:
-            row = (await connection.execute(tried)).one_or_none()
-        return _code(row) if row else None
+            return [_code(row) for row in await connection.execute(tried)]
 
 
 def _code(row: Row[tuple[object, ...]]) -> SentCode:
-    return SentCode(id=row.id, tries=row.tries, sent=row.sent, expires_at=row.expires_at)
+    return SentCode(
+        id=row.id,
+        number=row.number,
+        form=row.form,
+        expires_at=row.expires_at,
+        tries=row.tries,
+        others=row.others,
+    )
 
 
-def _of(decision_id: str, approver: str) -> ColumnElement[bool]:
-    return (codes.c.decision_id == decision_id) & (codes.c.approver == approver)
+def _of(decision_id: str, approver: str, table: FromClause = codes) -> ColumnElement[bool]:
+    return and_(table.c.decision_id == decision_id, table.c.approver == approver)
+
+
+def _may_try(
+    table: FromClause, decision_id: str, approver: str, form: str, now: datetime
+) -> ColumnElement[bool]:
+    """As `SentCode.tries_left` says it."""
+    is_own = table.c.form == form
+    return and_(
+        _of(decision_id, approver, table),
+        table.c.expires_at > now,
+        or_(
+            and_(is_own, table.c.tries < MAX_TRIES),
+            and_(~is_own, table.c.others < OTHERS_TRIES),
+        ),
+    )

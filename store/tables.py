@@ -188,9 +188,11 @@ codes = Table(
     metadata,
     Column("decision_id", String(40), primary_key=True),
     Column("approver", String(320), primary_key=True),
+    Column("number", Integer, primary_key=True),
     Column("id", String(40), nullable=False),
+    Column("form", String(40), nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("sent", Integer, nullable=False),
+    Column("others", Integer, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 
 import setting_names
-from config import ConfigurationError, Settings, load_secrets, load_settings, new_secrets
+from config import (
+    ConfigurationError,
+    Settings,
+    keep_private,
+    load_secrets,
+    load_settings,
+    new_secrets,
+)
 from tests.activities.sendgrid_events import EventWebhook
 from tests.support import free_port
 from worker import email_channel
@@ -38,6 +46,19 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
     }.items():
         monkeypatch.setenv(f"HANDOVER_{name}", value)
     return monkeypatch
+
+
+def test_addresses_and_domains_are_read(production: pytest.MonkeyPatch):
+    """Of the operator, and of a network of one's own; in whatever spelling."""
+    production.setenv("HANDOVER_OPERATOR_EMAIL", "Ops@Bücher.Example")
+    production.setenv("HANDOVER_LOCAL_DOMAINS", "Corp.local, .home.arpa,mailhost,")
+    settings = load_settings()
+    assert settings.operator_email == "Ops@bücher.example"
+    assert settings.local_domains == ["corp.local", "home.arpa", "mailhost"]
+    for name, value in (("OPERATOR_EMAIL", "ops"), ("LOCAL_DOMAINS", "corp local")):
+        with pytest.MonkeyPatch.context() as spoiling:
+            spoiling.setenv(f"HANDOVER_{name}", value)
+            assert f"HANDOVER_{name}" in refusal()
 
 
 def refusal() -> str:
@@ -358,3 +379,28 @@ def test_the_programs_do_not_start(
     assert all(words in ended.stderr for words in said), ended.stderr
     assert "Traceback" not in ended.stderr
     assert "too-short-a-key" not in ended.stderr + ended.stdout
+
+
+def test_the_data_folder_is_taken_from_others(tmp_path: Path):
+    """Also where it existed, with what is in it; a link's target is left alone."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else")
+    elsewhere.chmod(0o644)
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    for name, mode in (("store.db", 0o644), ("run", 0o755), ("api-key", 0o600)):
+        (folder / name).write_text("")
+        (folder / name).chmod(mode)
+    (folder / "linked").symlink_to(elsewhere)
+    before = os.umask(0o022)
+    try:
+        assert keep_private(folder) == []
+        assert keep_private(tmp_path / "not there yet") == []
+        (folder / "new.db").write_text("")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in folder.iterdir()}
+    del modes["linked"]
+    assert modes == {"store.db": 0o600, "run": 0o700, "api-key": 0o600, "new.db": 0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o644

@@ -40,6 +40,9 @@ ASKING = ("decision-request", "escalation", REMINDER)
 
 CODE = "code"
 DELIVERY_FAILURE = "delivery-failure"
+CODES_USED_UP = "codes-used-up"
+TO_THE_OPERATOR = (DELIVERY_FAILURE, CODES_USED_UP)
+"""Messages of which the operator is the `approver`."""
 
 STATUS_ATTRIBUTE = "HandoverStatus"
 URGENCY_ATTRIBUTE = "HandoverUrgency"
@@ -203,7 +206,8 @@ class Claim(Statement):
     """The agent takes the one run that the decision permits. It is kept in the store, since the
     workflow may be over by then, and so is a `Report`.
 
-    `number` counts the claims of a decision: there is another after one that was given back.
+    `number` counts the claims of a decision: there is another after one that was given back, or
+    whose place is taken.
     """
 
     number: int
@@ -247,7 +251,7 @@ class SendNotificationInput(Wire):
     decision_id: str
     message: str
     """Its template: `decision-request`, `reminder`, `escalation`, `settled`, `receipt` or `code`;
-    `delivery-failure` goes to the operator, who is the `approver` then."""
+    those of `TO_THE_OPERATOR` go to the operator, who is the `approver` then."""
     approver: str
     channel: str
     outcome: Outcome | None = None

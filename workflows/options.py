@@ -16,6 +16,7 @@ from workflows.messages import (
     AGENT_ATTRIBUTE,
     APPROVER_ATTRIBUTE,
     CODE,
+    CODES_USED_UP,
     DELIVERY_FAILURE,
     EXPIRES_AT_ATTRIBUTE,
     REMINDER,
@@ -25,8 +26,9 @@ from workflows.messages import (
     Outcome,
     SendNotificationInput,
 )
+from workflows.objections import MAX_CODES
 from workflows.routes import unused
-from workflows.state import State
+from workflows.state import Entry, State
 
 STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 URGENCY_KEY = SearchAttributeKey.for_keyword(URGENCY_ATTRIBUTE)
@@ -121,6 +123,7 @@ def summary(text: str) -> str:
 def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNotificationInput]:
     """The messages that follow from what the record has since, besides asking and telling."""
     failures = sum(entry.type == "delivery.failed" for entry in state.log[:since])
+    used_up = sum(map(_is_last_code, state.log[:since]))
     for entry in state.log[since:]:
         details = entry.details
         match entry.type:
@@ -133,6 +136,10 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
                 sending = _sending(input, CODE, details["approver"])
                 code = {"code_id": details["code_id"], "number": details["number"]}
                 yield sending.model_copy(update=code)
+                if input.operator and _is_last_code(entry):
+                    used_up += 1
+                    sending = _sending(input, CODES_USED_UP, input.operator)
+                    yield sending.model_copy(update={"number": used_up})
             case "delivery.failed":
                 failures += 1
                 # Whom another channel reaches needs no operator.
@@ -141,6 +148,11 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
                     yield sending.model_copy(update={"number": failures})
             case _:
                 pass
+
+
+def _is_last_code(entry: Entry) -> bool:
+    """Whether this person is sent no further code."""
+    return entry.type == "code.requested" and entry.details["number"] == MAX_CODES
 
 
 def _sending(
@@ -153,9 +165,11 @@ def _sending(
 
 def timer_summary(state: State, deadline: datetime) -> str:
     """What happens when this deadline passes."""
-    following = state.rules.steps[state.level + 1 : state.level + 2]
-    if any(deadline == step.at for step in following):
-        return summary("asks " + ", ".join(following[0].approvers))
+    for step in state.later_steps[:1]:
+        if deadline == state.rules.steps[step].at:
+            new = state.new_in(step)
+            who = ", ".join(new or state.rules.steps[step].approvers)
+            return summary(f"asks {who}" if new else f"reminds {who}")
     later = [use for use in unused(state) if use.at == deadline]
     if later:
         return summary(", ".join(f"asks {use.approver} by {use.channel}" for use in later))

@@ -207,7 +207,8 @@ class Fold:
         return self.state is not None and approver in self.state.declined
 
     def feed(self, event: HistoryEvent) -> None:
-        """Take the next event."""
+        """Take the next event. Raises `lifecycle.UnknownRulesError` where this release cannot tell
+        what became of the decision: a newer one can."""
         kind = event.event_type
         if kind in HEARD_BY_THE_WORKFLOW:
             self._unheard.append(event)
@@ -231,17 +232,19 @@ class Fold:
         payloads = started.input.payloads
         self.run_id = started.original_execution_run_id
         try:
-            self.input = proof.sealed_input(payloads, self._keyring)
+            sealed = proof.sealed_input(payloads, self._keyring)
         except proof.UnprovenError as error:
             # Whose it claims to be is told, and nothing else of it counts: there is no state.
             self.input = proof.claimed_input(payloads)
             self._annul(event, str(error))
             return
+        begun = lifecycle.begin(sealed)
+        self.input = sealed
         if self.input.id != self.decision_id:
             self._annul(event, f"started with the input of {self.input.id}")
         elif abs(at - self.input.created_at) > START_TOLERANCE:
             self._annul(event, "started again after the decision was created")
-        self.state = lifecycle.begin(self.input)
+        self.state = begun
         created: dict[str, Any] = {
             "agent": self.input.agent,
             "action": self.input.request.action,
@@ -388,7 +391,7 @@ class Fold:
     def _compare(self, event: HistoryEvent) -> None:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
         recorded = fields.indexed_fields.get(STATUS_ATTRIBUTE)
-        if recorded and self.state and json.loads(recorded.data) != self.state.status:
+        if recorded and self.state and _status(recorded) != self.state.status:
             self._annul(event, "the workflow's own record contradicts the proven responses")
 
     def _close(self, event: HistoryEvent, how: str) -> None:
@@ -416,6 +419,14 @@ def time_of(timestamp: Timestamp) -> datetime:
     return datetime.fromtimestamp(timestamp.ToNanoseconds() / 1e9, UTC)
 
 
+def _status(recorded: Payload) -> object:
+    """None for what is no JSON: then no worker of ours has written it."""
+    try:
+        return json.loads(recorded.data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _what(sending: SendNotificationInput) -> dict[str, Any]:
     return {"message": sending.message, "approver": sending.approver, "channel": sending.channel}
 
@@ -424,7 +435,7 @@ def _told(result: Sequence[Payload]) -> dict[str, Any]:
     """What an activity returned; nothing where that is not what ours return."""
     try:
         told = json.loads(result[0].data)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return cast(dict[str, Any], told) if isinstance(told, dict) else {}
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from activities.channels.errors import UndeliverableError
+from handover.addresses import Address
 from handover.models import Decision
 from templates import Reader
 from workflows.messages import DecisionInput, Outcome
@@ -28,8 +30,9 @@ class Notice:
     `link`, `inbox` and `respond_url` are theirs alone: whoever has one can answer; the operator
     gets none. `code` is that of a step up. `number` tells several of one kind apart.
     `escalated_because` is `no_answer`, `not_me` or `undeliverable`; `unreached` has the last
-    failure first. `told` is the decision as its agent reads it, and `digest` of what is shown, for
-    who is asked in JSON. `happened_at` is when that was which is told.
+    failure first, and `without_codes` who is sent no further code. `told` is the decision as its
+    agent reads it, and `digest` of what is shown, for who is asked in JSON. `happened_at` is when
+    that was which is told.
     """
 
     decision: DecisionInput
@@ -45,12 +48,21 @@ class Notice:
     asked_now: list[str] = field(default_factory=list[str])
     code: str | None = None
     unreached: list[Unreached] = field(default_factory=list[Unreached])
+    without_codes: list[str] = field(default_factory=list[str])
     told: Decision | None = None
     respond_url: str = ""
     digest: str = ""
     happened_at: datetime | None = None
     together: list[Notice] = field(default_factory=list["Notice"])
     """What this message has in it, where it has several."""
+
+    @property
+    def address(self) -> Address:
+        """Of the approver. Raises `UndeliverableError` for what is none."""
+        try:
+            return Address.parse(self.approver)
+        except ValueError as error:
+            raise UndeliverableError(f"{self.approver!r} is not an e-mail address.") from error
 
     @property
     def asked_before(self) -> list[str]:

@@ -34,6 +34,9 @@ class Outbox:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._folder / f".{name}.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        draft.replace(self._folder / name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            draft.replace(self._folder / name)
+        finally:
+            draft.unlink(missing_ok=True)  # half of a mail, where the disk is full

@@ -103,12 +103,14 @@ async def download(service: The, key: Reader, attachment_id: str) -> Response:
     "/decisions/{decision_id}/attachments",
     status_code=201,
     openapi_extra=MULTIPART,
-    responses=UNHEARD | answers("not_found", "already_settled", "too_many_attachments", *REFUSED),
+    responses=UNHEARD
+    | answers("not_found", "already_settled", "too_many_attachments", *REFUSED)
+    | answers("unavailable", "unconfirmed"),
 )
 async def attach(
     service: The, agent: Creator, decision_id: str, request: Request, response: Response
 ) -> Attachments:
-    """Show one more file with a pending decision, 5 at most: 202 while no worker has heard of it.
+    """Show one more file with a pending decision, 5 at most: 202 while it is not known here yet.
 
     A page that was opened before it shows itself again, because what is asked has changed.
     """
@@ -188,7 +190,7 @@ def may_read(link: Link, fold: Fold) -> bool:
     if fold.state is None:
         return False
     if not fold.settled:
-        return fold.state.may_answer(link.approver)
+        return fold.state.may_answer(fold.state.known_as(link.approver))
     resolved_at = decision_of(fold).resolved_at
     return resolved_at is None or datetime.now(UTC) - resolved_at <= READ_FOR
 

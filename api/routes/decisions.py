@@ -79,7 +79,9 @@ async def get(
     "/decisions/{decision_id}/cancel",
     response_model=Decision,
     response_model_exclude_unset=True,
-    responses=UNHEARD | answers("not_found", "already_settled", "invalid_request"),
+    responses=UNHEARD
+    | answers("not_found", "already_settled", "invalid_request")
+    | answers("unavailable", "unconfirmed"),
     openapi_extra=body_examples(CANCEL),
 )
 async def cancel(
@@ -89,7 +91,7 @@ async def cancel(
     response: Response,
     body: Annotated[Cancellation | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Withdraw the question: 202 while no worker has heard of it.
+    """Withdraw the question: 202 while it is not known what comes of it.
 
     A settled decision stays what it is: 409, with the outcome.
     """
@@ -108,13 +110,14 @@ async def cancel(
     response_model=Decision,
     response_model_exclude_unset=True,
     responses=UNHEARD
-    | answers("not_found", "already_settled", "late", "invalid_request", "not_longer"),
+    | answers("not_found", "already_settled", "late", "invalid_request", "not_longer")
+    | answers("unavailable", "unconfirmed"),
     openapi_extra=body_examples(EXTEND),
 )
 async def extend(
     service: The, agent: Creator, decision_id: str, body: Extension, response: Response
 ) -> dict[str, Any]:
-    """Give more time: `timeout_minutes` from now. 202 while no worker has heard of it.
+    """Give more time: `timeout_minutes` from now. 202 while it is not known what comes of it.
 
     The deadline only ever moves away, and to a year from the decision's creation at most.
     """
@@ -134,7 +137,8 @@ async def extend(
     response_model_exclude_unset=True,
     responses=UNHEARD
     | answers("missing_scope", "own_decision", "not_found", "already_settled", "late", "changed")
-    | answers("invalid_request", "invalid_answer", "unknown_attachment"),
+    | answers("invalid_request", "invalid_answer", "unknown_attachment")
+    | answers("unavailable", "unconfirmed"),
     openapi_extra=body_examples(RESOLVE),
 )
 async def resolve(
@@ -142,8 +146,8 @@ async def resolve(
 ) -> dict[str, Any]:
     """Answer in an approver's place, with a key that may. `resolved_by` is the key's name.
 
-    It is held to the same rules as the page, and nobody approves their own request. 202 while no
-    worker has heard of it.
+    It is held to the same rules as the page, and nobody approves their own request. 202 while it is
+    not known what comes of it.
     """
     received_at = datetime.now(UTC)
     fold = await service.decisions.read_for(key, decision_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -20,6 +23,9 @@ from api.openapi import headers
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that are free where there is room: for a database, its log and some mails."""
 
 router = APIRouter(tags=["operation"])
 
@@ -51,6 +57,7 @@ async def readyz(service: The) -> JSONResponse:
         "temporal": await _holds(_temporal_answers(service)),
         "store": await _holds(service.store.ping()),
         "worker": await _holds(_worker_polls(service)),
+        "disk": await _holds(has_room(service.settings.data_dir)),
     }
     ready = all(check == "ok" for check in checks.values())
     return JSONResponse(
@@ -91,3 +98,10 @@ async def _worker_polls(service: Service) -> None:
     last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
     if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
         raise ApiError("no worker polls: decisions are taken, and nobody is asked")
+
+
+async def has_room(folder: Path) -> None:
+    """A full disk is noticed before it is full: what is taken then can still be written."""
+    free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
+    if free < ROOM:
+        raise ApiError(f"{free // 1024**2} MB are free where the data folder is: make room")

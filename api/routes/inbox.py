@@ -6,7 +6,7 @@ are answered, when the button is pressed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -16,10 +16,10 @@ from fastapi import APIRouter, Request, Response
 from api import forms, preferences
 from api.cursors import BadCursorError, Cursors
 from api.deps import Service, The
-from api.errors import ApiError, Gone, Invalid, NotFound
+from api.errors import RETRY_AFTER, ApiError, Gone, Invalid, NotFound
 from api.forms import Filled
 from api.inbox import PAGE, Found, Place, link_to, waiting_for
-from api.inbox_answers import Given, answer_all
+from api.inbox_answers import Given, Result, answer_all
 from api.limiting import ANSWER
 from api.listing import ListsUnavailable
 from api.readers import reader_of
@@ -94,8 +94,9 @@ async def answer(service: The, token: str, request: Request) -> Response:
         "page_of": partial(link_to, service, visitor.approver),
         "inbox": f"{root()}/i/{visitor.token}",
     }
-    status = 200 if any(result.counts for result in results) else 409
-    return page("inbox_answers", context, visitor.reader, status)
+    status = _status(results)
+    headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    return page("inbox_answers", context, visitor.reader, status, headers)
 
 
 @router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])
@@ -122,6 +123,12 @@ async def save(service: The, token: str, request: Request) -> Response:
     reader = await reader_of(service, request, visitor.approver)
     visitor = Visitor(token, visitor.link, reader)
     return _settings(service, visitor, chosen, preferences.fields_of(chosen), saved=True)
+
+
+def _status(results: Sequence[Result]) -> int:
+    if any(result.counts for result in results):
+        return 200
+    return 503 if any(result.became == "unconfirmed" for result in results) else 409
 
 
 async def _let_in(service: Service, token: str, request: Request, use: str) -> Visitor:

@@ -28,6 +28,7 @@ from api.uploads import read_form, receive, the_file
 from handover.models import Attachment, Decision
 from links import Link
 from store.attachments import StoredFile
+from store.codes import HOLDS_FOR
 from workflows import objections
 from workflows.messages import Response as Answer
 from workflows.reading import Fold, as_json_for
@@ -86,15 +87,18 @@ async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
 
 @router.post(
     "/responses/{token}",
-    responses={202: {"model": Outcome, "description": "Taken and safe; no worker has heard of it."}}
-    | answers("already_settled", "late", "changed", *OF_LINKS)
+    responses={
+        202: {"model": Outcome, "description": "Taken and safe; what comes of it is not known yet."}
+    }
+    | answers("already_settled", "late", "changed", "too_many_codes", "unconfirmed", *OF_LINKS)
     | answers("invalid_request", "invalid_answer", "needs_code", "unknown_attachment"),
     openapi_extra=body_examples(RESPOND),
 )
 async def respond(service: The, link: TheLink, body: NewResponse, response: Response) -> Outcome:
-    """Answer, held to the same rules as the page. 202 while no worker has heard of it.
+    """Answer, held to the same rules as the page. 202 while it is not known what comes of it.
 
-    Where a code is needed besides, the first attempt has it mailed to the approver and is 422.
+    Where a code is needed besides, the first attempt has it mailed to the approver and is 422,
+    with `form`: sent back with the code, it keeps tries of others from counting against this one.
     An answer that is already the outcome is answered as the first time.
     """
     received_at = datetime.now(UTC)
@@ -111,7 +115,7 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
         received_at=received_at,
     )
     if not _is_heard(fold, given):
-        fold = await _take(service, fold, await _with_code(service, fold, given, body.code or ""))
+        fold = await _take(service, fold, await _with_code(service, fold, given, body))
     response.status_code = 200 if _is_heard(fold, given) else 202
     return _outcome(fold)
 
@@ -148,7 +152,7 @@ async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, An
     return await with_files(service, body.response_data, is_theirs, sent)
 
 
-async def _with_code(service: Service, fold: Fold, given: Answer, typed: str) -> Answer:
+async def _with_code(service: Service, fold: Fold, given: Answer, body: NewResponse) -> Answer:
     """The answer with the name of its code, where it needs one and nothing else is wrong with it.
 
     Raises `Invalid` where the code is still to come, and as `_over` does.
@@ -157,7 +161,7 @@ async def _with_code(service: Service, fold: Fold, given: Answer, typed: str) ->
     if fold.settled or why is None or why.reason != "needs_code":
         return given
     try:
-        step = await pass_step(service, fold, given, typed)
+        step = await pass_step(service, fold, given, body.code or "", form=body.form or "")
     except Conflict as error:
         now = await service.decisions.read(fold.decision_id)
         raise _over(now, given) if now.settled else error from error
@@ -210,14 +214,29 @@ def _over(fold: Fold, about: Answer | Link) -> Conflict:
 
 def _code_needed(step: CodeNeeded) -> Invalid:
     """What its reader has to do about it."""
-    until = f"it holds for {step.minutes} minutes from {step.sent_at:%H:%M:%S} UTC on"
     if step.wrong:
-        said = f"this is not the code that was mailed to {step.sent_to}; {step.tries} tries left."
+        tries = f"tries left: {step.tries}" if step.tries else _where(step)
+        said = f"this is not the code that was mailed to {step.sent_to}; {tries}."
     elif step.gone:
-        said = f"that code holds no longer. Another was mailed to {step.sent_to}; {until}."
+        said = f"that code holds no longer; {_where(step)}."
     else:
-        said = f"send the same again with the code that was mailed to {step.sent_to}; {until}."
-    return invalid("code", said, code="needs_code")
+        said = f"this answer needs a code besides; {_where(step)}."
+    why = invalid("code", said, code="needs_code")
+    why.more["form"] = step.form
+    return why
+
+
+def _where(step: CodeNeeded) -> str:
+    """Where the code is, or will be."""
+    if step.sent_at:
+        until = step.sent_at + HOLDS_FOR
+        return (
+            f"one was mailed to {step.sent_to} and holds until {until:%H:%M:%S} UTC: send the same"
+            " again with it, and with `form`"
+        )
+    if step.next_in is None:
+        return "no other is mailed"
+    return f"the next can be mailed in {step.next_in} s: send the same again then, without a code"
 
 
 def _outcome(fold: Fold) -> Outcome:

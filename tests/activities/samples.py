@@ -108,13 +108,15 @@ def make_notice(
     outcome: Outcome | None = None,
     **changes: Any,
 ) -> Notice:
-    """`changes` are of the decision's request. A delivery failure goes to the operator."""
+    """`changes` are of the decision's request. What is of no approver goes to the operator."""
     decision = make_decision(**changes)
     if outcome is None and message in ("settled", "receipt"):
         outcome = make_outcome(decision, notes="Checked with the warehouse.")
     now = NOW + timedelta(minutes=5)
     if message == "code":
         return Notice(decision, message, approver, "", now, code="482913")
+    if message == "codes-used-up":
+        return Notice(decision, message, OPERATOR, "", now, without_codes=[ANN])
     if message == "delivery-failure":
         unreached = [Unreached(ANN, "email", "550 no such user")]
         return Notice(decision, message, OPERATOR, "", now, unreached=unreached, asked_now=[BOB])

@@ -6,7 +6,9 @@ import email
 import email.policy
 import re
 from dataclasses import replace
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,6 +20,7 @@ from activities.channels.email import compose, parse_sender
 from activities.channels.errors import UndeliverableError
 from activities.channels.mime import to_bytes
 from activities.channels.notice import Unreached
+from activities.channels.sendgrid import to_mail
 from handover.models import EscalationStep
 from tests.activities.samples import (
     ANN,
@@ -33,6 +36,7 @@ from tests.activities.samples import (
     make_outcome,
 )
 from workflows.messages import Outcome
+from workflows.objections import MAX_CODES
 
 MESSAGES = [
     ("decision-request", ANN),
@@ -42,8 +46,9 @@ MESSAGES = [
     ("receipt", BOB),
     ("code", ANN),
     ("delivery-failure", OPERATOR),
+    ("codes-used-up", OPERATOR),
 ]
-WITHOUT_LINKS = ("code", "delivery-failure")
+WITHOUT_LINKS = ("code", "delivery-failure", "codes-used-up")
 
 
 class Reader(HTMLParser):
@@ -121,6 +126,12 @@ FACTS = {
         "550 no such user",
         "in 25 minutes",
         "it is denied",
+    ],
+    "codes-used-up": [
+        f"{ANN} is sent no further code",
+        "somebody else has their link",
+        "in 25 minutes",
+        "POST /decisions/dec_1/resolve",
     ],
 }
 
@@ -208,6 +219,14 @@ def test_an_operator_is_told_when_nobody_is_left():
     assert mail.subject.startswith("Not delivered, and nobody is left to ask: Refund order 1142")
     for part in (mail.text, mail.html):
         assert "Nobody is left who could answer." in part
+
+
+def test_the_last_code_says_so():
+    """Its number, and nothing else, makes it the last."""
+    for number, is_last in ((1, False), (MAX_CODES - 1, False), (MAX_CODES, True)):
+        mail = compose(replace(make_notice("code"), number=number), SENDER)
+        for part in (mail.text, mail.html):
+            assert ("This is the last code that is mailed for this question." in part) is is_last
 
 
 def test_a_step_up_is_announced():
@@ -422,17 +441,62 @@ def test_what_is_no_address_is_permanent(address: str):
 def test_a_domain_beyond_ascii_is_sent_in_its_ascii_form():
     """Every mail server takes that."""
     assert make_email(approver="ann@exämple.com").to.addr_spec == "ann@xn--exmple-cua.com"
+    assert make_email(approver="Ann@straße.de").to.addr_spec == "Ann@xn--strae-oqa.de"
+    assert make_email(approver="ann@mailhost").to.addr_spec == "ann@mailhost"
 
 
 @pytest.mark.parametrize("sender", ["Handover", "Handover <>", ""])
 def test_a_sender_without_an_address_is_refused(sender: str):
     """At the start, and not with the first mail."""
-    with pytest.raises(ValueError, match="is not an e-mail address"):
+    with pytest.raises(ValueError, match="is no e-mail address"):
         parse_sender(sender)
 
 
-def test_machines_are_told_not_to_answer():
-    """Out-of-office notes would otherwise come back for every decision."""
+NAMES = [
+    *("Handover", "Acme @ Work", "Acme: Approvals", "Acme, Inc.", "Acme; Co", "Acme (EU)", "a  b"),
+    *('Acme "Best" Co', "Acme \\ Co", "Acme <us>", "Müller, Söhne @ Work: Zoë", "日本, @ 株式会社"),
+    *("=?utf-8?q?x?=", "A" * 100 + ", B @ C", "Größe, " * 20 + "Ä", "'Acme'", '"A" & "B"', "@"),
+]
+"""Of senders, none of which a mail program takes for anything else."""
+
+
+def sender_of(content: bytes) -> tuple[str, str]:
+    """As a mail program reads it: name and address."""
+    [line] = re.findall(rb"(?m)^From: (.*(?:\r\n .*)*)\r\n", content)
+    assert all(len(each) <= 998 for each in line.split(b"\r\n"))
+    name, address = parseaddr(re.sub(rb"\r\n", b"", line).decode("ascii"))
+    return str(make_header(decode_header(name))), address
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sender_has_the_name_that_was_set(name: str):
+    """Whatever stands before the brackets, in quotation marks or not, by SMTP and by SendGrid."""
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    for setting in (f"{name} <h@example.com>", f'"{quoted}" <h@example.com>'):
+        mail = replace(make_email(), sender=parse_sender(setting))
+        assert sender_of(to_bytes(mail)) == (name, "h@example.com")
+        assert to_mail(mail).get()["from"] == {"email": "h@example.com", "name": name}
+
+
+@pytest.mark.parametrize("name", ["Acme\nBcc: x@y.z", "Acme\u202e", "A" * 201])
+def test_a_senders_name_is_one_that_can_be_seen(name: str):
+    """No line more, and nothing that turns the rest around."""
+    with pytest.raises(ValueError, match="the name"):
+        parse_sender(f"{name} <h@example.com>")
+
+
+def test_a_sender_without_a_name():
+    """With brackets or without; a host of one's own network is its operator's matter."""
+    for setting in ("handover@localhost", "<handover@localhost>"):
+        sender = parse_sender(setting)
+        assert (sender.display_name, sender.addr_spec) == ("", "handover@localhost")
+        assert b"From: <handover@localhost>\r\n" in to_bytes(replace(make_email(), sender=sender))
+
+
+def test_programs_are_told_not_to_answer():
+    """But nothing that says that nobody reads a mail is asked away: neither bounces (NDR) nor
+    absence notes (OOF), and `All` is both of them."""
     parsed = parse(to_bytes(make_email()))
     assert parsed["Auto-Submitted"] == "auto-generated"
-    assert parsed["X-Auto-Response-Suppress"] == "All"
+    suppressed = {each.strip() for each in parsed["X-Auto-Response-Suppress"].split(",")}
+    assert suppressed == {"DR", "RN", "NRN"}

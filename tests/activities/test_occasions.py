@@ -18,6 +18,7 @@ from tests.support import eventually
 from tests.workflows.harness import Mailroom
 from workflows.messages import (
     CODE,
+    CODES_USED_UP,
     DELIVERY_FAILURE,
     REMINDER,
     STEP_UP,
@@ -26,6 +27,7 @@ from workflows.messages import (
     DecisionInput,
     SendNotificationInput,
 )
+from workflows.objections import MAX_CODES
 from workflows.reading import Fold
 
 OPERATOR = "ops@example.com"
@@ -40,27 +42,29 @@ def codes_mail(
     return sent.model_copy(update={"code_id": code_id})
 
 
-async def with_a_code(scene: Scene, decision: DecisionInput, code_id: str) -> None:
-    """Let a workflow hear that Ann needs this code."""
+async def with_codes(scene: Scene, decision: DecisionInput, *code_ids: str) -> None:
+    """Let a workflow hear that Ann needs these codes."""
     queue = f"queue-{secrets.token_hex(6)}"
     handle = await scene.client.start_workflow(WORKFLOW, decision, id=decision.id, task_queue=queue)
-    request = CodeRequest(
-        decision_id=decision.id,
-        run_id=handle.first_execution_run_id or "",
-        request_digest=decision.request_digest,
-        received_at=datetime.now(UTC),
-        approver=ANN,
-        code_id=code_id,
-    )
 
     async def heard() -> bool:
         fold = Fold(decision.id, SIGNER.keyring)
         async for event in handle.fetch_history_events():
             fold.feed(event)
-        return any(entry.type == "code.requested" for entry in fold.entries)
+        asked = [entry for entry in fold.entries if entry.type == "code.requested"]
+        return len(asked) == len(code_ids)
 
     async with working(scene.client, queue, Mailroom().send_notification):
-        await handle.signal(STEP_UP, SIGNER.sign_code_request(request))
+        for code_id in code_ids:
+            request = CodeRequest(
+                decision_id=decision.id,
+                run_id=handle.first_execution_run_id or "",
+                request_digest=decision.request_digest,
+                received_at=datetime.now(UTC),
+                approver=ANN,
+                code_id=code_id,
+            )
+            await handle.signal(STEP_UP, SIGNER.sign_code_request(request))
         await eventually(heard)
 
 
@@ -99,7 +103,7 @@ async def test_an_approver_gets_a_link_to_their_own_inbox(scene: Scene):
 async def test_a_code_is_mailed_to_whom_it_was_asked_for(scene: Scene):
     """The same at every attempt, and with no link by which it could be used."""
     decision = make_decision(f"dec_{secrets.token_hex(6)}")
-    await with_a_code(scene, decision, "code_1")
+    await with_codes(scene, decision, "code_1")
     await scene.send(codes_mail(decision))
     await scene.send(codes_mail(decision), attempt=1)
     first, second = scene.channel.notices
@@ -127,6 +131,16 @@ async def test_only_the_operator_is_told_of_failures(scene: Scene, to: str):
     assert notice.asked_now == [ANN]
     assert (await scene.failure(sending(decision, DELIVERY_FAILURE, to))).type == "Unproven"
     assert (await scene.failure(sending(decision, approver=OPERATOR))).type == "Unproven"
+
+
+async def test_an_operator_is_told_who_has_used_up_their_codes(scene: Scene):
+    """By the history, and without a link; nobody else is."""
+    decision = make_decision(f"dec_{secrets.token_hex(6)}", operator=OPERATOR)
+    await with_codes(scene, decision, *(f"code_{number}" for number in range(MAX_CODES)))
+    await scene.send(sending(decision, CODES_USED_UP, OPERATOR))
+    [notice] = scene.channel.notices
+    assert (notice.link, notice.inbox, notice.without_codes) == ("", "", [ANN])
+    assert (await scene.failure(sending(decision, CODES_USED_UP, ANN))).type == "Unproven"
 
 
 async def test_each_reminder_is_a_message_of_its_own(scene: Scene):

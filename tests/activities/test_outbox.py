@@ -3,6 +3,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+import resource
 import stat
 import threading
 from pathlib import Path
@@ -57,3 +58,17 @@ async def test_an_outbox_that_cannot_be_written_is_tried_again(tmp_path: Path):
     (tmp_path / "outbox").write_text("a file where the folder should be")
     with pytest.raises(DeferredError, match="could not be written"):
         await Outbox(tmp_path / "outbox").send(make_email())
+
+
+async def test_nothing_is_left_of_a_mail_that_could_not_be_written(tmp_path: Path):
+    """The system ends the file after 100 bytes, as a full disk does. The folder is as it was, for
+    all the tries to come."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(DeferredError, match="File too large"):
+                await Outbox(tmp_path).send(make_email())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert listing(tmp_path) == []

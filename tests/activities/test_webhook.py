@@ -130,7 +130,7 @@ async def test_every_message_has_its_type(scene: Scene, message: str, type: str)
     assert scene.event()["type"] == type
 
 
-@pytest.mark.parametrize("message", ["code", "delivery-failure"])
+@pytest.mark.parametrize("message", ["code", "delivery-failure", "codes-used-up"])
 async def test_what_is_never_posted(scene: Scene, message: str) -> None:
     """A code goes to the address alone, and an operator's news to the operator."""
     with pytest.raises(UndeliverableError):

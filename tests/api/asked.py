@@ -45,6 +45,11 @@ class Asked:
         link = await link_to(agent.service, approver)
         return cls(agent, decision, approver, link, (await agent.http.get(link)).text)
 
+    async def opened_again(self) -> Asked:
+        """The same page in another window, or somebody else's."""
+        page = (await self.agent.http.get(self.link)).text
+        return Asked(self.agent, self.decision, self.approver, self.link, page)
+
     async def send(self, files: Files | None = None, /, **typed: str) -> httpx2.Response:
         """What a button sends, `typed` filled in. With `files`, if only none, it is multipart."""
         fields = {**self.form, **typed}
@@ -52,6 +57,16 @@ class Asked:
             return await self.agent.http.post(self.link, data=fields)
         parts = [("uploaded_files", file) for file in files or [("", b"", "application/x-empty")]]
         return await self.agent.http.post(self.link, data=fields, files=parts)
+
+    async def answer(self, **typed: str) -> httpx2.Response:
+        """What comes of pressing a button, and once more where the page first shows how it reads
+        what was typed."""
+        answer = await self.send(**typed)
+        fields = BrowserForm.of(answer.text).fields
+        shown = [name for name, value in fields.items() if name.startswith("understood.") and value]
+        if answer.status_code != 200 or not shown or "code" in fields:
+            return answer
+        return await self.agent.http.post(self.link, data=fields | {"choice": typed["choice"]})
 
     async def read(self) -> dict[str, Any]:
         return await self.agent.get(self.decision)

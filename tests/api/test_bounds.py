@@ -22,6 +22,7 @@ from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
 from tests.api.agent import PROBLEM, Agent, metric, question
+from tests.api.connections import Connection, request_of
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
@@ -31,46 +32,6 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIN
 SLOW_CLIENTS = 100
 ENDLESS = 64 * 1024 * 1024
 """Bytes of a request that never ends. What a kernel keeps for a connection is far below."""
-
-
-class Connection:
-    """One connection, byte by byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def to(cls, service: RunningService) -> Connection:
-        return cls(*await asyncio.open_connection("127.0.0.1", service.port))
-
-    async def send(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def status(self) -> int:
-        return int((await self._reader.readuntil(b"\r\n")).split()[1])
-
-    async def ends(self) -> None:
-        """Read until the other side closes."""
-        with suppress(ConnectionError):
-            while await self._reader.read(65_536):
-                pass
-
-    async def close(self) -> None:
-        self._writer.close()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()
-
-
-def request_of(service: RunningService, method: str, path: str, body: object = None) -> bytes:
-    content = b"" if body is None else json.dumps(body).encode()
-    head = [
-        *(f"{method} {path} HTTP/1.1", "Host: handover", "Content-Type: application/json"),
-        *(f"{name}: {value}" for name, value in service.headers.items()),
-        *(f"Content-Length: {len(content)}", "", ""),
-    ]
-    return "\r\n".join(head).encode() + content
 
 
 async def waiting(agent: Agent) -> float:
@@ -214,7 +175,7 @@ async def test_a_head_without_an_end_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("size", [MAX_HEAD + 1, 150_000, 1_000_000])
 async def test_a_head_beyond_the_bound_is_refused(bounded: RunningService, size: int) -> None:
-    """400 or a closed connection, for a header and for a request line."""
+    """431 or a closed connection, for a header and for a request line."""
     for head in (
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * size + b"\r\n\r\n",
         b"GET /healthz?" + b"a" * size + b" HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -222,7 +183,7 @@ async def test_a_head_beyond_the_bound_is_refused(bounded: RunningService, size:
         connection = await Connection.to(bounded)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             await connection.send(head)
-            assert await connection.status() == 400
+            assert await connection.status() == 431
         await connection.ends()
         await connection.close()
 

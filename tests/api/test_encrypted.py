@@ -99,7 +99,8 @@ async def told(temporal: Client, decision: str) -> bytes:
 async def test_temporal_has_no_word_of_a_decision(
     agent: Agent, server: DevServer, temporal: Client
 ) -> None:
-    """Neither its interface nor its database: not what was asked, of whom, nor what they said."""
+    """Neither its interface nor its database, and no log of ours: not what was asked, of whom, nor
+    what they said."""
     words = marked("action", "context", "ann", "bob", "notes", "payload", "metadata", "given")
     ann, bob = f"{words['ann']}@example.com", f"{words['bob']}@example.org"
     decision = await agent.ask(
@@ -124,6 +125,9 @@ async def test_temporal_has_no_word_of_a_decision(
         assert decision["id"].encode() in place
         assert ENCODING in place
         assert not [word for word in words.values() if word.encode() in place]
+    for name in ("api", "worker"):
+        assert decision["id"] in (log := agent.service.log(name))
+        assert not [word for word in words.values() if word in log], name
     # What is not encrypted would be found.
     plain = marked("plain")["plain"]
     await temporal.start_workflow("Any", plain, id=plain, task_queue="nobody")

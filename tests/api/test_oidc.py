@@ -386,6 +386,20 @@ async def test_a_provider_that_is_away(
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://proxy.example.com:1080"), ("SSL_CERT_FILE", "/nowhere/ca.pem")],
+)
+async def test_an_environment_that_no_client_works_with(
+    provider: Provider, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The proxy would need a package, and the file is not there: it is told as a provider that
+    cannot be reached, and why is in the log."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable):
+        await issuer.verify(provider.token())
+
+
+@pytest.mark.parametrize(
     ("path", "page"),
     [
         (CONFIGURATION, None),

@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.errors import ApiError
+from api.routes import health, wellknown
 from tests.api.agent import Agent, in_store, link_to, metric, question, someone
 from tests.approver import Form, press
 from tests.dev_server import DevServer
@@ -30,7 +32,36 @@ async def test_health_and_readiness_need_no_key(agent: Agent) -> None:
         assert (await machine.get("/healthz")).json() == {"status": "ok"}
         ready = await machine.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["checks"] == {"temporal": "ok", "store": "ok", "worker": "ok"}
+    assert ready.json()["checks"] == dict.fromkeys(("temporal", "store", "worker", "disk"), "ok")
+
+
+async def test_nobody_keeps_an_answer(agent: Agent) -> None:
+    """JSON of every kind, a refusal included; what may be kept says so itself."""
+    for path in ("/decisions", "/decisions/dec_x", "/healthz", "/openapi.json", "/nowhere"):
+        answer = await agent.http.get(path)
+        assert answer.headers["Cache-Control"] == "no-store", path
+    kept = await agent.http.get("/.well-known/handover-keys")
+    assert kept.headers.get_list("Cache-Control") == [wellknown.CACHED]
+
+
+async def test_the_page_of_the_api_loads_nothing_from_elsewhere(agent: Agent) -> None:
+    """What it loads is there, and each address is one of ours."""
+    page = (await agent.http.get("/docs")).text
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page)
+    assert len(loaded) >= 3
+    for path in loaded:
+        assert path.startswith("/"), path
+        assert (await agent.http.get(path)).status_code == 200
+
+
+async def test_a_disk_that_is_nearly_full_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before what is taken can no longer be written."""
+    await health.has_room(tmp_path)
+    monkeypatch.setattr(health, "ROOM", 1 << 60)
+    with pytest.raises(ApiError, match="MB are free where the data folder is: make room"):
+        await health.has_room(tmp_path)
 
 
 async def test_metrics_count_what_happened(agent: Agent, service: RunningService) -> None:

@@ -23,8 +23,10 @@ from api.problems import MEDIA_TYPE, PROBLEMS
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE, new_key
 from tests.activities.sendgrid_events import EventWebhook
 from tests.api.agent import Agent, in_store, no_worker, question
+from tests.api.codes import use_up_codes
 from tests.api.systems import System
 from tests.dev_server import SEARCH_ATTRIBUTES, DevServer
+from tests.line import Line
 from tests.service import RunningService
 from tests.support import eventually
 
@@ -96,6 +98,12 @@ async def unauthorized(w: World) -> httpx2.Response:
 
 async def needs_code(w: World) -> httpx2.Response:
     return await (await System.asked_by(w.agent, urgency="critical")).answer("approve")
+
+
+async def too_many_codes(w: World) -> httpx2.Response:
+    system = await System.asked_by(w.agent, urgency="critical")
+    use_up_codes(w.agent.service, system.decision, system.approver)
+    return await system.answer("approve")
 
 
 async def missing_scope(w: World) -> httpx2.Response:
@@ -300,6 +308,24 @@ async def unavailable(w: World) -> httpx2.Response:
         return await agent.http.get("/decisions/dec_1")
 
 
+async def unconfirmed(w: World) -> httpx2.Response:
+    """Temporal has it, and its word of that gets lost."""
+    line = Line(w.agent.service.environment["TEMPORAL_ADDRESS"])
+    await line.mend()
+    service = RunningService(line.address, w.folder)
+    w.stack.callback(service.stop)
+    await service.start_api()
+    async with Agent.of(service) as agent:
+        decision = (await agent.ask())["id"]
+        line.keep_back()
+        cancelling = asyncio.create_task(agent.cancel(decision))
+        await line.has_answers(1)
+        line.pass_on()
+        await line.has_answers(1)
+        await line.cut(losing=True)
+        return await cancelling
+
+
 @asynccontextmanager
 async def another_temporal(w: World) -> AsyncIterator[tuple[DevServer, Agent]]:
     """A Temporal server and an API that this test may break."""
@@ -326,6 +352,7 @@ PROVOKED: dict[str, Callable[[World], Awaitable[httpx2.Response]]] = {
         *(not_permitted, already_claimed, not_claimed, already_reported),
         *(already_settled, late, changed, gone, content_too_large, file_too_large),
         *(invalid_request, idempotency_key_reused, invalid_answer, needs_code, not_longer),
+        *(too_many_codes, unconfirmed),
         *(unknown_attachment, too_many_attachments, file_type_refused, file_empty),
         *(internal, lists_unavailable, unavailable),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -367,7 +368,7 @@ async def test_a_code_besides(agent: Agent) -> None:
     code = await mailed_code(agent.service, system.approver)
     wrong = await system.answer("approve", digest=digest, code=f"{(int(code) + 1) % 10**6:06}")
     assert (refused_fields(wrong), wrong.json()["code"]) == (["code"], "needs_code")
-    assert "4 tries" in wrong.json()["error"]
+    assert "tries left: 1" in wrong.json()["error"]
     assert (await agent.get(system.decision))["status"] == "pending"
     answer = await system.answer("approve", digest=digest, code=code)
     assert (answer.status_code, answer.json()["status"]) == (200, "approved")
@@ -375,6 +376,25 @@ async def test_a_code_besides(agent: Agent) -> None:
     assert decision["proof"]["step_up"]
     assert (await system.answer("approve", digest=digest)).status_code == 200
     assert await system.refusals() == ["wrong_code"]
+
+
+async def test_a_code_belongs_to_whom_it_was_mailed_for(agent: Agent) -> None:
+    """Whoever sends its `form` has five tries of their own, whatever others with the link send."""
+    system = await System.asked_by(agent, **CRITICAL)
+    digest = (await system.read())["digest"]
+    form = (await system.answer("approve", digest=digest)).json()["form"]
+    code = await mailed_code(agent.service, system.approver)
+    mine = {"digest": digest, "form": form}
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    for _ in range(9):
+        refused = await system.answer("approve", digest=digest, code=wrong)
+        assert refused_fields(refused) == ["code"]
+    refused = await system.answer("approve", digest=digest, code=wrong)
+    assert re.search(r"the next can be mailed in \d+ s", refused.json()["error"])
+    own = await system.answer("approve", **mine, code=wrong)
+    assert (own.json()["form"], "tries left: 4" in own.json()["error"]) == (form, True)
+    assert refused_fields(await system.answer("approve", digest=digest, form="x")) == ["form"]
+    assert (await system.answer("approve", **mine, code=code)).status_code == 200
 
 
 async def test_no_code_for_what_would_not_count(agent: Agent) -> None:

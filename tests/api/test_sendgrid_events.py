@@ -16,7 +16,8 @@ from temporalio.client import Client
 
 from tests.activities.sendgrid_events import EventWebhook, event
 from tests.activities.sendgrid_server import API_KEY, SendGridServer
-from tests.api.agent import Agent, in_store, someone
+from tests.api.agent import Agent, in_store, question, someone
+from tests.api.connections import Connection, request_of
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually
@@ -385,6 +386,7 @@ async def test_a_batch_of_a_thousand(scene: Scene) -> None:
         (b"", "bad_request", 400),
         (b"{", "bad_request", 400),
         (b'{"event": "bounce"}', "bad_request", 400),
+        (b'[{"event": "bounce", "event": "delivered"}]', "bad_request", 400),
         (b"[" * 100_000, "bad_request", 400),
         (b"[" + b" " * MB + b"]", "content_too_large", 413),
     ],
@@ -427,3 +429,18 @@ async def test_where_it_is_not_set_up_there_is_nothing(service: RunningService) 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     async with httpx2.AsyncClient() as client:
         assert (await client.get(f"{service.base_url}/events/sendgrid")).status_code == 405
+
+
+async def test_who_hangs_up_leaves_no_traceback(scene: Scene) -> None:
+    """In the middle of a body, at each kind of door: the log has a request, and no fault."""
+    service = scene.agent.service
+    doors = ("/decisions", "/attachments", "/d/x", "/responses/x", "/events/sendgrid")
+    begun = len(service.log("api"))
+    for path in doors:
+        connection = await Connection.to(service)
+        await connection.send(request_of(service, "POST", path, question())[:-10])
+        await connection.close()
+    await eventually(lambda: service.log("api")[begun:].count('"POST"') == len(doors))
+    log = service.log("api")[begun:]
+    assert "exception" not in log
+    assert '"level": "error"' not in log

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "handover": set[str](),
     "links": set[str](),
     "outgoing": set[str](),
-    "config": {"secret_checks", "setting_names", "encryption", "outgoing"},
+    "config": {"handover", "secret_checks", "setting_names", "encryption", "outgoing"},
     "secret_checks": set[str](),
     "setting_names": set[str](),
     "logs": set[str](),
@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "embedded": {"config"},
 }
 LIBRARIES = {
-    "handover": {"pydantic", "pydantic_core", "httpx2"},
+    "handover": {"pydantic", "pydantic_core", "httpx2", "idna"},
     "links": {"itsdangerous"},
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},

@@ -30,6 +30,7 @@ from handover import (
 from handover.models import DecisionRequest
 from handover.proof import request_digest
 from handover.testing import FakeHandover
+from links import Link, LinkKeys
 from store.keys import AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent, link_to, someone
 from tests.approver import press
@@ -291,6 +292,40 @@ async def test_a_claim_can_be_repeated_and_given_back(house: House) -> None:
     ]
 
 
+async def test_a_claim_takes_the_place_of_another(house: House) -> None:
+    """Of one that it names, and that has failed or says nothing: once, and never of what has
+    succeeded. The record tells it apart, because the action may have run before."""
+    decision = await house.ask(enforce=True)
+    await house.resolver.decisions.resolve(decision.id, "approve")
+    claim, done = house.agent.decisions.claim, house.agent.decisions.done
+    await claim(decision.id, claim_id="job 1")
+    for name, before in (("job 2", "job 3"), ("job 2", "job 2"), ("job 2", None)):
+        with pytest.raises(AlreadyClaimed):
+            await claim(decision.id, claim_id=name, instead_of=before)
+    taken = await claim(decision.id, claim_id="job 2", instead_of="job 1")
+    assert taken.execution
+    assert taken.execution.claim_id == "job 2"
+    again = await claim(decision.id, claim_id="job 2", instead_of="job 1")  # its answer was lost
+    assert again.execution == taken.execution
+    with pytest.raises(AlreadyClaimed):
+        await claim(decision.id, claim_id="job 3", instead_of="job 1")
+    assert (await done(decision.id, "not_run", claim_id="job 1")).execution == taken.execution
+    await done(decision.id, "failed", claim_id="job 2", result="OSError")
+    await claim(decision.id, claim_id="job 4", instead_of="job 2")
+    await done(decision.id, "succeeded", claim_id="job 4")
+    with pytest.raises(AlreadyClaimed, match="and has succeeded"):
+        await claim(decision.id, claim_id="job 5", instead_of="job 4")
+    runs = [type for type in await house.types(decision) if "execution" in type]
+    assert runs == [
+        "execution.claimed",
+        "execution.claimed_again",
+        "execution.given_back",
+        "execution.failed",
+        "execution.claimed_again",
+        "execution.succeeded",
+    ]
+
+
 async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
     """Nor by anybody but the agent that asked; the error has the decision as it stands."""
     decision = await house.ask(response_type=SCHEDULE, enforce=True, options=["approve", "modify"])
@@ -323,6 +358,7 @@ async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
         ({"claim_id": ""}, "claim_id"),
         ({"claim_id": "ä"}, "claim_id"),
         ({"claim_id": "x" * 256}, "claim_id"),
+        ({"instead_of": "ä"}, "instead_of"),
         ({"worker": "x" * 201}, "worker"),
         ({"worker": "  "}, "worker"),
     ):
@@ -475,6 +511,9 @@ STEP = {"after_minutes": 30, "approvers": ["backup@example.com"]}
         ({"approver": "alice"}, ["approver"]),
         ({"approver": "alice@localhost"}, ["approver"]),
         ({"approver": "alice@example.test"}, ["approver"]),
+        ({"approver": ["a@example.com", "b@corp.local"]}, ["approver.1"]),
+        ({"escalation": [STEP, {**STEP, "approvers": ["b@host"]}]}, ["escalation.1.approvers.0"]),
+        ({"approver": ["A@b\xfccher.example", "a@xn--bcher-kva.example"]}, ["approver"]),
         ({"approver": 3}, ["approver"]),
         ({"approver": []}, ["approver"]),
         ({"approver": ["a@example.com", "a@example.com"]}, ["approver"]),
@@ -774,6 +813,39 @@ async def test_escalated(house: House) -> None:
         "decision.escalated",
         "approver.asked",
     ]
+
+
+async def test_one_person_in_every_spelling(house: House) -> None:
+    """Nobody is asked as their own backup, nor named twice; a step that names nobody new is passed
+    through where somebody is missing, and with nobody left it says so."""
+    local, other = someone("ann").partition("@")[0], someone("ben")
+    ann, same = f"{local}@bücher.example", f"{local.upper()}@xn--bcher-kva.example"
+    steps = [{"after_minutes": 3 * n, "approvers": who} for n, who in ((1, [same]), (2, [other]))]
+    with pytest.raises(InvalidRequestError, match="twice"):
+        await house.agent.decisions.create(action="Refund", approver=[ann, same])
+    decision = await house.ask(approver=ann, escalation=steps)
+    alone = await house.ask(approver=ann, escalation=steps[:1])
+    for each in (decision, alone):
+        if isinstance(house.place, FakeHandover):
+            house.place.answer(each.id, "not_me", by=same)
+        else:
+            token = LinkKeys([keys_of(house.place)]).mint(Link(each.id, ann))
+            await press(f"{house.place.base_url}/d/{token}", "not_me")
+
+    async def left(decision: Decision) -> list[str] | None:
+        entries = await house.agent.decisions.audit(decision.id)
+        asked = [e.details["approver"] for e in entries if e.type == "approver.asked"]
+        return asked if any(e.type == "approver.declined" for e in entries) else None
+
+    assert await eventually(lambda: left(decision)) == [ann, other]
+    assert await eventually(lambda: left(alone)) == [ann]
+    read = await house.agent.decisions.get(decision.id)
+    assert (read.escalation_level, read.unreachable) == (2, False)
+    assert (await house.agent.decisions.get(alone.id)).unreachable
+
+
+def keys_of(service: RunningService) -> str:
+    return json.loads((service.data_dir / "secrets.json").read_text())["link_keys"]
 
 
 async def test_unknown_key(house: House) -> None:

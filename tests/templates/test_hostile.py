@@ -33,10 +33,11 @@ from tests.activities.samples import (
     make_outcome,
 )
 from tests.hostile import hidden
+from workflows.messages import TO_THE_OPERATOR
 
 MESSAGES = (
     *("decision-request", "reminder", "escalation", "settled", "receipt", "code"),
-    *("delivery-failure", "digest"),
+    *("delivery-failure", "codes-used-up", "digest"),
 )
 OURS = {LINK, INBOX, *(f"{LINK}?choose={choice}" for choice in ("approve", "deny", "modify"))}
 HARMLESS = (
@@ -121,7 +122,7 @@ def notices(text: str, message: str, language: str) -> Iterator[Notice]:
 def _as_read_by(notice: Notice, text: str, language: str) -> Notice:
     decision = notice.decision.model_copy(update={"attachments": [file_named(text)] * 7})
     unreached = [Unreached(ANN, "email", text), Unreached(BOB, "email", text)]
-    to = OPERATOR if notice.message == "delivery-failure" else BOB
+    to = OPERATOR if notice.message in TO_THE_OPERATOR else BOB
     return replace(
         notice,
         decision=decision,

@@ -39,6 +39,7 @@ from workflows.messages import (
     FailedDelivery,
     Reminders,
 )
+from workflows.objections import MAX_CODES
 
 HISTORIES = Path(__file__).parent / "histories"
 STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
@@ -46,6 +47,12 @@ STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
 
 BACKUP = [{"after_minutes": 0.02, "approvers": [BOB]}]
 LATER = [{"after_minutes": 30, "approvers": [BOB]}]
+SPELLINGS = ["Alice@example.com", "ALICE@example.com"]
+SPELLED_TWICE = [
+    {"after_minutes": 0.02, "approvers": SPELLINGS[:1]},
+    {"after_minutes": 0.04, "approvers": SPELLINGS[1:]},
+    {"after_minutes": 30, "approvers": [BOB]},
+]
 AT_LAST = [{"after_minutes": 30, "approvers": [CAROL]}]
 
 
@@ -246,6 +253,23 @@ async def reminded_and_stepped_up(client: Client) -> Asking:
     return asking
 
 
+async def codes_used_up(client: Client) -> Asking:
+    asking = Asking.of(client)
+    asking.input.step_up = True
+    asking.input.operator = "ops@example.com"
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        for number in range(1, MAX_CODES + 1):
+            code = CodeRequest(**asking.about(), approver=ALICE, code_id=f"code_{number}")
+            await asking.handle.signal(STEP_UP, signer.sign_code_request(code))
+        # The question, and each code; by now the operator's mail.
+        await asking.recorded("notification.sent", times=MAX_CODES + 2)
+        await asking.respond("approve", step_up="code_3")
+        await asking.result()
+    return asking
+
+
 async def bounced(client: Client) -> Asking:
     asking = Asking.of(client, approver=[ALICE, BOB], escalation=AT_LAST)
     asking.input.operator = "ops@example.com"
@@ -299,6 +323,34 @@ async def channels_in_turn(client: Client) -> Asking:
     return asking
 
 
+async def spelled_twice_by_the_first_rules(client: Client) -> Asking:
+    """Recorded by a release that knew no others: two spellings are two people, and a step that
+    names nobody new is an escalation."""
+    asking = Asking.of(client, approver=SPELLINGS[0], escalation=SPELLED_TWICE)
+    asking.input.rules_version = 1
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent", times=2)
+        await asking.respond("not_me", SPELLINGS[0])
+        await asking.recorded("approver.declined")
+        await asking.respond("deny", SPELLINGS[1])
+        await asking.result()
+    return asking
+
+
+async def spelled_twice(client: Client) -> Asking:
+    """One person, whom both steps remind, and who is replaced at once."""
+    asking = Asking.of(client, approver=SPELLINGS[0], escalation=SPELLED_TWICE)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("approver.reminded", times=2)
+        await asking.respond("not_me", SPELLINGS[0])
+        await asking.recorded("decision.escalated")
+        await asking.respond("approve", BOB)
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -316,8 +368,11 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     callback_retried_and_delivered,
     callback_given_up,
     reminded_and_stepped_up,
+    codes_used_up,
     bounced,
     channels_in_turn,
+    spelled_twice_by_the_first_rules,
+    spelled_twice,
 ]
 
 

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from handover.models import Status
 from handover.proof import response_statement
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
-from workflows.messages import CODE, STEP_UP, CodeRequest
+from workflows.messages import CODE, CODES_USED_UP, STEP_UP, CodeRequest
 from workflows.objections import MAX_CODES
 
 
@@ -96,8 +96,10 @@ async def test_only_the_service_asks_for_codes(client: Client) -> None:
 
 
 async def test_codes_are_bounded(client: Client) -> None:
-    """Whoever presses again and again fills nobody's mailbox, and gets no more guesses."""
+    """Whoever presses again and again fills nobody's mailbox and gets no more guesses, and the
+    operator is told of it, once."""
     asking = needing_a_code(client)
+    asking.input.operator = "ops@example.com"
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
@@ -109,3 +111,23 @@ async def test_codes_are_bounded(client: Client) -> None:
         await asking.handle.cancel()
         await asking.result()
     assert len(asking.mailroom.told(CODE)) == MAX_CODES
+    assert asking.mailroom.told(CODES_USED_UP) == ["ops@example.com"]
+
+
+async def test_each_person_has_codes_of_their_own(client: Client) -> None:
+    """Where two have used up theirs the operator has two mails; where there is none, nobody has."""
+    for operator, told in (("ops@example.com", [1, 2]), (None, [])):
+        asking = needing_a_code(client, approver=[ALICE, BOB])
+        asking.input.operator = operator
+        async with asking.worker():
+            await asking.start()
+            await asking.recorded("notification.sent", times=2)
+            for number in range(2 * MAX_CODES):
+                by = (ALICE, BOB)[number % 2]
+                signed = signer.sign_code_request(request(asking, f"code_{number}", by))
+                await asking.handle.signal(STEP_UP, signed)
+            await asking.recorded("notification.sent", times=2 + 2 * MAX_CODES + len(told))
+            await asking.handle.cancel()
+            await asking.result()
+        sent = [each for each in asking.mailroom.sent if each.message == CODES_USED_UP]
+        assert sorted(each.number for each in sent) == told

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from .._base import Answer, Call
+from ..addresses import one_form
 from ..models import DecisionSummary, Origin
 from .files import new_file
 from .life import Life, Reply
@@ -23,6 +24,7 @@ from .requests import (
     NewReport,
     Resolution,
     read_body,
+    read_document,
     read_request,
 )
 from .service import Caller, MemoryService, Player
@@ -88,7 +90,7 @@ class Front:
                 raise Refusal("not_found", "There is no such thing.")
 
     def _create(self, call: Call, caller: Caller) -> tuple[Told, Life | None]:
-        request = read_request(call.content or b"{}")
+        request = read_request(call.content or b"{}", self.service.local_domains)
         life, is_new = self.service.ask(request, call.headers.get("idempotency-key"), caller)
         told = self.service.told(life, caller)
         if is_new:
@@ -186,7 +188,7 @@ class Front:
 
 
 def _body(call: Call) -> Any:
-    return json.loads(call.content) if call.content else {}
+    return read_document(call.content) if call.content else {}
 
 
 def _file(call: Call) -> tuple[str, bytes]:
@@ -209,7 +211,7 @@ def _fits(life: Life, asked: Filters, agent: str | None) -> bool:
         agent in (None, life.agent)
         and asked.status in (None, decision.status)
         and asked.urgency in (None, decision.urgency)
-        and (asked.approver is None or asked.approver in life.approvers)
+        and (asked.approver is None or one_form(asked.approver) in life.approvers)
         and (asked.created_after is None or decision.created_at > asked.created_after)
         and asked.idempotency_key in (None, decision.idempotency_key)
     )

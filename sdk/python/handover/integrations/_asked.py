@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from .._addresses import one_form
 from .._asking import askable, told_to_caller
 from .._expected import is_same
+from ..addresses import one_form
 from ..exceptions import (
     ActionDenied,
     ConflictError,
@@ -83,6 +83,17 @@ def find(key: str) -> Course[Decision | None]:
     for summary in page.items:
         return (yield OnService("get", (summary.id,)))
     return None
+
+
+def newest(key: str) -> Course[Decision | None]:
+    """What was asked last with this key, and with those that took its place."""
+    newest = None
+    for number in count():
+        found = yield from find(numbered(key, number))
+        if found is None:
+            return newest
+        newest = found
+    raise AssertionError  # counting does not end
 
 
 def take_back(decision: Decision, why: str) -> Course[None]:
