@@ -441,6 +441,26 @@ async def test_change_that_cannot_run_is_told_the_approver(
             assert str(why).startswith("It has not run: the approver's amount does not fit: ")
 
 
+async def test_node_that_fails_with_a_change_that_cannot_run(
+    bridge: Start, fake: FakeHandover, config: Any
+) -> None:
+    """It runs again, and what has not run then has not run."""
+    fails: list[Exception] = [OSError("away")]
+
+    def node(_: Any) -> Any:
+        answer = interrupt({"action": "Pay", "payload": {"amount": Decimal(1)}})
+        if fails:
+            raise fails.pop()
+        return {"done": [answer]}
+
+    fake.modifies({"amount": "cheap"})
+    graph = parallel(only=node)
+    with pytest.raises(OSError, match="away"):
+        await bridge(graph)("run", {}, config)
+    assert (await bridge(graph)("resume", config))["done"] == [False]
+    assert [what for what, _ in runs(fake)] == ["claimed", "failed"]
+
+
 async def test_change_that_the_tool_refuses_is_told_the_approver(
     bridge: Start, fake: FakeHandover, config: Any
 ) -> None:

@@ -25,7 +25,7 @@ from ..models import Decision, Status
 from ..resources import FurtherFields
 from ._claims import Claim, take
 from ._fields import check_fields
-from ._keys import PREFIX, key_of_this_run
+from ._keys import key_of_this_run
 from ._steps import AsyncDriver, Course, Driver
 from ._waiting_room import undenied, undenied_async
 
@@ -87,7 +87,7 @@ def request_human_approval(
     def told(decision: Decision, key: str | None) -> Course[str]:
         if once and permits(decision):
             try:
-                yield from take(Claim.new(decision.id, key or PREFIX))
+                yield from take(Claim.new(decision.id, key))
             except AlreadyClaimed as error:
                 return _no(error)
         return in_words(decision)

@@ -163,14 +163,14 @@ class Board:
         ]
         return handed(state, pending.interrupt, claims, [decision for _, decision in decided])
 
-    def unfit(self) -> list[tuple[str, Decision]]:
-        """What people have permitted and cannot run, by the key of the question; each is told once,
-        where the record is to be told at all."""
-        answers = {each.key: self._answers[each.key] for each in self._questions()}
-        unfit = {key: each.read for key, each in answers.items() if is_unfit(each.read)}
+    def unfit(self) -> list[Decision]:
+        """What people have permitted and cannot run; each is told once, where the record is to be
+        told at all."""
+        decided = (self._answers[each.key].read for each in self._questions())
+        unfit = {each.id: each for each in decided if is_unfit(each)}
         new = unfit.keys() - self._told
         self._told |= new
-        return [(key, unfit[key]) for key in new if self.settings.once]
+        return [unfit[id] for id in new if self.settings.once]
 
     def before(self, question: Question) -> Sequence[str]:
         """The decisions whose answers the node that asks this has had."""

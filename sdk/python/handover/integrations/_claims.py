@@ -39,13 +39,15 @@ class Claim:
     name: str
 
     @classmethod
-    def new(cls, decision_id: str, key: str) -> Self:
-        """`key` is that of the question, or of the node that runs."""
-        return cls(decision_id, ".".join((key, _machine(), str(os.getpid()), uuid4().hex)))
+    def new(cls, decision_id: str, key: str | None) -> Self:
+        """`key` is that of the question, or of the node that runs; None where nothing runs."""
+        parts = (key or PREFIX, _machine(), str(os.getpid()), uuid4().hex)
+        return cls(decision_id, ".".join(parts))
 
     @property
-    def key(self) -> str:
-        return self.name.partition(".")[0]
+    def key(self) -> str | None:
+        key = self.name.partition(".")[0]
+        return None if key == PREFIX else key
 
 
 def claim_of(decision: Decision) -> Claim | None:
@@ -98,9 +100,9 @@ def report(claim: Claim, status: ExecutionStatus, result: str) -> Course[bool]:
     return True
 
 
-def tell_unfit(decision: Decision, key: str) -> Course[None]:
+def tell_unfit(decision: Decision) -> Course[None]:
     """Tell the record, once, that what people have permitted cannot run, and why."""
-    claim = Claim.new(decision.id, key)
+    claim = Claim.new(decision.id, None)
     try:
         yield from _claim(claim)
     except AlreadyClaimed:
@@ -119,7 +121,7 @@ def let_go(claims: Collection[Claim]) -> None:
 
 def _may_follow(execution: Execution, claim: Claim, *, alone: bool) -> bool:
     name = str(execution.claim_id)
-    if not name.startswith(f"{claim.key}."):
+    if claim.key is None or not name.startswith(f"{claim.key}."):
         return False
     if execution.status == ExecutionStatus.FAILED:
         return True

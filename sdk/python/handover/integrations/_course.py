@@ -144,7 +144,7 @@ def _go_on(thread: Thread, *, has_run: bool) -> Course[Any]:
     while True:
         state = yield from _ask(thread)
         thread.output_at = mark_of(state) if has_run else thread.output_at
-        yield Together([tell_unfit(decision, key) for key, decision in board.unfit()])
+        yield Together([tell_unfit(decision) for decision in board.unfit()])
         if resume := board.resume():
             has_run = yield from _resume(thread, resume, state)
             continue

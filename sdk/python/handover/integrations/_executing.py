@@ -15,7 +15,7 @@ from .._once import Run, reporting, reporting_async
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError
 from ._claims import Claim, let_go, take
-from ._keys import PREFIX, key_of_this_run
+from ._keys import key_of_this_run
 from ._steps import AsyncDriver, Driver
 
 
@@ -54,7 +54,7 @@ def executing(
             "This is claimed already, for the whole run of the graph: give the approval_node or the"
             " runner once=False, so that the node that runs it can claim it"
         )
-    claim = Claim.new(decision["id"], key_of_this_run("execution") or PREFIX)
+    claim = Claim.new(decision["id"], key_of_this_run("execution"))
     if isinstance(client, AsyncHandoverClient):
         return _executing_async(client, claim)
     return _executing(client, claim)

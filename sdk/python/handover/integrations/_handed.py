@@ -66,24 +66,19 @@ def handed_before(state: Any, thread_id: str) -> Course[list[Handed]]:
     handed: list[Handed] = []
     for task in leaves(state):
         for interrupt in task.interrupts if task.error is not None else ():
-            decisions = yield from _decisions(interrupt, thread_id)
-            made = [(each, claim_of(each)) for each in decisions]
-            claims = [Claim.new(each.id, claim.key) for each, claim in made if claim]
-            if claims:
-                handed.append(Handed(interrupt, task, claims, before=()))
+            keys = [each.key for each in questions(interrupt, thread_id)]
+            asked = yield Together([newest(key) for key in keys])
+            before = yield Together([_get(decision_id) for decision_id in _before(asked)])
+            made = [claim_of(each) for each in (*asked, *before) if each]
+            again = [Claim.new(each.decision_id, each.key) for each in made if each and each.key]
+            if again:
+                handed.append(Handed(interrupt, task, again, before=()))
     return handed
 
 
-def _decisions(interrupt: Interrupt, thread_id: str) -> Course[list[Decision]]:
-    """Those of its questions, and those before them."""
-    asked = yield Together([newest(each.key) for each in questions(interrupt, thread_id)])
-    found: list[Decision] = list(filter(None, asked))
-    return [*found, *(yield Together([_get(decision_id) for decision_id in _before(found)]))]
-
-
-def _before(decisions: Iterable[Decision]) -> list[str]:
+def _before(decisions: Iterable[Decision | None]) -> list[str]:
     """The decisions whose answers the node had when it asked for these."""
-    return next((each.metadata.get(BEFORE, "") for each in decisions), "").split()
+    return next((each.metadata.get(BEFORE, "") for each in decisions if each), "").split()
 
 
 def _get(decision_id: str) -> Course[Decision]:

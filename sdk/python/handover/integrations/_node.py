@@ -15,7 +15,7 @@ from ..models import Decision
 from ._asked import asked, is_about
 from ._claims import Claim, let_go, take, tell_unfit
 from ._fields import check_fields, resolve
-from ._keys import PREFIX, key_of_this_run
+from ._keys import key_of_this_run
 from ._steps import AsyncDriver, Course, Driver, Wait
 
 Action = str | Callable[[Any], str]
@@ -144,10 +144,10 @@ def _approval(asking: _Asking, state: Any) -> Course[Any]:
     key, fields = key_of_this_run(), asking.fields_for(state)
     decision = answered((yield from _decided(key, fields)), fields.get("payload"))
     if asking.once and is_unfit(decision):
-        yield from tell_unfit(decision, key or PREFIX)
+        yield from tell_unfit(decision)
     if not (asking.once and permits(decision)):
         return asking.result(state, decision)
-    claim = Claim.new(decision.id, key or PREFIX)
+    claim = Claim.new(decision.id, key)
     claimed = yield from take(claim)
     try:
         decision = decision.model_copy(update={"execution": claimed.execution})

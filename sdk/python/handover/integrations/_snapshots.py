@@ -88,10 +88,13 @@ def _tasks(state: Any) -> tuple[Any, ...]:
 
 
 def is_cut_off(state: Any, graph: Any, options: Config) -> bool:
-    """Whether a node has not finished, and no person is what it waits for.
+    """Whether a node has not finished, and no person is what it waits for; or all have, and the
+    process died before that was a checkpoint.
 
-    A static breakpoint looks the same, and to pass one is not ours.
+    A static breakpoint looks like the former, and to pass one is not ours.
     """
+    if state.tasks and not state.next:
+        return True
     stops = [getattr(graph, f"interrupt_{when}_nodes", ()) for when in ("before", "after")]
     stops += [options.get(f"interrupt_{when}") for when in ("before", "after")]
     return not any(stops) and any(
