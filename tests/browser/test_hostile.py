@@ -44,6 +44,7 @@ HARMLESS = (
     LONG[:1_990],
     "many\n" * 390,
     "h\u0430rmless",
+    "harm\x07less",  # which stands in a field that cannot be changed
 )
 
 
