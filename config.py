@@ -29,6 +29,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -182,8 +183,9 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", "sendgrid_host", "ui_origin", "oidc_issuer")
     @classmethod
-    def _is_web_address(cls, url: str | None) -> str | None:
-        if url and not _is_web_address(url):
+    def _is_web_address(cls, url: str | None, info: ValidationInfo) -> str | None:
+        is_needed = info.field_name == "public_url"
+        if (url or is_needed) and not _is_web_address(url or ""):
             raise ValueError(f"{url!r} is no web address: write it whole, with https://")
         return url
 
@@ -294,7 +296,8 @@ class Settings(BaseSettings):
     def warnings(self) -> list[str]:
         """What works in production too, and what its operator should know of."""
         found = list(setting_names.unknown(os.environ, Settings.model_fields))
-        if self.environment == "production" and str(self.store).startswith(("sqlite", "/")):
+        is_file = isinstance(self.store, Path) or self.store.startswith("sqlite")
+        if self.environment == "production" and is_file:
             found.append(
                 "HANDOVER_DATABASE_URL: the store is a SQLite file, for one machine alone; API and"
                 " worker have to share it, and its backups are yours. PostgreSQL serves several."

@@ -21,9 +21,11 @@ LIKE, LIKE_BEHIND = 0.8, 0.75
 """From here on, of 1 for the same letters in the same order, a name is a misspelt one; and where it
 begins with the same word."""
 
-KUBERNETES = re.compile(r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
-LINK = re.compile(r"(tcp|udp|sctp)://\S+|[\d.:a-f]+|tcp|udp|sctp")
-"""What Kubernetes tells each container of a service that is called handover, or handover-…."""
+KUBERNETES = re.compile(
+    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
+    r"|(\w+_)?PORT=(tcp|udp|sctp)://.*"
+)
+"""What each container is told there of a service that is called handover, or handover-…."""
 
 
 def misspelt(environment: Mapping[str, str], settings: Collection[str]) -> Iterator[str]:
@@ -49,7 +51,7 @@ def _strange(
         name = variable.upper().removeprefix(PREFIX)
         if not variable.upper().startswith(PREFIX) or name in known:
             continue
-        if not (KUBERNETES.fullmatch(name) and LINK.fullmatch(value)):
+        if not KUBERNETES.fullmatch(f"{name}={value}"):
             yield variable, _like(name, known)
 
 

@@ -84,7 +84,7 @@ class Form(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "input" and "name" in given:
-            self.fields[given["name"]] = given["value"]
+            self.fields[given["name"]] = given.get("value", "")
         elif tag == "textarea":
             self._textarea = given["name"]
             self.fields[self._textarea] = ""

@@ -259,11 +259,12 @@ def test_all_faults_are_told_at_once(production: pytest.MonkeyPatch):
         ("TEMPORL_PORT", "TEMPORAL_PORT"),
         ("API_KY", "API_KEY"),
         ("smpt_host", "SMTP_HOST"),
+        ("SMPT_PORT", "SMTP_PORT"),
     ],
 )
 def test_a_misspelt_setting_stops_the_start(production: pytest.MonkeyPatch, name: str, meant: str):
     """With the name that was meant: ignored, it would send mail into the outbox without a word."""
-    production.setenv(f"HANDOVER_{name}", "x")
+    production.setenv(f"HANDOVER_{name}", "587")
     assert refusal() == (
         f"HANDOVER_{name} is no setting, and would be ignored. HANDOVER_{meant} is one."
     )
@@ -305,6 +306,7 @@ def test_every_variable_that_we_read_is_known():
     ("setting", "value", "words"),
     [
         ("PUBLIC_URL", "approvals.example.com", "no web address"),
+        ("PUBLIC_URL", "", "no web address"),
         ("PUBLIC_URL", "https://", "no web address"),
         ("PUBLIC_URL", "https://approvals.example.com/?a=b", "no web address"),
         ("PUBLIC_URL", "https://example.com:port", "no web address"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -30,10 +30,16 @@ MADE_UP = {
 
 def paths(**known: str) -> Iterator[tuple[str, str]]:
     """A method and a path for all that the service answers, by these values and others."""
-    routers = [cast(Any, getattr(each, "original_router", None)) for each in app.routes]
-    for route in (route for router in routers if router for route in router.routes):
-        for method in route.methods:
+    for each in app.routes:
+        inner = cast(Any, getattr(each, "original_router", None))
+        for route, method in _answered(inner.routes if inner else [cast(Any, each)]):
             yield method, re.sub(r"{(\w+)[^}]*}", lambda m: known.get(m[1], "x"), route.path)
+
+
+def _answered(routes: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+    for route in routes:
+        for method in getattr(route, "methods", None) or {"GET"}:
+            yield route, method
 
 
 async def test_no_answer_leads_to_what_a_request_made_up(agent: Agent) -> None:
