@@ -103,9 +103,12 @@ def read_time(text: str, notation: Notation) -> datetime | None:
         return None
     days, is_own = _days(match["date"], notation)
     halves = notation.halves and not ISO.fullmatch(typed)
-    times = [each for each in (_time(match, hour) for hour in _hours(match, halves=halves)) if each]
-    offset = _offset(match)
-    meanings = [day.replace(tzinfo=offset) + time for day, time in product(days, times)]
+    rest, offset = _after_the_hour(match), _offset(match)
+    hours = [] if rest is None else _hours(match, halves=halves)
+    meanings = [
+        day.replace(hour=hour, tzinfo=offset) + (rest or timedelta())
+        for day, hour in product(days, hours)
+    ]
     if not meanings:
         return None
     if len(meanings) > 1 or not is_own:
@@ -213,12 +216,12 @@ def _hours(match: re.Match[str], *, halves: bool) -> list[int]:
     return [hour] if hour < 24 else []
 
 
-def _time(match: re.Match[str], hour: int) -> timedelta | None:
+def _after_the_hour(match: re.Match[str]) -> timedelta | None:
     minute, second = int(match["minute"] or 0), int(match["second"] or 0)
     if minute > 59 or second > 59:
         return None
     fraction = int((match["fraction"] or "").ljust(6, "0"))
-    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=fraction)
+    return timedelta(minutes=minute, seconds=second, microseconds=fraction)
 
 
 def _offset(match: re.Match[str]) -> timezone | None:

@@ -193,6 +193,10 @@ async def test_scopes_may_be_a_list_in_another_claim(provider: Provider) -> None
     assert (await issuer.verify(provider.token(roles={AUDIT: True}))).scopes == set()
 
 
+DAY = 24 * 60 * MINUTE
+"""More than any run of these tests takes, which make up their times when they are collected."""
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -203,8 +207,8 @@ async def test_scopes_may_be_a_list_in_another_claim(provider: Provider) -> None
         {"iss": None},
         {"exp": int(time.time()) - 2 * MINUTE},
         {"exp": None},
-        {"nbf": int(time.time()) + 30 * MINUTE},
-        {"iat": int(time.time()) + 30 * MINUTE},
+        {"nbf": int(time.time()) + DAY},
+        {"iat": int(time.time()) + DAY},
         {"iat": None},
         {"sub": None},
         {"sub": 7},

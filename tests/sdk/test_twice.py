@@ -27,7 +27,7 @@ class Kind(Enum):
         ({"a": {None: 1, "None": 2}}, "payload.a: two of its names are 'None'"),
     ],
 )
-def test_names_that_are_one_in_json(payload: dict[Any, Any], way: str) -> None:
+def test_names_that_are_one_in_json(payload: Any, way: str) -> None:
     """Of those only the last would be sent; whatever is asked, nobody is."""
     fake = FakeHandover()
     with pytest.raises(ValueError, match=f"^{way} in JSON$"):
@@ -35,8 +35,9 @@ def test_names_that_are_one_in_json(payload: dict[Any, Any], way: str) -> None:
             action="x", approver="a@example.com", payload=payload, wait=False
         )
     assert fake.decisions == []
+    names: Any = {1: {"1": 2}, 2.5: {}}
     asked = fake.client().decisions.create(
-        action="x", approver="a@example.com", payload={1: {"1": 2}, 2.5: {}}, wait=False
+        action="x", approver="a@example.com", payload=names, wait=False
     )
     assert asked.payload == {"1": {"1": 2}, "2.5": {}}
 

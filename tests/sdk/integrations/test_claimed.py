@@ -150,6 +150,43 @@ async def test_beside_a_node_that_fails(bridge: Start, fake: FakeHandover, confi
     assert len(told["well"]) < 4
 
 
+class Away(InMemorySaver):
+    """A checkpointer that cannot be read once it is away."""
+
+    is_away = False
+
+    def get_tuple(self, config: Any) -> Any:
+        if self.is_away:
+            raise OSError("the checkpointer is away")
+        return super().get_tuple(config)
+
+    async def aget_tuple(self, config: Any) -> Any:
+        return self.get_tuple(config)
+
+
+async def test_what_the_graph_raises_is_raised(
+    bridge: Start, fake: FakeHandover, config: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where nothing can be told then; the thread goes on when that is over."""
+    saver = Away()
+
+    def node(_: Any) -> Any:
+        answer = interrupt("Refund?")
+        if not caplog.records:
+            saver.is_away = True
+            raise KeyError("order")
+        return {"done": [answer]}
+
+    fake.answers_by(by_action)
+    graph = parallel(saver, only=node)
+    with pytest.raises(KeyError, match="order"):
+        await bridge(graph)("run", {}, config)
+    assert "the checkpointer is away" in caplog.text
+    saver.is_away = False
+    assert (await bridge(graph)("resume", config))["done"] == [True]
+    assert [what for what, _ in runs(fake)] == ["claimed", "claimed_again", "succeeded"]
+
+
 @pytest.mark.parametrize("last", ["approve", "deny"])
 async def test_several_questions_of_one_node(
     bridge: Start, fake: FakeHandover, config: Any, last: Any

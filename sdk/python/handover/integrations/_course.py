@@ -3,6 +3,7 @@ answers, each of which is given once, to the question that it was given for."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ from ._snapshots import (
 )
 from ._steps import Course, Lock, OnGraph, Together, Wait
 from ._tool_nodes import check_tool_nodes
+
+logger = logging.getLogger("handover")
 
 
 @dataclass(slots=True)
@@ -79,11 +82,12 @@ def proceed(thread: Thread) -> Course[Any]:
     state = yield from _look(thread)
     check_is_head(thread.config, state)
     yield from _remember(thread, state)
-    alone = has_failed(state) or is_behind(state) or is_cut_off(state, thread.graph, thread.options)
-    if alone:
+    cut_off = is_cut_off(state, thread.graph, thread.options)
+    goes_on = has_failed(state) or is_behind(state) or cut_off
+    if goes_on:
         again = yield from _failed(thread, state)
         yield from _run_again(thread, again, at_head(thread.config), None)
-    return (yield from _go_on(thread, has_run=alone))
+    return (yield from _go_on(thread, has_run=goes_on))
 
 
 def _look(thread: Thread) -> Course[Any]:
@@ -123,9 +127,17 @@ def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any
         thread.output = yield run
     except Exception as error:
         if not _is_refusal(error):
-            yield from _tell(thread, handed, raised=True)
+            yield from _tell_failure(thread, handed)
         raise
     yield from _tell(thread, handed, raised=False)
+
+
+def _tell_failure(thread: Thread, handed: Sequence[Handed]) -> Course[None]:
+    """What the graph has raised is raised, also where its checkpointer is away by now."""
+    try:
+        yield from _tell(thread, handed, raised=True)
+    except Exception as error:
+        logger.warning("What became of a thread could not be reported: %r", error)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -43,6 +43,7 @@ def executing(
     >>> from handover.integrations.langgraph import executing
     >>> from handover.testing import FakeHandover
     >>> fake = FakeHandover()
+    >>> fake.approves()
     >>> asked = fake.client().approve("Refund order 1142", approver="approver@example.com")
     >>> with executing(fake.client(), {"id": asked.id}) as run:
     ...     run.result = "refund re_1148"

@@ -46,6 +46,7 @@ class Handed:
 
     interrupt: Interrupt
     task: Any
+    """None where a subgraph has gone further than its graph knows."""
     claims: list[Claim]
     before: Sequence[str]
 
@@ -57,7 +58,7 @@ class Handed:
 def handed(
     state: Any, interrupt: Interrupt, claims: list[Claim], decisions: Iterable[Decision]
 ) -> Handed:
-    task = next(task for task in leaves(state) if interrupt.id in asks(task))
+    task = next((task for task in leaves(state) if interrupt.id in asks(task)), None)
     return Handed(interrupt, task, claims, _before(decisions))
 
 
@@ -122,7 +123,7 @@ def tell_all(handed: Iterable[Handed], state: Any, *, raised: bool) -> Course[di
     ends: list[Course[None]] = []
     further: dict[str, list[str]] = {}
     for each in handed:
-        task = tasks.get(each.task.id)
+        task = each.task and tasks.get(each.task.id)
         match _fate(task, each):
             case Fate.ENDED if not (raised and is_batch(each.interrupt.value)):
                 what = f"The node {each.task.name} has ended"
@@ -139,7 +140,9 @@ def tell_all(handed: Iterable[Handed], state: Any, *, raised: bool) -> Course[di
 
 
 def _fate(task: Any, handed: Handed) -> Fate:
-    """`task` is None where the thread has gone on."""
+    """`task` is that of the node by now; None where the thread has gone on."""
+    if handed.task is None:
+        return Fate.OPEN
     if task is None:
         return Fate.ENDED
     if asks(task) and handed.interrupt.id not in asks(task):
