@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
@@ -27,6 +28,10 @@ from workflows.options import SEARCH_ATTRIBUTES
 
 STATUS = pytest.StashKey[int]()
 TESTS = Path(__file__).parent
+
+# A machine that does ten other things is no slower code.
+settings.register_profile("tests", parent=settings(), deadline=None)
+settings.load_profile("tests")
 
 mark_children()
 

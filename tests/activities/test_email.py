@@ -296,7 +296,7 @@ def test_an_agents_text_stays_text(field: str):
         st.sampled_from(["action", "context", "payload"]), st.text(max_size=60), min_size=1
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_text_adds_an_element_or_a_link(texts: dict[str, Any]):
     """Whatever an agent writes, the mail has the elements and links of a harmless one, but for ends
     of lines."""

@@ -231,9 +231,7 @@ junk = st.recursive(
 names = st.sampled_from(sorted({field for field, _ in BAD})) | text
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.dictionaries(names, junk, max_size=4) | junk,
     base=st.booleans(),

@@ -129,7 +129,7 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
         runner.run(store.close())
 
 
-@settings(max_examples=volume(500, 40), deadline=None)
+@settings(max_examples=volume(500, 40))
 @given(steps=STEPS)
 def test_codes_and_tries_are_bounded(plays: Plays, steps: list[Step]) -> None:
     """Ten, a minute apart; five tries at each for who asked, and two for all others together."""
@@ -150,7 +150,7 @@ def test_codes_and_tries_are_bounded(plays: Plays, steps: list[Step]) -> None:
         assert others == each.others <= OTHERS_TRIES
 
 
-@settings(max_examples=volume(500, 40), deadline=None)
+@settings(max_examples=volume(500, 40))
 @given(steps=STEPS, tries=st.integers(0, MAX_TRIES - 1))
 def test_nothing_that_others_do_ends_a_code(plays: Plays, steps: list[Step], tries: int) -> None:
     """Who asked for it, and did not try it five times, answers with it for ten minutes."""

@@ -160,9 +160,7 @@ async def test_notifications_say_who_was_reached_and_how(
     assert all((service.outbox / each["provider_message_id"]).is_file() for each in told)
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     action=words.filter(str.strip),
     context=st.none() | words,

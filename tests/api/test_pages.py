@@ -541,9 +541,7 @@ forms = st.fixed_dictionaries(
 )
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(form=forms, keep=st.booleans())
 async def test_no_form_whatever_is_a_fault_of_ours(
     open_question: Asked, form: dict[str, str], keep: bool

@@ -138,14 +138,14 @@ def test_forged(forged: str) -> None:
 
 
 @given(token=st.sampled_from(GOOD), chance=st.randoms(use_true_random=False))
-@settings(max_examples=volume(5_000, 500), deadline=None)
+@settings(max_examples=volume(5_000, 500))
 def test_mutated(token: str, chance: random.Random) -> None:
     """One signature has one spelling; whatever differs in a character is no token."""
     assert not is_read(mutated_text(token, chance))
 
 
 @given(st.text() | st.from_regex(r"[0-9a-f]{8}\.[\w-]+\.[\w-]{43}", fullmatch=True))
-@settings(max_examples=volume(2_000, 300), deadline=None)
+@settings(max_examples=volume(2_000, 300))
 def test_made_up(token: str) -> None:
     """Any text at all, and any that looks like a token, is refused and breaks nothing."""
     assert not is_read(token)

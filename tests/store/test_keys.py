@@ -84,9 +84,7 @@ def to_base_62(number: int) -> str:
     return digits.rjust(6, "0")
 
 
-@settings(
-    max_examples=volume(10_000, 500), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=volume(10_000, 500), suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, len(A_KEY)), st.integers(0, 3), st.text(max_size=4))
 def test_no_mutated_key_is_well_formed(at: int, removed: int, added: str) -> None:
     """Some characters of a key replaced, by any others that there are."""

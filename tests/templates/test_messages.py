@@ -174,7 +174,7 @@ def plain(value: str) -> str:
 
 
 @given(HOSTILE.map(plain), HOSTILE.map(plain), HOSTILE.map(plain), st.sampled_from(sorted(SAMPLES)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_written_a_mail_keeps_its_shape(
     action: str, context: str, other: str, message: str
 ):

@@ -273,7 +273,7 @@ def test_a_signature_has_one_spelling() -> None:
 
 
 @given(chance=st.randoms(use_true_random=False))
-@settings(max_examples=volume(3_000, 200), deadline=None)
+@settings(max_examples=volume(3_000, 200))
 def test_mutated_signatures(chance: random.Random) -> None:
     """Whatever differs in a character, of the signature or of the name of its key, is none."""
     signed = signer.sign_response(response())
@@ -284,7 +284,7 @@ def test_mutated_signatures(chance: random.Random) -> None:
 
 
 @given(value=st.binary(min_size=64, max_size=64), key_id=st.sampled_from([*signer.keyring]))
-@settings(max_examples=volume(1_000, 100), deadline=None)
+@settings(max_examples=volume(1_000, 100))
 def test_made_up_signatures(value: bytes, key_id: str) -> None:
     """Any 64 bytes under the name of our key."""
     signature = Signature(key_id=key_id, value=base64.b64encode(value).decode())
@@ -305,7 +305,7 @@ def test_forged_proofs(decision: Decision) -> None:
 
 
 @given(decision=st.sampled_from(DECISIONS), chance=st.randoms(use_true_random=False))
-@settings(max_examples=volume(4_000, 200), deadline=None)
+@settings(max_examples=volume(4_000, 200))
 def test_mutated_decisions(decision: Decision, chance: random.Random) -> None:
     """Nothing that an answer was about can be changed behind its proof."""
     assert not is_verified(mutated(decision, chance), decision)
