@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -30,10 +31,15 @@ ROOM = 64 * 1024 * 1024
 router = APIRouter(tags=["operation"])
 
 
-class Readiness(BaseModel):
-    """`checks` says of each part "ok", or what is wrong with it."""
+DEGRADING = frozenset({"channels"})
+"""Checks without which decisions are still taken, and some people asked."""
 
-    status: str
+
+class Readiness(BaseModel):
+    """`checks` says of each part "ok", or what is wrong with it. `degraded`, which is answered with
+    200: decisions are taken, and not everybody is told of them."""
+
+    status: Literal["ready", "degraded", "not ready"]
     checks: dict[str, str]
 
 
@@ -58,10 +64,12 @@ async def readyz(service: The) -> JSONResponse:
         "store": await _holds(service.store.ping()),
         "worker": await _holds(_worker_polls(service)),
         "disk": await _holds(has_room(service.settings.data_dir)),
+        "channels": await _holds(_channels_work(service)),
     }
-    ready = all(check == "ok" for check in checks.values())
+    wrong = {name for name, check in checks.items() if check != "ok"}
+    ready = wrong <= DEGRADING
     return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks},
+        {"status": ("degraded" if wrong else "ready") if ready else "not ready", "checks": checks},
         status_code=200 if ready else 503,
         headers={} if ready else {"Retry-After": str(RETRY_AFTER)},
     )
@@ -98,6 +106,19 @@ async def _worker_polls(service: Service) -> None:
     last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
     if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
         raise ApiError("no worker polls: decisions are taken, and nobody is asked")
+
+
+async def _channels_work(service: Service) -> None:
+    """As far as a worker has found out by trying each."""
+    failing = await service.store.channels.failing()
+    if failing:
+        raise ApiError(
+            " ".join(
+                f"{each.channel}: {each.reason} (the worker on {each.worker}, since"
+                f" {each.since:%Y-%m-%d %H:%M:%S} UTC)"
+                for each in failing
+            )
+        )
 
 
 async def has_room(folder: Path) -> None:
