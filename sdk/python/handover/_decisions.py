@@ -17,6 +17,7 @@ from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, may_pass
 from ._permission import permits
+from ._untold import log_untold
 from ._waiting import GRACE, Deadline, noted, patience_with, until_answered, until_settled
 from .exceptions import (
     ConflictError,
@@ -72,9 +73,9 @@ def create(
         raise
     if wait and not decision.settled:
         patience = patience_with(options, decision, answer)
-        deadline = Deadline(options)
+        deadline, said = Deadline(options), log_untold(decision)
         decision = yield from until_settled(
-            options, decision.id, deadline, patience, hold, expected
+            options, decision.id, deadline, patience, hold, expected, said
         )
     return _permitted(decision, enforce=bool(fields.get("enforce")))
 

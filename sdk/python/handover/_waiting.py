@@ -13,6 +13,7 @@ from ._expected import Expected
 from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, backoff, may_pass
+from ._untold import log_untold
 from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Decision
 
@@ -52,8 +53,10 @@ def until_settled(
     patience: Patience,
     hold: Hold,
     expected: Expected,
+    said: str = "",
 ) -> Steps[Decision]:
-    """Poll, each time for as long as the service holds it.
+    """Poll, each time for as long as the service holds it. The log says what keeps people from
+    being told, unless that was `said` before.
 
     While the service answers, it is the service that says whether the decision lives, and no clock
     of ours. Only when it is away do we count: the life that was left at its last answer, and
@@ -76,6 +79,7 @@ def until_settled(
         else:
             if decision.settled:
                 return decision
+            said = log_untold(decision, said)
             hold.kept()
             patience = patience_with(options, decision, answer)
             quick = quick + 1 if answer.took < QUICK else 0
