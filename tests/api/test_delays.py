@@ -29,6 +29,7 @@ from workflows.reading import Fold, read_decision
 
 REFUSED = "The mail server refuses our login. Check HANDOVER_SMTP_PASSWORD."
 MINUTE = timedelta(minutes=1)
+SOON = timedelta(seconds=0.5)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ async def test_why_and_since_when_until_it_goes_out(temporal: Client, decisions:
     """From the first failure on; nobody counts as reached after five minutes, or half of a shorter
     life. Once it is sent nothing of it is left."""
     asking = Asking.of(temporal, timeout_minutes=60)
-    asking.mailroom.fail[ALICE] = ApplicationError(REFUSED, type="ProviderRefused")
+    asking.mailroom.fail[ALICE] = ApplicationError(REFUSED, next_retry_delay=SOON)
     async with asking.worker():
         await asking.start()
         fold = await kept(decisions, asking, REFUSED)

@@ -49,10 +49,11 @@ def test_the_log_says_it_once(serve: Serve, caplog: pytest.LogCaptureFixture) ->
 
 def test_the_first_answer_says_it_too(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """Of a decision that was asked before, for example, and found again."""
-    service = serve(replies(decision(unreachable=True), 201), replies(decision("approved")))
+    unreached = decision(unreachable=True, id="dec_two")
+    service = serve(replies(unreached, 201), replies(decision("approved", id="dec_two")))
     with HandoverClient("ho_key", service.url) as client:
         assert client.decisions.create(**ASK).approved
-    assert caplog.messages == ["dec_one waits, and nobody was reached."]
+    assert caplog.messages == ["dec_two waits, and nobody was reached."]
 
 
 def test_the_fake_keeps_messages_as_the_service_does() -> None:

@@ -73,9 +73,10 @@ def create(
         raise
     if wait and not decision.settled:
         patience = patience_with(options, decision, answer)
-        deadline, said = Deadline(options), log_untold(decision)
+        log_untold(decision)
+        deadline = Deadline(options)
         decision = yield from until_settled(
-            options, decision.id, deadline, patience, hold, expected, said
+            options, decision.id, deadline, patience, hold, expected
         )
     return _permitted(decision, enforce=bool(fields.get("enforce")))
 

@@ -9,6 +9,11 @@ from .models import Decision
 
 logger = logging.getLogger("handover")
 
+MOST_SAID = 10_000
+
+_said: dict[str, str] = {}
+"""What was logged of each decision last: it may be waited for again and again, a while each."""
+
 
 def untold(decision: Decision) -> str:
     """Which of its messages have not gone out; empty where that is none."""
@@ -22,9 +27,13 @@ def untold(decision: Decision) -> str:
     return visible_line(f"not sent yet: {why}") if why else ""
 
 
-def log_untold(decision: Decision, said: str = "") -> str:
-    """Log it, unless that is what was `said` before; what is said now."""
+def log_untold(decision: Decision) -> None:
+    """Log it, once for as long as it does not change."""
     now = untold(decision)
-    if now and now != said:
+    if now and now != _said.get(decision.id):
         logger.warning("%s waits, and %s", decision.id, now)
-    return now
+    _said.pop(decision.id, None)
+    if now:
+        _said[decision.id] = now
+    if len(_said) > MOST_SAID:
+        _said.pop(next(iter(_said)), None)

@@ -53,10 +53,8 @@ def until_settled(
     patience: Patience,
     hold: Hold,
     expected: Expected,
-    said: str = "",
 ) -> Steps[Decision]:
-    """Poll, each time for as long as the service holds it. The log says what keeps people from
-    being told, unless that was `said` before.
+    """Poll, each time for as long as the service holds it.
 
     While the service answers, it is the service that says whether the decision lives, and no clock
     of ours. Only when it is away do we count: the life that was left at its last answer, and
@@ -79,7 +77,7 @@ def until_settled(
         else:
             if decision.settled:
                 return decision
-            said = log_untold(decision, said)
+            log_untold(decision)
             hold.kept()
             patience = patience_with(options, decision, answer)
             quick = quick + 1 if answer.took < QUICK else 0
