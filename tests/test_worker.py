@@ -129,7 +129,7 @@ async def test_each_channel_has_its_rate_at_the_server(
         return await rates() == [7, 0.5, None]
 
     await eventually(are_set, timeout=60)
-    told, *_ = [line for line in read_log(tmp_path) if "nothing can be sent" in line["message"]]
+    told, *_ = [line for line in read_log(tmp_path) if line["logger"] == "activities.checking"]
     assert told["level"] == "error"
     assert "by email: The mail server cannot be reached" in told["message"]
     assert told["message"].endswith("check HANDOVER_SMTP_HOST and HANDOVER_SMTP_PORT.")
