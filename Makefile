@@ -13,11 +13,12 @@ SDK := sdk/python/pyproject.toml
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test newest soak check .check-style .check-types .check-tests lint format languages bench faults key secrets lock
+.PHONY: help run doctor test newest soak check .check-style .check-types .check-tests lint format languages bench faults key secrets lock
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      Temporal, worker and API on this machine, until Ctrl-C (docs/running.md)"
+	@echo "make doctor   whether that service, or the one in HANDOVER_BASE_URL, is reached and well"
 	@echo "make test     all tests that this machine can run; ARGS='-k name' passes pytest arguments,"
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
 	@echo "make check    in a minute, before a commit: style, types of what has changed, the rules,"
@@ -38,6 +39,12 @@ help:
 
 run: $(VENV)/.service
 	@exec $(BIN)/python -m embedded.run
+
+# Of the key and the port that `make run` has, unless others are named.
+doctor: $(VENV)/.service
+	@HANDOVER_API_KEY="$${HANDOVER_API_KEY:-$$(cat "$${HANDOVER_DATA_DIR:-.handover}/api-key" 2>/dev/null)}" \
+	  HANDOVER_BASE_URL="$${HANDOVER_BASE_URL:-http://127.0.0.1:$${HANDOVER_PORT:-8000}}" \
+	  $(BIN)/python -m handover.doctor $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)

@@ -126,9 +126,16 @@ async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEve
             if isinstance(value, Payloads):
                 await codec.decode_wrapper(value)
             elif isinstance(value, Failure):
-                await codec.decode_failure(value)
-                _restore(value)
+                await decoded_failure(value, codec)
     return event
+
+
+async def decoded_failure(failure: Failure, codec: PayloadCodec | None) -> Failure:
+    """The same for one that Temporal tells beside a history."""
+    if codec:
+        await codec.decode_failure(failure)
+        _restore(failure)
+    return failure
 
 
 def _encrypted(payload: Payload, key: EncryptionKey) -> Payload:

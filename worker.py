@@ -26,6 +26,7 @@ from activities.channels.sendgrid import SendGrid
 from activities.channels.slack import SlackChannel
 from activities.channels.smtp import Smtp
 from activities.channels.webhook import WebhookChannel
+from activities.checking import Checked, Checking
 from activities.notifications import Notifications
 from config import (
     ConfigurationError,
@@ -67,15 +68,18 @@ async def run(settings: Settings) -> None:
     with naming(settings.store_setting, UnusableStoreError):
         store = await open_store(settings.store)
     links = LinkKeys(secrets.link_keys)
+    tried: dict[str, Checked] = {Channel.EMAIL: email}
     channels: dict[str, Carrier] = {
         Channel.EMAIL: email,
         Channel.WEBHOOK: WebhookChannel(outgoing, store.webhooks(secrets.link_keys)),
     }
     if settings.slack_bot_token:
         web = SlackWeb(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
-        channels[Channel.SLACK] = SlackChannel(web, links, store.deliveries)
+        slack = SlackChannel(web, links, store.deliveries)
+        channels[Channel.SLACK] = tried[Channel.SLACK] = slack
+    checking = Checking(tried, store.channels)
     try:
-        client = await temporal(encryption)
+        client, _ = await asyncio.gather(temporal(encryption), checking.all())
         notifications = Notifications(
             client=client,
             keyring=proof.keyring(secrets.verify_keys),
@@ -107,7 +111,7 @@ async def run(settings: Settings) -> None:
         ):
             gc.freeze()  # what was loaded to start with stays: no need to go through it again
             logger.info("worker started on task queue %s", settings.task_queue)
-            await asyncio.Event().wait()
+            await checking.go_on()
     finally:
         await store.close()
 

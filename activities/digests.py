@@ -19,12 +19,9 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.channels.notice import Notice
 from activities.deliveries import STORE_TIMEOUT, DeliveryLog, about, delivery_key
 from store.held import Claim, HeldMessage
-from workflows.messages import SendNotificationInput
+from workflows.messages import HELD_BACK, SendNotificationInput
 
 logger = logging.getLogger(__name__)
-
-HELD = "HeldBack"
-"""Error type of an attempt that came too early. Temporal's retry is the timer."""
 
 SOON = timedelta(seconds=2)
 """Until it is looked again whether somebody else has sent the mail."""
@@ -127,5 +124,5 @@ def others(claim: Claim, sending: SendNotificationInput) -> list[SendNotificatio
 def held_back(why: str, delay: timedelta) -> ApplicationError:
     """Nothing is wrong, so nobody is to be alarmed."""
     return ApplicationError(
-        why, type=HELD, next_retry_delay=delay, category=ApplicationErrorCategory.BENIGN
+        why, type=HELD_BACK, next_retry_delay=delay, category=ApplicationErrorCategory.BENIGN
     )

@@ -20,6 +20,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
+from api.delays import delays_of, is_late
 from api.errors import (
     UNCONFIRMED,
     ApiError,
@@ -196,6 +197,7 @@ class Decisions:
         fold = await self._with_contents(fold) if fold else await self.read(decision_id)
         if not may_see(fold):
             raise NotFound("There is no such decision.")
+        await self._ask_for_delays(fold)
         return fold
 
     async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
@@ -368,6 +370,13 @@ class Decisions:
             with reading(fold.decision_id):
                 _ = fold.request, fold.outcome()
         return fold
+
+    async def _ask_for_delays(self, fold: Fold) -> None:
+        """Of messages that should have gone out. Where Temporal does not tell, nothing is said."""
+        fold.delays = None
+        if is_late(fold, datetime.now(UTC)):
+            with suppress(NotFound, Unavailable, RPCError):
+                fold.delays = await delays_of(self._client, fold)
 
     async def _start(
         self,

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.errors import ApiError, asking_temporal
-from handover.models import Status
+from handover.models import Channel, Status
 from store import Store
 from workflows.messages import STATUS_ATTRIBUTE, WORKFLOW
 
@@ -45,6 +45,12 @@ class Metrics:
             "Callbacks that failed and are tried again.",
             registry=self.registry,
         )
+        self._failing_channels = Gauge(
+            "handover_channel_failing",
+            "1 for each channel by which a worker can send nothing.",
+            ["channel"],
+            registry=self.registry,
+        )
         self.waiting = Gauge(
             "handover_waiting_agents", "Requests held open by this process.", registry=self.registry
         )
@@ -62,6 +68,9 @@ class Metrics:
             for channel, message, result, count in await self._store.deliveries.counts():
                 self._notifications.labels(channel, message, result).set(count)
             self._failing_callbacks.set(await self._store.deliveries.failing_callbacks())
+            failing = {each.channel for each in await self._store.channels.failing()}
+            for channel in Channel:
+                self._failing_channels.labels(channel.value).set(channel in failing)
         return generate_latest(self.registry)
 
     async def _count_decisions(self) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -113,15 +114,28 @@ class Waiting:
         free = decision_id in self._watches or len(self._watches) < most
         if not free:
             seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
+        async with self._holding(seconds):
+            return await self._watch(decision_id, done) if free else await asyncio.Future()
+        return None
+
+    async def pause(self, seconds: float) -> None:
+        """As a wait for a decision that nobody answers."""
+        async with self._holding(seconds):
+            await asyncio.Future()
+
+    @asynccontextmanager
+    async def _holding(self, seconds: float) -> AsyncGenerator[None]:
+        """Ends its block when the time is over, when this process stops or when the caller's task
+        was released."""
         waiter = asyncio.current_task()
         ended = self._closed or waiter in self._released
         hold = asyncio.timeout(0 if ended else seconds)
         self._held[hold] = waiter
         try:
             async with hold:
-                return await self._watch(decision_id, done) if free else await asyncio.Future()
+                yield
         except TimeoutError:
-            return None
+            pass
         finally:
             del self._held[hold]
 

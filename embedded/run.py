@@ -89,7 +89,9 @@ async def _bring_up(supervisor: Supervisor, plan: Plan) -> None:
     # No proxy from the environment: what is asked for is on this machine.
     async with httpx2.AsyncClient(base_url=plan.api_url, trust_env=False) as client:
         await _until("Handover", lambda: _readiness(client))
-    say(welcome(plan, environment))
+        checks = (await client.get("/readyz")).json()["checks"]
+    wrong = " ".join(check for check in checks.values() if check != "ok")
+    say(welcome(plan, environment, wrong))
 
 
 async def _start_dev_server(supervisor: Supervisor, plan: Plan) -> Plan:

@@ -9,12 +9,12 @@ from config import load_secrets
 from embedded.plan import Plan
 
 
-def welcome(plan: Plan, environment: Mapping[str, str]) -> str:
-    """Where everything is, and what to try first."""
+def welcome(plan: Plan, environment: Mapping[str, str], wrong: str) -> str:
+    """Where everything is, and what to try first; before that what is `wrong`, if something is."""
     key_file = plan.data / "api-key"
     key = key_file.read_text().strip()
     return f"""
-Handover is running.
+{_running(wrong)}
 
   API          {plan.api_url}
   API key      {key}  (kept in {key_file})
@@ -40,6 +40,12 @@ or from Python (`.venv/bin/python` has the package):
 
 Ctrl-C stops everything. What is pending then goes on with the next `make run`.
 """
+
+
+def _running(wrong: str) -> str:
+    if wrong:
+        return f"Handover is running, and not everybody can be asked.\n\n  {wrong}"
+    return "Handover is running."
 
 
 def _email(plan: Plan) -> str:

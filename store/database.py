@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from store.approvers import Approvers
 from store.attachments import Attachments
 from store.callbacks import CallbackSecrets
+from store.channels import Channels
 from store.codes import SentCodes
 from store.contents import Contents
 from store.deliveries import Deliveries
@@ -69,6 +70,7 @@ class Store:
         self.attachments = Attachments(engine)
         self.images = Images(engine)
         self.approvers = Approvers(engine)
+        self.channels = Channels(engine)
         self.held = Held(engine)
         self.codes = SentCodes(engine)
         self.executions = Executions(engine)

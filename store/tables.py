@@ -183,6 +183,16 @@ held = Table(
     Index("held_name", "name", "due_at"),
 )
 
+failing_channels = Table(
+    "failing_channels",
+    metadata,
+    Column("channel", String(20), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("worker", String(255), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("tried_at", Instant, nullable=False),
+)
+
 codes = Table(
     "codes",
     metadata,

@@ -27,6 +27,7 @@ JSON = "application/json"
 SAYING = {"text", "blocks", "parse", "link_names"}
 THREAD = {"thread_ts", "reply_broadcast"}
 METHODS: dict[str, tuple[str, set[str], set[str]]] = {
+    "auth.test": (FORM, set(), set()),
     "users.lookupByEmail": (FORM, {"email"}, set()),
     "conversations.open": (JSON, {"users"}, {"return_im"}),
     "chat.postMessage": (JSON, {"channel"}, SAYING | THREAD | {"unfurl_links", "unfurl_media"}),
@@ -187,6 +188,9 @@ class SlackServer(ThreadingHTTPServer):
             return _invalid("invalid_arguments", f"unknown or missing: {min(wrong)}")
         return getattr(self, f"_{re.sub('[.]', '_', method)}")(arguments)
 
+    def _auth_test(self, given: dict[str, Any]) -> Answer:
+        return Answer({"ok": True, "team_id": TEAM, "user_id": "U0BOT", "bot_id": "B0BOT"})
+
     def _users_lookupByEmail(self, given: dict[str, Any]) -> Answer:  # noqa: N802 - Slack's name
         user = self.users.get(given["email"].casefold())
         if user is None:
@@ -271,6 +275,8 @@ def _is_rich(blocks: list[dict[str, Any]]) -> bool:
 
 
 def _arguments(form: str, content_type: str, body: bytes) -> dict[str, Any] | Answer:
+    if not body:  # without one, Slack's own library names no kind
+        return {}
     kind, _, charset = content_type.partition(";")
     if kind != form:
         return refusal("invalid_post_type")

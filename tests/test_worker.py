@@ -95,15 +95,18 @@ def asked_now(decision_id: str) -> DecisionInput:
 
 
 async def test_each_channel_has_its_rate_at_the_server(
-    start_worker: StartWorker, dev_server: DevServer
+    start_worker: StartWorker, dev_server: DevServer, tmp_path: Path
 ):
-    """The setting is what Temporal says of the channel's queue; without one there is no limit."""
+    """The setting is what Temporal says of the channel's queue; without one there is no limit. A
+    channel by which nothing can be sent was tried before, and keeps no worker from working."""
     queue = f"worker-{uuid.uuid4()}"
     start_worker(
         TEMPORAL_ADDRESS=dev_server.address,
         HANDOVER_TASK_QUEUE=queue,
         HANDOVER_EMAIL_PER_SECOND="7",
         HANDOVER_SLACK_PER_SECOND="0.5",
+        HANDOVER_SMTP_HOST="127.0.0.1",
+        HANDOVER_SMTP_PORT=str(free_port()),
     )
     client = await dev_server.client()
 
@@ -126,6 +129,10 @@ async def test_each_channel_has_its_rate_at_the_server(
         return await rates() == [7, 0.5, None]
 
     await eventually(are_set, timeout=60)
+    told, *_ = [line for line in read_log(tmp_path) if line["logger"] == "activities.checking"]
+    assert told["level"] == "error"
+    assert "by email: The mail server cannot be reached" in told["message"]
+    assert told["message"].endswith("check HANDOVER_SMTP_HOST and HANDOVER_SMTP_PORT.")
 
 
 async def test_a_channel_that_is_not_set_up_is_told_at_once(

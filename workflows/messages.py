@@ -52,6 +52,9 @@ EXPIRES_AT_ATTRIBUTE = "HandoverExpiresAt"
 """As it was at the start; an extension does not move it. By this and nothing else an inbox is put
 in order before its histories are read."""
 
+HELD_BACK = "HeldBack"
+"""Error type of an attempt that came too early for its reader. Temporal's retry is the timer."""
+
 UNDELIVERABLE = "Undeliverable"
 """Error type of a notification that no retry can deliver: the address is bad."""
 

@@ -61,6 +61,9 @@ an old decision again. Clocks of the API and of Temporal may differ by less."""
 
 ASKING = ("decision-request", "escalation")
 
+UNREACHED_AFTER = timedelta(minutes=5)
+"""For so long a message may be tried again before its decision counts as unreachable."""
+
 COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 CLOSED = {
     COMPLETED: "completed without an answer",
@@ -93,6 +96,14 @@ class AuditEntry:
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Why a message is still under way; `is_held` for its reader's sake."""
+
+    reason: str
+    is_held: bool = False
+
+
 class Fold:
     """One run of one decision, as far as its events were fed."""
 
@@ -103,6 +114,7 @@ class Fold:
         self._in_task = 0
         self._task_started = datetime.min.replace(tzinfo=UTC)
         self._sent: dict[int, SendNotificationInput] = {}
+        self._activity_ids: list[str] = []
         self._callbacks: set[int] = set()
         self._takers = {
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: self._start,
@@ -127,6 +139,9 @@ class Fold:
         """What the store keeps of this decision, by digest, as far as it was fetched."""
         self.execution: Execution | None = None
         """That what was permitted was claimed, where whoever fed this fold knows it."""
+        self.delays: dict[str, Delay] | None = None
+        """Of messages under way, by the activity's id, where whoever fed this fold has asked: no
+        event tells of an attempt that is followed by another."""
         self.lost: dict[str, str] = {}
         """Messages that were sent and did not arrive, by the provider's id, and why."""
 
@@ -201,6 +216,30 @@ class Fold:
         log = self.state.log if self.state else ()
         reasons = [e.details["reason"] for e in log if e.type == "decision.escalated"]
         return reasons[-1] if reasons else None
+
+    def told(self) -> list[Notification]:
+        """What became of each message, as far as is known."""
+        return list(map(self._as_it_went, self.notifications, self._activity_ids))
+
+    def _as_it_went(self, message: Notification, activity_id: str) -> Notification:
+        reason = self.lost.get(message.provider_message_id or "")
+        if reason is not None:
+            return message.model_copy(update={"result": "failed", "reason": reason})
+        delay = (self.delays or {}).get(activity_id)
+        if delay and message.result == "pending":
+            return message.model_copy(update={"reason": delay.reason, "since": message.at})
+        return message
+
+    def is_untold(self, now: datetime) -> bool:
+        """Whether nobody was reached for as long as `UNREACHED_AFTER`, or half of the time that
+        there was, and no message is held back for its reader's sake."""
+        if self.delays is None or self.settled or self.input is None or self.state is None:
+            return False
+        asked_at = self.input.created_at
+        patience = min(UNREACHED_AFTER, (self.state.rules.expires_at - asked_at) / 2)
+        is_held = any(delay.is_held for delay in self.delays.values())
+        was_reached = any(each.result == "sent" for each in self.told())
+        return now - asked_at >= patience and not (is_held or was_reached)
 
     def has_declined(self, approver: str) -> bool:
         """Whether this approver said that they are the wrong person."""
@@ -277,6 +316,7 @@ class Fold:
                 self._annul(event, "a part of its history cannot be read")
             return
         self._sent[event.event_id] = sending
+        self._activity_ids.append(scheduled.activity_id)
         self.notifications.append(
             Notification(
                 message=sending.message,
@@ -375,7 +415,7 @@ class Fold:
             attributes = event.activity_task_failed_event_attributes
         else:
             attributes = event.activity_task_timed_out_event_attributes
-        reason = _innermost(attributes.failure)
+        reason = innermost(attributes.failure)
         if attributes.scheduled_event_id in self._callbacks:
             self._record(event, "callback.undelivered", {"reason": reason})
         sending = self._sent.get(attributes.scheduled_event_id)
@@ -440,7 +480,8 @@ def _told(result: Sequence[Payload]) -> dict[str, Any]:
     return cast(dict[str, Any], told) if isinstance(told, dict) else {}
 
 
-def _innermost(failure: Failure) -> str:
+def innermost(failure: Failure) -> str:
+    """What the error says that everything began with."""
     while failure.HasField("cause"):
         failure = failure.cause
     return failure.message
@@ -464,9 +505,9 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         created_at=fold.input.created_at,
         expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
-        unreachable=state.is_unreachable if state else False,
+        unreachable=state is not None and (state.is_unreachable or fold.is_untold(now)),
         attachments=list(fold.state.attachments) if fold.state else [],
-        notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
+        notifications=fold.told(),
         request_digest=fold.input.request_digest,
         idempotency_key=fold.input.idempotency_key,
         execution=fold.execution,
@@ -488,13 +529,6 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
             now=now,
         )
     return decision
-
-
-def _as_it_arrived(fold: Fold, notification: Notification) -> Notification:
-    reason = fold.lost.get(notification.provider_message_id or "")
-    if reason is None:
-        return notification
-    return notification.model_copy(update={"result": "failed", "reason": reason})
 
 
 def as_json(decision: Decision) -> dict[str, Any]:

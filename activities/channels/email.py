@@ -71,6 +71,10 @@ class EmailTransport(Protocol):
         """Hand it over and return the provider's id for it. Raises `DeliveryError`."""
         ...
 
+    async def check(self, sender: Mailbox) -> None:
+        """Raise the `DeliveryError` that a mail from this sender would meet, and send nothing."""
+        ...
+
 
 class EmailChannel:
     """`sender` is what mails come from: `Name <address>`, or the address alone. Raises
@@ -86,6 +90,9 @@ class EmailChannel:
 
     async def send(self, notice: Notice) -> str:
         return await self._transport.send(compose(notice, self._sender))
+
+    async def check(self) -> None:
+        await self._transport.check(self._sender)
 
     async def send_together(self, notices: Sequence[Notice]) -> str:
         return await self.send(together(notices))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
+from email.headerregistry import Address as Mailbox
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from activities.channels.email import Email
 from activities.channels.errors import DeferredError
@@ -26,12 +28,26 @@ class Outbox:
         try:
             await asyncio.to_thread(self._write, name, to_bytes(email))
         except OSError as error:
-            raise DeferredError(f"The outbox could not be written: {error.strerror}.") from error
+            raise _unwritable(error) from error
         return name
+
+    async def check(self, sender: Mailbox) -> None:
+        try:
+            await asyncio.to_thread(self._try_to_write)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def _try_to_write(self) -> None:
+        self._make_folder()
+        with TemporaryFile(dir=self._folder) as file:
+            file.write(b"\r\n")
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _write(self, name: str, content: bytes) -> None:
         """Renaming is what keeps a reader from ever seeing half a mail."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         draft = self._folder / f".{name}.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -40,3 +56,7 @@ class Outbox:
             draft.replace(self._folder / name)
         finally:
             draft.unlink(missing_ok=True)  # half of a mail, where the disk is full
+
+
+def _unwritable(error: OSError) -> DeferredError:
+    return DeferredError(f"The outbox could not be written: {error.strerror}.")

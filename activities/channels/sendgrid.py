@@ -14,6 +14,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from email.headerregistry import Address as Mailbox
 from http.client import HTTPException
 from typing import Any
 
@@ -49,6 +50,12 @@ TIMEOUT = 15
 
 THREADS = 16
 
+SENDING = "mail.send"
+"""The scope of a key that may send."""
+
+ONE_PAGE = 50
+"""Domains that SendGrid lists at once: of as many, there may be more."""
+
 
 class SendGrid:
     provider = "sendgrid"
@@ -63,13 +70,51 @@ class SendGrid:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._post, to_mail(email))
 
+    async def check(self, sender: Mailbox) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._check, sender)
+
+    def _check(self, sender: Mailbox) -> None:
+        scopes = self._read("scopes", "scopes")
+        if scopes is not None and SENDING not in scopes:
+            raise RefusedError(
+                "The key in HANDOVER_SENDGRID_API_KEY may not send mail. Give it the permission"
+                " Mail Send, or make another key that has it."
+            )
+        senders = self._read("verified_senders", "results")
+        domains = self._read("whitelabel/domains")
+        if senders is None or domains is None or len(domains) >= ONE_PAGE:
+            return  # what the key may not read, the first mail tells
+        if not _is_verified(sender, senders, domains):
+            raise RefusedError(
+                f"The sender {sender.addr_spec} is not verified at SendGrid. Verify it, or its"
+                " domain, under Sender Authentication, or change HANDOVER_EMAIL_FROM."
+            )
+
+    def _read(self, path: str, name: str | None = None) -> list[Any] | None:
+        """The list that is there, or in it under this name. None where the key may not read it, or
+        a host has none. Raises `DeliveryError`."""
+        try:
+            answer = self._client.client._(path).get()  # pyright: ignore[reportCallIssue] - methods are made when they are called
+            content = json.loads(answer.body)
+        except HTTPError as error:
+            if int(error.status_code) in (403, 404):
+                return None
+            raise delivery_error(error) from error
+        except (OSError, HTTPException) as error:
+            raise unreachable(error) from error
+        except ValueError:
+            return None
+        listed = content.get(name) if name and isinstance(content, dict) else content
+        return listed if isinstance(listed, list) else None
+
     def _post(self, mail: Mail) -> str:
         try:
             response = self._client.send(mail)
         except HTTPError as error:
             raise delivery_error(error) from error
         except (OSError, HTTPException) as error:
-            raise DeferredError(f"SendGrid cannot be reached: {error}") from error
+            raise unreachable(error) from error
         return response.headers.get("X-Message-Id") or mail.get()["headers"]["Message-ID"]
 
 
@@ -98,6 +143,13 @@ def to_mail(email: Email) -> Mail:
     return mail
 
 
+def unreachable(error: Exception) -> DeferredError:
+    return DeferredError(
+        f"SendGrid cannot be reached: {error}. Where that stays so, check HANDOVER_SENDGRID_HOST,"
+        " and that the worker may reach it."
+    )
+
+
 def delivery_error(error: HTTPError) -> DeliveryError:
     """What SendGrid's answer means for the message."""
     status, answer = int(error.status_code), _answer(error)
@@ -113,6 +165,16 @@ def delivery_error(error: HTTPError) -> DeliveryError:
     return RefusedError(
         f"SendGrid refuses our request ({status}): {answer}. Check HANDOVER_EMAIL_FROM and"
         " HANDOVER_SENDGRID_HOST."
+    )
+
+
+def _is_verified(sender: Mailbox, senders: list[Any], domains: list[Any]) -> bool:
+    """Whether SendGrid takes mails from this address, as it says of it or of its domain."""
+    address, domain = sender.addr_spec.lower(), sender.domain.lower()
+    verified = [each["from_email"] for each in senders if each.get("verified")]
+    authenticated = [each["domain"] for each in domains if each.get("valid")]
+    return address in map(str.lower, verified) or any(
+        domain == each or domain.endswith(f".{each}") for each in map(str.lower, authenticated)
     )
 
 

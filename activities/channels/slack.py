@@ -90,6 +90,12 @@ class SlackChannel:
                 self._people.pop(notice.address.compared, None)
             raise delivery_error(error) from error
 
+    async def check(self) -> None:
+        try:
+            await self._web.read("auth.test")
+        except SlackError as error:
+            raise delivery_error(error) from error
+
     async def _send(self, notice: Notice) -> str:
         match notice.message:
             case "settled":
@@ -216,7 +222,10 @@ def delivery_error(error: SlackError) -> DeliveryError:
         case "recipient":
             return UndeliverableError(f"Slack cannot write to this person ({error.code}).")
         case "busy" if error.code == "unreachable":
-            return DeferredError("Slack cannot be reached.")
+            return DeferredError(
+                "Slack cannot be reached. Where that stays so, check HANDOVER_SLACK_API_URL, and"
+                " that the worker may reach it."
+            )
         case "busy":
             return DeferredError(f"Slack asks to try later ({error.code}).", error.retry_after)
         case _ if error.code in TOKEN:

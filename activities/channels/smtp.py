@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from email.headerregistry import Address as Mailbox
 from typing import Literal
 
 import aiosmtplib
@@ -67,11 +70,21 @@ class Smtp:
 
     async def send(self, email: Email) -> str:
         """Returns the Message-ID, by which a mail server's log can be searched."""
+        sender, to = email.sender.addr_spec, email.to.addr_spec
+        async with self._connected() as server:
+            await server.sendmail(sender, [to], to_bytes(email))
+        return email.message_id
+
+    async def check(self, sender: Mailbox) -> None:
+        async with self._connected() as server:
+            await server.mail(sender.addr_spec)
+            await server.rset()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[aiosmtplib.SMTP]:
+        """Encrypted as the settings want it, and logged in. Raises `DeliveryError`."""
         try:
-            await aiosmtplib.send(
-                to_bytes(email),
-                sender=email.sender.addr_spec,
-                recipients=[email.to.addr_spec],
+            async with aiosmtplib.SMTP(
                 hostname=self._host,
                 port=self._port,
                 username=self._username,
@@ -80,10 +93,10 @@ class Smtp:
                 start_tls=self._tls == "starttls",
                 tls_context=self._tls_context,
                 timeout=self._timeout,
-            )
+            ) as server:
+                yield server
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise delivery_error(error) from error
-        return email.message_id
 
 
 def delivery_error(error: Exception) -> DeliveryError:
@@ -115,7 +128,10 @@ def delivery_error(error: Exception) -> DeliveryError:
                 " server's certificate."
             )
         case OSError():
-            return DeferredError(f"The mail server cannot be reached: {error}")
+            return DeferredError(
+                f"The mail server cannot be reached: {error}. Where that stays so, check"
+                " HANDOVER_SMTP_HOST and HANDOVER_SMTP_PORT."
+            )
         case _:
             # aiosmtplib says so of a server without STARTTLS or without a login.
             return RefusedError(

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -30,10 +31,14 @@ ROOM = 64 * 1024 * 1024
 router = APIRouter(tags=["operation"])
 
 
+DEGRADES = ("channels",)
+"""Checks without which decisions are still taken, and people asked by other channels."""
+
+
 class Readiness(BaseModel):
     """`checks` says of each part "ok", or what is wrong with it."""
 
-    status: str
+    status: Literal["ready", "degraded", "not ready"]
     checks: dict[str, str]
 
 
@@ -52,16 +57,20 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", response_model=Readiness, responses={503: NOT_READY})
 async def readyz(service: The) -> JSONResponse:
-    """Whether decisions can be taken and people asked: 503 with the reasons where not."""
+    """Whether decisions can be taken and people asked: 503 with the reasons where not. `degraded`
+    is 200: something is wrong, and a machine that asks has nothing to do about it."""
     checks = {
         "temporal": await _holds(_temporal_answers(service)),
         "store": await _holds(service.store.ping()),
         "worker": await _holds(_worker_polls(service)),
         "disk": await _holds(has_room(service.settings.data_dir)),
+        "channels": await _holds(_channels_work(service)),
     }
-    ready = all(check == "ok" for check in checks.values())
+    wrong = {name for name, check in checks.items() if check != "ok"}
+    ready = wrong <= set(DEGRADES)
+    status = ("degraded" if wrong else "ready") if ready else "not ready"
     return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks},
+        {"status": status, "checks": checks},
         status_code=200 if ready else 503,
         headers={} if ready else {"Retry-After": str(RETRY_AFTER)},
     )
@@ -98,6 +107,19 @@ async def _worker_polls(service: Service) -> None:
     last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
     if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
         raise ApiError("no worker polls: decisions are taken, and nobody is asked")
+
+
+async def _channels_work(service: Service) -> None:
+    """As far as a worker has found out by trying each."""
+    failing = await service.store.channels.failing()
+    if failing:
+        raise ApiError(
+            " ".join(
+                f"{each.channel}: {each.reason} (the worker on {each.worker}, since"
+                f" {each.since:%Y-%m-%d %H:%M:%S} UTC)"
+                for each in failing
+            )
+        )
 
 
 async def has_room(folder: Path) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
 from api.approvers import check_places
-from api.auth import Administrator, KeyedRoute
+from api.auth import Administrator, Agent, KeyedRoute
 from api.deps import The
 from api.errors import Conflict, NotFound
 from api.examples import KEY
 from api.openapi import answers, body_examples
+from api.presence import while_present
 from api.schemas import Distinct, Moment, Strict, allowed_approver
 from store.keys import KeyRecord, is_name, new_key
 
@@ -41,6 +42,9 @@ def _future(time: datetime) -> datetime:
     return time
 
 
+Held = Annotated[
+    float, Query(ge=0, le=60, allow_inf_nan=False, description="Seconds to hold the request.")
+]
 Allowed = Annotated[str, BeforeValidator(allowed_approver)]
 Number = Annotated[int, Field(strict=True, ge=1, le=MAX_NUMBER)]
 
@@ -91,6 +95,22 @@ class MadeKey(Key):
     key: str
 
 
+class Caller(BaseModel):
+    """Whose key asks, and what the service sees of the request: where a proxy stands between,
+    `scheme` is what the proxy says. `public_url` is what links in messages begin with."""
+
+    name: str
+    scopes: list[str]
+    approvers: list[str] | None
+    rate: int | None
+    quota: int | None
+    step_up: bool
+    expires_at: datetime | None
+    scheme: Literal["http", "https"]
+    public_url: str
+    now: datetime
+
+
 class Keys(BaseModel):
     api_keys: list[Key]
 
@@ -119,6 +139,29 @@ async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
     record = await service.store.keys.get(made.id)
     assert record  # noqa: S101 - it was made above
     return MadeKey(**_shown(record).model_dump(), key=key)
+
+
+@router.get("/auth/whoami", responses=answers("invalid_request"))
+async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> Caller:
+    """Whose key this is, and what the service sees of the request.
+
+    With `wait` it is held like one that waits for a decision, and nobody is asked: to see how long
+    what stands between client and service lets a request be.
+    """
+    async with while_present(request, service.waiting):
+        await service.waiting.pause(wait)
+    return Caller(
+        name=key.name,
+        scopes=sorted(key.scopes),
+        approvers=None if key.approvers is None else list(key.approvers),
+        rate=key.rate,
+        quota=key.quota,
+        step_up=key.step_up,
+        expires_at=key.expires_at,
+        scheme="https" if request.url.scheme == "https" else "http",
+        public_url=service.settings.public_url,
+        now=datetime.now(UTC),
+    )
 
 
 @router.get("/auth/api-keys")

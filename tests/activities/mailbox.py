@@ -6,16 +6,19 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Mailbox:
-    """A mail server's judgement: `rcpt` and `data` are what it answers; `mails` what it took."""
+    """A mail server's judgement: `rcpt` and `data` are what it answers; `mails` what it took,
+    `senders` those of mails that were begun."""
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
+        self.senders: list[str] = []
         self.mail, self.rcpt, self.data = "250 OK", "250 OK", "250 OK queued"
 
     async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
+        self.senders.append(address)
         return self.mail
 
     async def handle_RCPT(  # noqa: N802

@@ -28,12 +28,13 @@ class Answer:
     """What the next request gets, in the place of SendGrid's own judgement."""
 
     status: int
-    body: dict[str, Any] = field(default_factory=dict[str, Any])
+    body: dict[str, Any] | list[Any] | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class SendGridServer(ThreadingHTTPServer):
-    """`mails` are the bodies it took. `answers` are used up first; `hang` keeps it silent."""
+    """`mails` are the bodies it took. `answers` are used up first; `hang` keeps it silent. `scopes`
+    are those of the key; `senders` and `domains` what is verified."""
 
     daemon_threads = True
 
@@ -41,6 +42,9 @@ class SendGridServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.mails: list[dict[str, Any]] = []
         self.answers: deque[Answer] = deque()
+        self.scopes = ["mail.send"]
+        self.senders: dict[str, Any] = {"results": []}
+        self.domains: list[dict[str, Any]] = []
         self.hang = False
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -68,11 +72,27 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._reply(self.server.answers.popleft() if self.server.answers else self._judge(body))
 
+    def do_GET(self) -> None:
+        if self.server.hang:
+            self.server.closing.wait(30)
+            return
+        self._reply(self._tell())
+
+    def _tell(self) -> Answer:
+        if self.headers["Authorization"] != f"Bearer {API_KEY}":
+            return UNKNOWN_KEY
+        if self.path == "/v3/scopes":
+            return Answer(200, {"scopes": self.server.scopes})
+        scope, listed = LISTS.get(self.path, ("", ""))
+        if scope not in self.server.scopes:
+            return refusal(403 if scope else 404, "access forbidden" if scope else "not found")
+        return Answer(200, getattr(self.server, listed))
+
     def _judge(self, body: bytes) -> Answer:
         if self.path != "/v3/mail/send":
             return refusal(404, "not found")
         if self.headers["Authorization"] != f"Bearer {API_KEY}":
-            return refusal(401, "The provided authorization grant is invalid, expired, or revoked")
+            return UNKNOWN_KEY
         if self.headers["Content-Type"] != "application/json":
             return refusal(415, "Content-Type should be application/json.")
         mail = json.loads(body)
@@ -83,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(202, headers={"X-Message-Id": f"sg-{len(self.server.mails)}"})
 
     def _reply(self, answer: Answer) -> None:
-        content = json.dumps(answer.body).encode() if answer.body else b""
+        content = json.dumps(answer.body).encode() if answer.body is not None else b""
         self.send_response(answer.status)
         for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
@@ -100,6 +120,14 @@ def refusal(
     """An error in SendGrid's form."""
     body = {"errors": [{"message": message, "field": name, "help": None}]}
     return Answer(status, body, headers or {})
+
+
+UNKNOWN_KEY = refusal(401, "The provided authorization grant is invalid, expired, or revoked")
+LISTS = {
+    "/v3/verified_senders": ("sender_verification_eligible", "senders"),
+    "/v3/whitelabel/domains": ("whitelabel.read", "domains"),
+}
+"""What it takes to read each."""
 
 
 def complain(mail: dict[str, Any]) -> tuple[str, str] | None:

@@ -72,3 +72,12 @@ async def test_nothing_is_left_of_a_mail_that_could_not_be_written(tmp_path: Pat
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert listing(tmp_path) == []
+
+
+async def test_a_check_writes_no_mail(tmp_path: Path):
+    """It sees whether one could be written."""
+    await Outbox(tmp_path / "outbox").check(make_email().sender)
+    assert listing(tmp_path / "outbox") == []
+    (tmp_path / "file").write_text("a file where the folder should be")
+    with pytest.raises(DeferredError, match="could not be written"):
+        await Outbox(tmp_path / "file").check(make_email().sender)

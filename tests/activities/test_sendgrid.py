@@ -9,11 +9,15 @@ from email.utils import format_datetime
 
 import pytest
 
+from activities.channels.email import parse_sender
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.sendgrid import SendGrid
 from tests.activities.samples import ANN, make_email
 from tests.activities.sendgrid_server import API_KEY, Answer, SendGridServer, refusal
 from tests.support import free_port
+
+SENDER = parse_sender("Handover <handover@mail.example.com>")
+READING = ["sender_verification_eligible", "whitelabel.read"]
 
 
 @pytest.fixture
@@ -145,3 +149,48 @@ async def test_the_library_logs_no_secret(transport: SendGrid, caplog: pytest.Lo
         await transport.send(make_email())
     assert API_KEY not in caplog.text
     assert "/d/" not in caplog.text
+
+
+async def test_a_check_sees_whether_the_key_may_send(server: SendGridServer, transport: SendGrid):
+    """By its scopes; an unknown key, and a SendGrid that is away, are told as of a mail."""
+    await transport.check(SENDER)
+    server.scopes = ["stats.read"]
+    with pytest.raises(RefusedError, match="HANDOVER_SENDGRID_API_KEY may not send mail"):
+        await transport.check(SENDER)
+    with pytest.raises(RefusedError, match=r"\(401\).*Check HANDOVER_SENDGRID_API_KEY"):
+        await SendGrid("SG.another", server.url).check(SENDER)
+    with pytest.raises(DeferredError, match="check HANDOVER_SENDGRID_HOST"):
+        await SendGrid(API_KEY, f"http://127.0.0.1:{free_port()}").check(SENDER)
+    assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("senders", "domains", "is_verified"),
+    [
+        ([], [], False),
+        ([{"from_email": "Handover@Mail.example.com", "verified": True}], [], True),
+        ([{"from_email": "handover@mail.example.com", "verified": False}], [], False),
+        ([{"from_email": "someone@mail.example.com", "verified": True}], [], False),
+        ([], [{"domain": "mail.example.com", "valid": True}], True),
+        ([], [{"domain": "example.com", "valid": True}], True),
+        ([], [{"domain": "example.com", "valid": False}], False),
+        ([], [{"domain": "le.com", "valid": True}], False),
+        ([], [{"domain": f"{n}.example.org", "valid": True} for n in range(50)], True),
+    ],
+)
+async def test_a_check_sees_whether_the_sender_is_verified(
+    server: SendGridServer,
+    transport: SendGrid,
+    senders: list[dict[str, object]],
+    domains: list[dict[str, object]],
+    is_verified: bool,
+):
+    """Itself, or its domain; where the key may not read that, or there is more, nothing is said."""
+    server.senders, server.domains = {"results": senders}, domains
+    await transport.check(SENDER)
+    server.scopes += READING
+    if is_verified:
+        await transport.check(SENDER)
+    else:
+        with pytest.raises(RefusedError, match=r"is not verified .* HANDOVER_EMAIL_FROM"):
+            await transport.check(SENDER)

@@ -438,3 +438,14 @@ async def test_tokens_and_buttons_are_not_logged(
     [message] = server.sent_to(ANN)
     assert TOKEN not in caplog.text
     assert message.buttons()["approve"]["value"] not in caplog.text
+
+
+async def test_a_check_asks_who_we_are(server: SlackServer, channel: SlackChannel):
+    """And nothing else; a token that Slack does not know, and a Slack that is away, are told."""
+    await channel.check()
+    assert server.calls == ["auth.test"]
+    with pytest.raises(RefusedError, match="Check HANDOVER_SLACK_BOT_TOKEN"):
+        await SlackChannel(SlackWeb("xoxb-other", server.url, timeout=1), LINKS, Sent()).check()
+    away = SlackWeb(TOKEN, f"http://127.0.0.1:{free_port()}/api/", timeout=1)
+    with pytest.raises(DeferredError, match="check HANDOVER_SLACK_API_URL"):
+        await SlackChannel(away, LINKS, Sent()).check()

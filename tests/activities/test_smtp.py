@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from activities.channels.email import parse_sender
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.smtp import Smtp
 from tests.activities.mailbox import Mailbox
 from tests.activities.samples import ANN, make_email
 from tests.support import free_port
 
+SENDER = parse_sender("Handover <handover@mail.example.com>")
 Serve = Callable[..., Awaitable[int]]
 
 
@@ -260,3 +262,41 @@ async def test_a_mail_server_that_is_away_or_silent_is_tried_again():
         port = silent.getsockname()[1]
         with pytest.raises(DeferredError, match="cannot be reached"):
             await Smtp("127.0.0.1", port, tls="none", timeout=0.3).send(make_email())
+
+
+async def test_a_check_sends_nothing(
+    serve: Serve, mailbox: Mailbox, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """It goes as far as the sender, encrypted and logged in, and takes that back."""
+    said: list[str] = []
+
+    def authenticate(_: Any, __: Any, ___: Any, mechanism: str, data: Any) -> AuthResult:
+        said.append(data.login.decode())
+        return AuthResult(success=True)
+
+    port = await serve(tls_context=server_tls, authenticator=authenticate, auth_required=True)
+    transport = Smtp("127.0.0.1", port, tls_context=client_tls, username="us", password="right")
+    await transport.check(SENDER)
+    assert (said, mailbox.mails, mailbox.senders) == (["us"], [], ["handover@mail.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "advice"),
+    [
+        ("553 5.1.8 Sender address rejected", RefusedError, "HANDOVER_EMAIL_FROM"),
+        ("530 5.7.0 Authentication required", RefusedError, "HANDOVER_SMTP_USERNAME"),
+        ("451 4.3.0 Try later", DeferredError, "asks to try later: 451"),
+    ],
+)
+async def test_a_check_meets_what_a_mail_would(
+    serve: Serve, mailbox: Mailbox, answer: str, error: type[Exception], advice: str
+):
+    """The same error, which names the setting."""
+    mailbox.mail = answer
+    transport = Smtp("127.0.0.1", await serve(), tls="none")
+    with pytest.raises(error, match=advice):
+        await transport.check(SENDER)
+    with pytest.raises(RefusedError, match="HANDOVER_SMTP_TLS"):
+        await Smtp("127.0.0.1", await serve(), tls="starttls").check(SENDER)
+    with pytest.raises(DeferredError, match="check HANDOVER_SMTP_HOST"):
+        await Smtp("127.0.0.1", free_port(), tls="none").check(SENDER)

@@ -14,6 +14,7 @@ import pytest
 
 from api.errors import ApiError
 from api.routes import health, wellknown
+from store import open_store
 from tests.api.agent import Agent, in_store, link_to, metric, question, someone
 from tests.approver import Form, press
 from tests.dev_server import DevServer
@@ -32,7 +33,9 @@ async def test_health_and_readiness_need_no_key(agent: Agent) -> None:
         assert (await machine.get("/healthz")).json() == {"status": "ok"}
         ready = await machine.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["checks"] == dict.fromkeys(("temporal", "store", "worker", "disk"), "ok")
+    assert ready.json()["checks"] == dict.fromkeys(
+        ("temporal", "store", "worker", "disk", "channels"), "ok"
+    )
 
 
 async def test_nobody_keeps_an_answer(agent: Agent) -> None:
@@ -62,6 +65,24 @@ async def test_a_disk_that_is_nearly_full_is_told(
     monkeypatch.setattr(health, "ROOM", 1 << 60)
     with pytest.raises(ApiError, match="MB are free where the data folder is: make room"):
         await health.has_room(tmp_path)
+
+
+async def test_a_channel_that_fails_is_told(spare: Agent) -> None:
+    """By its name and with what to do: decisions are still taken, so it is 200."""
+    store = await open_store(f"sqlite+aiosqlite:///{spare.service.data_dir / 'store.db'}")
+    try:
+        await store.channels.failed("slack", "Check HANDOVER_SLACK_BOT_TOKEN.", "host-1")
+        told = await spare.http.get("/readyz")
+        page = (await spare.http.get("/metrics")).text
+        await store.channels.works("slack")
+    finally:
+        await store.close()
+    assert (told.status_code, told.json()["status"]) == (200, "degraded")
+    found = told.json()["checks"].pop("channels")
+    assert found.startswith("slack: Check HANDOVER_SLACK_BOT_TOKEN. (the worker on host-1, since")
+    assert metric(page, 'handover_channel_failing{channel="slack"}') == 1
+    assert metric(page, 'handover_channel_failing{channel="email"}') == 0
+    assert (await spare.http.get("/readyz")).json()["status"] == "ready"
 
 
 async def test_metrics_count_what_happened(agent: Agent, service: RunningService) -> None:

@@ -45,6 +45,7 @@ MAY = {
     "POST /codec/decode": {AUDIT},
     "POST /auth/callback-secret": {CREATE},
     "GET /auth/callback-secret": {CREATE},
+    "GET /auth/whoami": {*SCOPES},
 }
 """Which scopes open an operation; each of them alone does."""
 

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs/channels.md").read_text()
 
 SCOPES = {
+    "auth.test": set[str](),
     "users.lookupByEmail": {"users:read.email", "users:read"},
     "conversations.open": {"im:write"},
     "chat.postMessage": {"chat:write"},

@@ -211,9 +211,13 @@ async def _ctrl_c(run: Run) -> None:
 async def test_a_second_run_on_the_same_data_is_one_sentence(
     tmp_path: Path, runs: list[Run], dev_server: Path
 ) -> None:
-    """It names the folder and the process that has it, and leaves that one alone."""
-    runs.append(first := Run(tmp_path / "data"))
+    """It names the folder and the process that has it, and leaves that one alone. (The first one's
+    mail server is away, which its banner says.)"""
+    away = {"HANDOVER_SMTP_HOST": "127.0.0.1", "HANDOVER_SMTP_PORT": str(free_port())}
+    runs.append(first := Run(tmp_path / "data", **away))
     await first.ready()
+    assert "not everybody can be asked.\n\n  email: The mail server cannot be" in first.words
+    assert "check HANDOVER_SMTP_HOST and HANDOVER_SMTP_PORT" in first.words
     runs.append(second := Run(tmp_path / "data"))
     assert await second.ended() == 1
     assert second.words.startswith(f"Handover is already running on the data folder {first.data}")

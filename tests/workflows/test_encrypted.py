@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
+from api.delays import delay_of
 from encryption import Encryption, decoded
 from handover.models import Status
 from tests.dev_server import DevServer
@@ -26,7 +27,7 @@ from tests.workflows.record import SHAPES
 from workflows import options, proof
 from workflows.decision import DecisionWorkflow
 from workflows.messages import RESPOND, UNDELIVERABLE, Response
-from workflows.reading import Fold, read_decision
+from workflows.reading import Delay, Fold, read_decision
 
 OLD, NEW = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
 PLAIN, ENCRYPTED, ROTATED = Encryption(), Encryption([OLD]), Encryption([NEW, OLD])
@@ -233,7 +234,7 @@ async def test_why_a_message_failed_is_for_the_record_alone(encrypted: Client) -
 
 
 async def test_a_message_that_is_tried_again_tells_nobody_why(encrypted: Client) -> None:
-    """Its last failure is no event yet, and encrypted all the same."""
+    """Its last failure is no event yet, and encrypted all the same: with the key it can be read."""
     asking = Asking.of(encrypted)
     asking.mailroom.fail[ALICE] = ApplicationError("alice is away")
     async with asking.worker():
@@ -244,6 +245,7 @@ async def test_a_message_that_is_tried_again_tells_nobody_why(encrypted: Client)
     [pending] = described.pending_activities
     assert pending.last_failure.message == "Encoded failure"
     assert b"away" not in described.SerializeToString()
+    assert await delay_of(pending, asking.encryption) == Delay("alice is away")
 
 
 async def test_operators_read_what_it_waits_for_with_the_key(encrypted: Client) -> None:

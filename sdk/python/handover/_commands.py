@@ -12,7 +12,9 @@ from uuid import uuid4
 
 import typer
 
+from . import doctor
 from ._console import put, put_list, say, waiting
+from ._hold import WHOLE
 from ._options import DEFAULT_BASE_URL, told_by
 from ._strict_json import RepeatedNameError, read_json
 from ._verdicts import ExitCode, Finished, as_json, details, exit_code, result, sentence
@@ -151,6 +153,18 @@ def cancel(decision_id: Id, json: AsJson = False) -> None:
     """Withdraw a question."""
     with _client() as client:
         _show(client.decisions.cancel(decision_id), json)
+
+
+@app.command("doctor")
+def doctor_(
+    hold: Annotated[
+        str, typer.Option(help="For how long the service is asked to hold a request: to 60s.")
+    ] = f"{WHOLE}s",
+    json: Annotated[bool, typer.Option("--json", help="A list of JSON.")] = False,
+) -> NoReturn:
+    """See what stands between an agent and an answer, and what to do: exit code 0, or 3 where
+    something is wrong. Nobody is asked."""
+    raise Finished(doctor.report(seconds(hold), as_json=json))
 
 
 def _client() -> HandoverClient:

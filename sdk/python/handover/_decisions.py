@@ -17,6 +17,7 @@ from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, may_pass
 from ._permission import permits
+from ._untold import log_untold
 from ._waiting import GRACE, Deadline, noted, patience_with, until_answered, until_settled
 from .exceptions import (
     ConflictError,
@@ -72,6 +73,7 @@ def create(
         raise
     if wait and not decision.settled:
         patience = patience_with(options, decision, answer)
+        log_untold(decision)
         deadline = Deadline(options)
         decision = yield from until_settled(
             options, decision.id, deadline, patience, hold, expected

@@ -9,6 +9,7 @@ from typing import Any
 
 from ._memory.text import visible_json, visible_line
 from ._permission import permits
+from ._untold import untold
 from .exceptions import denial
 from .models import Decision, Status
 
@@ -82,6 +83,7 @@ def details(decision: Decision) -> dict[str, str]:
         "payload": json.dumps(decision.payload) if decision.payload else "",
         "urgency": str(decision.urgency),
         "asked": ", ".join(asked),
+        "untold": untold(decision),
         "created": at(decision.created_at),
         "expires": "" if decision.settled else at(decision.expires_at),
         "resolved": at(decision.resolved_at) if decision.resolved_at else "",

@@ -13,6 +13,7 @@ from ._expected import Expected
 from ._hold import Hold
 from ._options import Options
 from ._patience import Patience, backoff, may_pass
+from ._untold import log_untold
 from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Decision
 
@@ -76,6 +77,7 @@ def until_settled(
         else:
             if decision.settled:
                 return decision
+            log_untold(decision)
             hold.kept()
             patience = patience_with(options, decision, answer)
             quick = quick + 1 if answer.took < QUICK else 0

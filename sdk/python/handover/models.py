@@ -215,7 +215,8 @@ def _alone(values: Sequence[object]) -> object:
 
 class Notification(Wire):
     """One message to one approver. `result` is `pending`; `sent`: the provider has it; `delivered`,
-    where the provider tells; or `failed`, with its `reason`."""
+    where the provider tells; or `failed`, with its `reason`. One that is `pending` with a `reason`
+    did not go out `since` then, and is tried again."""
 
     message: str
     approver: str
@@ -224,6 +225,7 @@ class Notification(Wire):
     at: datetime
     provider_message_id: str | None = None
     reason: str | None = None
+    since: datetime | None = None
 
 
 class AuditEntry(Wire):
@@ -334,8 +336,9 @@ class Decision(Wire):
     approver: str | list[str] = ""
     escalation_level: int = 0
     unreachable: bool = False
-    """Nobody is left who may answer and whom a message reached: unless somebody resolves it, this
-    decision expires."""
+    """Nobody who may answer was reached: no channel is left, or none has worked for five minutes
+    (for half of the time, where there is less). Unless that changes, or somebody resolves it, this
+    decision expires; `undelivered` has the reasons."""
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
     payload_digest: str | None = None
@@ -371,6 +374,11 @@ class Decision(Wire):
     @property
     def settled(self) -> bool:
         return self.status != Status.PENDING
+
+    @property
+    def undelivered(self) -> list[Notification]:
+        """Messages that have not gone out yet and are tried again, each with its `reason`."""
+        return [each for each in self.notifications if each.result == "pending" and each.reason]
 
     def verify(
         self,

@@ -13,8 +13,9 @@ modified {'payload': {'amount': 20}}
 
 The clients are the real ones, and the rules are those of the service: what it refuses is refused
 here too, with the same errors. Nobody is reminded, no callback is delivered, and nothing is signed:
-`proof` and `notifications` are empty. With pytest, the fixture `handover` is a `FakeHandover` that
-clients in the code under test find by themselves.
+`proof` is empty, and so are `notifications` unless the script says that nothing is sent. With
+pytest, the fixture `handover` is a `FakeHandover` that clients in the code under test find by
+themselves.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ._exchanges import FAKES
 from ._memory.front import Front
 from ._memory.life import Reply, ReplyChoice
 from ._memory.refusals import Refusal
-from ._memory.scripts import Script, ScriptPlayer, UnansweredError, UnfitReplyError
+from ._memory.scripts import Script, ScriptPlayer, UnansweredError, UnfitReplyError, Unsent
 from ._memory.service import Caller, MemoryService
 from .client import AsyncHandoverClient, HandoverClient
 from .exceptions import error_class
@@ -124,9 +125,14 @@ class FakeHandover:
         """An operator ends the next decision."""
         self._player.then("cancels")
 
-    def stays_pending(self) -> None:
-        """The next decision waits for `answer`, `advance`, or a client that ends it."""
-        self._player.then("stays_pending")
+    def stays_pending(self, *, unsent: str | None = None) -> None:
+        """The next decision waits for `answer`, `advance`, or a client that ends it.
+
+        With `unsent`, no message to its approvers goes out, for this reason: `notifications` say so
+        from ten seconds on, and `unreachable` from five minutes on (from half of the time, where
+        there is less). Whoever finds the link elsewhere may still answer.
+        """
+        self._player.then("stays_pending" if unsent is None else Unsent(unsent))
 
     def answers_by(self, script: Script) -> None:
         """Have this answer every decision for which it returns a `Reply`, or one of the words

@@ -16,6 +16,7 @@ from ..models import (
     Choice,
     Decision,
     DecisionRequest,
+    Notification,
     Origin,
     Status,
     is_permitted,
@@ -28,6 +29,11 @@ from .runs import Runs, as_others_read_it, check_permitted
 MAX_ATTACHMENTS = 5
 MAX_LIFE = timedelta(minutes=525_600)
 NOT_ME = "not_me"
+
+AT_ONCE = timedelta(seconds=10)
+"""Until then the service says nothing of a message that has not gone out."""
+UNREACHED_AFTER = timedelta(minutes=5)
+"""From then on nobody counts as reached, or from half of a shorter life on."""
 
 ReplyChoice = Literal["approve", "deny", "modify", "not_me"]
 
@@ -73,6 +79,8 @@ class Life:
         self._asked: list[str] = []
         self._declined: list[str] = []
         self._asks = asks
+        self.unsent: str | None = None
+        """Why no message to those who are asked goes out, where none does."""
         self._runs = Runs()
         later = sorted(request.escalation, key=lambda step: step.after_minutes)
         self._spelled: dict[str, str] = {}
@@ -116,16 +124,41 @@ class Life:
                 now=now,
             )
         decision.execution = self._runs.current
+        decision.notifications = [] if decision.settled else self._unsent(now)
         decision.unreachable = (
-            self._asks
-            and not decision.settled
-            and not any(map(self._new_in, self._steps))
-            and not self.awaited
+            self._asks and not decision.settled and (self._is_untold(now) or self._nobody_is_left())
         )
         told = decision.model_dump(
             mode="json", exclude=None if decision.enforce else {"action_permitted"}
         )
         return as_others_read_it(told) if to_others else told
+
+    def _nobody_is_left(self) -> bool:
+        return not any(map(self._new_in, self._steps)) and not self.awaited
+
+    def _is_untold(self, now: datetime) -> bool:
+        asked_at = self.decision.created_at
+        patience = min(UNREACHED_AFTER, (self.decision.expires_at - asked_at) / 2)
+        return self.unsent is not None and now - asked_at >= patience
+
+    def _unsent(self, now: datetime) -> list[Notification]:
+        """The messages that are tried again: to be seen once they should have gone out."""
+        if self.unsent is None or now - self.decision.created_at < AT_ONCE:
+            return []
+        channel = self.request.channels[0].channel
+        asked = [entry for entry in self._entries if entry.type == "approver.asked"]
+        return [
+            Notification(
+                message="escalation" if entry.details["level"] else "decision-request",
+                approver=entry.details["approver"],
+                channel=channel,
+                result="pending",
+                at=entry.at,
+                reason=self.unsent,
+                since=entry.at,
+            )
+            for entry in asked
+        ]
 
     def advance(self, now: datetime) -> None:
         """What time alone changes: escalations, and the expiry."""

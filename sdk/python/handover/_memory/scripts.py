@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -11,7 +12,15 @@ from .life import Life, Reply
 from .refusals import Refusal
 from .service import Caller, MemoryService
 
-Fate = Reply | Literal["expires", "cancels", "stays_pending"]
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Nobody is told of the decision, for this reason; it stays pending."""
+
+    reason: str
+
+
+Fate = Reply | Unsent | Literal["expires", "cancels", "stays_pending"]
 Script = Callable[[Decision], Fate | None]
 TICK = timedelta(milliseconds=1)
 
@@ -62,7 +71,9 @@ class ScriptPlayer:
             fate = self._next(Decision.model_validate(self._service.told(life)))
             if fate is None:
                 return
-            if fate == "stays_pending":
+            if isinstance(fate, Unsent):
+                life.unsent = fate.reason
+            if isinstance(fate, Unsent) or fate == "stays_pending":
                 self._may_stay_pending.add(life.decision.id)
                 return
             self._meet(life, fate)

@@ -1,0 +1,63 @@
+"""Channels by which nothing can be sent, as workers have found.
+
+One row for each: of several workers the last one to look is believed, and one that cannot send
+looks again soon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.tables import failing_channels
+
+KNOWN_FOR = timedelta(minutes=15)
+"""A worker looks again more often: what is older was found by one that is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingChannel:
+    """`worker` is the host that found it so, and goes on finding it so `since` then."""
+
+    channel: str
+    reason: str
+    worker: str
+    since: datetime
+
+
+class Channels:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def failed(self, channel: str, reason: str, worker: str) -> None:
+        """Note it, with the time of the first of several in a row."""
+        found = {"reason": reason, "worker": worker, "tried_at": datetime.now(UTC)}
+        async with self._engine.begin() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            adding = dialect.insert(failing_channels).values(
+                channel=channel, since=found["tried_at"], **found
+            )
+            await connection.execute(
+                adding.on_conflict_do_update(index_elements=["channel"], set_=found)
+            )
+
+    async def works(self, channel: str) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                delete(failing_channels).where(failing_channels.c.channel == channel)
+            )
+
+    async def failing(self) -> list[FailingChannel]:
+        """Those of which it was found lately."""
+        row = failing_channels.c
+        query = (
+            select(row.channel, row.reason, row.worker, row.since)
+            .where(row.tried_at > datetime.now(UTC) - KNOWN_FOR)
+            .order_by(row.channel)
+        )
+        async with self._engine.connect() as connection:
+            return [FailingChannel(*each) for each in await connection.execute(query)]
