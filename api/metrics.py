@@ -40,6 +40,11 @@ class Metrics:
             ["channel", "message", "result"],
             registry=self.registry,
         )
+        self._told_late = Gauge(
+            "handover_told_late",
+            "Decisions of which people were first told with less than half of the time left.",
+            registry=self.registry,
+        )
         self._failing_callbacks = Gauge(
             "handover_callbacks_failing",
             "Callbacks that failed and are tried again.",
@@ -61,6 +66,7 @@ class Metrics:
         with suppress(SQLAlchemyError):
             for channel, message, result, count in await self._store.deliveries.counts():
                 self._notifications.labels(channel, message, result).set(count)
+            self._told_late.set(await self._store.deliveries.told_late())
             self._failing_callbacks.set(await self._store.deliveries.failing_callbacks())
         return generate_latest(self.registry)
 

@@ -233,13 +233,14 @@ class DecisionWorkflow:
     def _start_sending(
         self, sending: SendNotificationInput, until: timedelta
     ) -> workflow.ActivityHandle[NotificationSent]:
+        left = self._state.rules.expires_at - workflow.now()
         about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
             SEND_NOTIFICATION,
             sending,
             result_type=NotificationSent,
             task_queue=options.channel_queue(workflow.info().task_queue, sending.channel),
-            priority=options.priority(self._input, sending),
+            priority=options.priority(self._input, sending, left),
             schedule_to_close_timeout=until,
             start_to_close_timeout=options.ATTEMPT_TIMEOUT,
             retry_policy=options.RETRIES,

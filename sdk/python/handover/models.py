@@ -333,6 +333,8 @@ class Decision(Wire):
     """Whether the action may run now; the service tells it for `enforce` decisions only."""
     approver: str | list[str] = ""
     escalation_level: int = 0
+    notified_at: datetime | None = None
+    """When somebody was first reached with the question, as far as is known; null until then."""
     unreachable: bool = False
     """Nobody is left who may answer and whom a message reached: unless somebody resolves it, this
     decision expires."""
