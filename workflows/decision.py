@@ -240,7 +240,7 @@ class DecisionWorkflow:
             sending,
             result_type=NotificationSent,
             task_queue=options.channel_queue(workflow.info().task_queue, sending.channel),
-            priority=options.priority(self._input, sending, left),
+            priority=options.priority(self._input, sending.message, left),
             schedule_to_close_timeout=until,
             start_to_close_timeout=options.ATTEMPT_TIMEOUT,
             retry_policy=options.RETRIES,

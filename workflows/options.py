@@ -85,24 +85,23 @@ def channel_queue(task_queue: str, channel: str) -> str:
     return f"{task_queue}-{channel}"
 
 
-def priority(input: DecisionInput, sending: SendNotificationInput, left: timedelta) -> Priority:
+def priority(input: DecisionInput, message: str, left: timedelta) -> Priority:
     """Which messages go first where many wait: the urgent ones, and of these each agent's in turn.
 
     `left` is the time until the decision expires: a question that has little of it is more urgent
     than its agent said. Somebody sits in front of a page and waits for a code.
     """
-    asking = sending.message in ASKING
-    key = urgency_key(input.request.urgency, hastened=asking and left < HASTE)
+    urgent = urgency_key(input.request.urgency, left if message in ASKING else HASTE)
     return Priority(
-        priority_key=PRIORITIES[Urgency.CRITICAL] if sending.message == CODE else key,
+        priority_key=PRIORITIES[Urgency.CRITICAL] if message == CODE else urgent,
         fairness_key=fairness_key(input.agent),
     )
 
 
-def urgency_key(urgency: str, *, hastened: bool) -> int:
-    """The priority of a question, one higher where it is `hastened`."""
+def urgency_key(urgency: str, left: timedelta) -> int:
+    """The priority of a question that has so much time left."""
     key = PRIORITIES.get(urgency, PRIORITIES[Urgency.MEDIUM])
-    return max(key - hastened, PRIORITIES[Urgency.CRITICAL])
+    return max(key - (left < HASTE), PRIORITIES[Urgency.CRITICAL])
 
 
 def fairness_key(agent: str) -> str:

@@ -210,7 +210,7 @@ def test_the_first_question_that_reaches_somebody_says_since_when_it_is_known(me
 
 
 @pytest.mark.parametrize(("after", "is_late"), [(40, False), (60, True), (99, True), (110, True)])
-def test_who_is_told_late_is_told_of(after: float, is_late: bool) -> None:  # noqa: FBT001
+def test_who_is_told_late_is_told_of(after: float, is_late: bool) -> None:
     """Once, by the first question, with less than half of the time left; also with none of it."""
     history = History(**HUNDRED_SECONDS)
     history.wait(after)

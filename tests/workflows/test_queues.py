@@ -149,7 +149,7 @@ def test_the_urgent_goes_first(message: str, urgency: str, key: int) -> None:
     than five minutes left with those of the next urgency."""
 
     def priority(left: timedelta) -> int | None:
-        return options.priority(make_input(urgency=urgency), sending(message), left).priority_key
+        return options.priority(make_input(urgency=urgency), message, left).priority_key
 
     assert priority(HOUR) == priority(timedelta(minutes=5)) == key
     assert priority(timedelta(minutes=4, seconds=59)) == priority(-HOUR) == max(1, key - 1)
@@ -159,13 +159,13 @@ def test_the_urgent_goes_first(message: str, urgency: str, key: int) -> None:
 def test_only_a_question_gets_more_urgent_as_its_time_runs_out(message: str) -> None:
     """What tells of the end is told whenever it comes."""
     low = make_input(urgency=Urgency.LOW)
-    assert options.priority(low, sending(message), timedelta(minutes=1)).priority_key == 4
+    assert options.priority(low, message, timedelta(minutes=1)).priority_key == 4
 
 
 def test_a_code_goes_first_whatever_it_is_for() -> None:
     """Its reader sits in front of the page."""
     low = make_input(urgency=Urgency.LOW)
-    assert options.priority(low, sending(CODE), HOUR).priority_key == 1
+    assert options.priority(low, CODE, HOUR).priority_key == 1
 
 
 @pytest.mark.parametrize("agent", ["bot", "a" * 64, "a" * 65, "ü" * 40, "ü" * 200])
@@ -174,9 +174,3 @@ def test_every_agent_has_a_key_that_the_server_takes(agent: str) -> None:
     key = options.fairness_key(agent)
     assert 0 < len(key.encode()) <= 64
     assert key != options.fairness_key(agent + "2")
-
-
-def sending(message: str) -> SendNotificationInput:
-    return SendNotificationInput(
-        decision_id="dec_1", message=message, approver="a@example.com", channel="email"
-    )
