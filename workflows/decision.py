@@ -17,8 +17,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    # Written so, because `from workflows import` names the package alone, which the sandbox has
-    # already: these would be loaded anew for every decision.
+    # Written so, because `from workflows import` names the package alone, which the whole sandbox
+    # has already: these would be loaded anew for every replay.
     import workflows.lifecycle as lifecycle
     import workflows.options as options
     import workflows.signals as signals
