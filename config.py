@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.service import GrpcCompression
 
 import secret_checks
 import setting_names
@@ -599,9 +600,18 @@ def _take_from_others(path: Path) -> None:
         path.chmod(S_IMODE(mode) & ~OTHERS)
 
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
+
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:
     """A client for the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    converter = (encryption or Encryption()).converter
-    return await Client.connect(**options, data_converter=converter, lazy=lazy)
+    is_here = options.get("target_host", "").rpartition(":")[0] in THIS_MACHINE
+    return await Client.connect(
+        **options,
+        data_converter=(encryption or Encryption()).converter,
+        # On one machine packing costs both sides more than the bytes that it saves.
+        grpc_compression=GrpcCompression.NONE if is_here else GrpcCompression.GZIP,
+        lazy=lazy,
+    )
