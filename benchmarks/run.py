@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import tempfile
@@ -97,6 +98,8 @@ async def count(server: Server, contender: Contender, decisions: int) -> Results
 def main() -> int:
     """The exit status."""
     report = None
+    # An agent that is held back says so each time.
+    logging.getLogger("handover").setLevel(logging.ERROR)
     try:
         report = asyncio.run(bench(options(sys.argv[1:])))
     except* RunError as errors:
