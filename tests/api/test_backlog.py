@@ -248,7 +248,7 @@ async def test_agents_are_held_back_until_people_are_told(pressed: RunningServic
             await agent.ask()
 
             async def refused() -> Any:
-                answer = await agent.post(question(), key="again")
+                answer = await agent.post(question())
                 return answer if answer.status_code == 429 else None
 
             answer = await eventually(refused, timeout=30)
@@ -257,7 +257,7 @@ async def test_agents_are_held_back_until_people_are_told(pressed: RunningServic
             assert (await agent.post(question(), key="again")).status_code == 429
 
         async def taken() -> Any:
-            answer = await agent.post(question(), key="later")
+            answer = await agent.post(question(), key="again")
             return answer if answer.status_code == 201 else None
 
         await agent.audited((await eventually(taken, timeout=30)).json()["id"], "notification.sent")
