@@ -23,7 +23,7 @@ from api.routing import channels_at_once
 from handover.models import ChannelStep, DecisionRequest
 from tests.api.agent import Agent, metric, no_worker, question
 from tests.dev_server import DevServer
-from tests.service import RunningService
+from tests.service import STARTED, RunningService
 from tests.support import eventually
 
 MOST = 2.0
@@ -260,7 +260,8 @@ async def test_agents_are_held_back_until_people_are_told(pressed: RunningServic
             answer = await agent.post(question(), key="again")
             return answer if answer.status_code == 201 else None
 
-        await agent.audited((await eventually(taken, timeout=30)).json()["id"], "notification.sent")
+        made = (await eventually(taken, timeout=STARTED)).json()["id"]
+        await agent.audited(made, "notification.sent")
 
         async def keeps_pace() -> bool:
             page = (await agent.http.get("/metrics")).text
