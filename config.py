@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.service import GrpcCompression
 
 import secret_checks
 import setting_names
@@ -155,6 +156,9 @@ class Settings(BaseSettings):
     link_rate_limit: int = Field(default=60, ge=0)
     """Answers a minute with one link, which may be opened ten times as often, because mail scanners
     open it too; 0 for any number."""
+    max_lag: float = Field(default=2, ge=0)
+    """Seconds that the oldest message may wait before agents that ask more are held back (429); 0
+    for any time."""
 
     outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Where callbacks may go, and images come from, besides public addresses by https: `host:port`
@@ -596,9 +600,18 @@ def _take_from_others(path: Path) -> None:
         path.chmod(S_IMODE(mode) & ~OTHERS)
 
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
+
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:
     """A client for the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    converter = (encryption or Encryption()).converter
-    return await Client.connect(**options, data_converter=converter, lazy=lazy)
+    is_here = options.get("target_host", "").rpartition(":")[0] in THIS_MACHINE
+    return await Client.connect(
+        **options,
+        data_converter=(encryption or Encryption()).converter,
+        # On one machine packing costs both sides more than the bytes that it saves.
+        grpc_compression=GrpcCompression.NONE if is_here else GrpcCompression.GZIP,
+        lazy=lazy,
+    )

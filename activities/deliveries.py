@@ -42,6 +42,7 @@ class DeliveryLog(Protocol):
         result: Result,
         provider: str,
         provider_message_id: str | None = None,
+        late: bool = False,
     ) -> None: ...
 
 
@@ -69,6 +70,8 @@ class Journal:
         result: Result,
         provider: str,
         provider_message_id: str | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         """Note it, and never fail: a retry for the note's sake would send the message again."""
         try:
@@ -82,6 +85,7 @@ class Journal:
                     result=result,
                     provider=provider,
                     provider_message_id=provider_message_id,
+                    late=late,
                 )
         except Exception:
             logger.exception("the store did not take a delivery", extra=about(sending))

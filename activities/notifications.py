@@ -33,7 +33,7 @@ from workflows.messages import (
     SendNotificationInput,
 )
 from workflows.objections import MAX_CODES
-from workflows.reading import Fold, read_decision
+from workflows.reading import Fold, is_late, read_decision
 from workflows.stored import MissingContentError
 
 logger = logging.getLogger(__name__)
@@ -166,9 +166,11 @@ class Notifications:
             await self._journal.record(input, error.result, channel.provider)
             # Without its cause: the audit trail shows the innermost message, which is to be ours.
             raise application_error(error) from None
-        for sending, _ in letters:
-            logger.info("message sent", extra=about(sending))
-            await self._journal.record(sending, "sent", channel.provider, message_id)
+        for letter in letters:
+            late = tells_late(*letter)
+            level, what = (logging.WARNING, " late") if late else (logging.INFO, "")
+            logger.log(level, "message sent%s", what, extra=about(letter[0]))
+            await self._journal.record(letter[0], "sent", channel.provider, message_id, late=late)
         return message_id
 
     async def _believed(self, input: SendNotificationInput) -> Fold:
@@ -236,6 +238,14 @@ class Notifications:
             # In another language, and at night, is better than never.
             logger.exception("the store cannot say how to write to them", extra=about(input))
             return Preferences()
+
+
+def tells_late(sending: SendNotificationInput, notice: Notice) -> bool:
+    """Whether this is the first that anybody hears of a decision, and not in good time."""
+    told = notice.told
+    if told is None or told.notified_at or sending.message not in messages.ASKING:
+        return False
+    return is_late(datetime.now(UTC), told.created_at, told.expires_at)
 
 
 def needless() -> ApplicationError:

@@ -20,6 +20,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
+from api.backlog import Backlog
 from api.delays import delays_of, is_late
 from api.errors import (
     UNCONFIRMED,
@@ -39,7 +40,7 @@ from api.executions import Executions
 from api.indexing import Indexing
 from api.limiting import within_quota
 from api.reminders import reminders_of
-from api.routing import routes_of
+from api.routing import channels_at_once, routes_of
 from api.signing import NoKeyError, Signer
 from api.urls import check_url
 from api.waiting import Waiting
@@ -113,6 +114,7 @@ class Decisions:
         operator: str | None,
         encryption: Encryption,
         outgoing: GuardedClient,
+        backlog: Backlog,
         lacking_for_slack: Sequence[str] = (),
         local_domains: Collection[str] = (),
     ) -> None:
@@ -125,6 +127,7 @@ class Decisions:
         self._operator = operator
         self._encryption = encryption
         self._outgoing = outgoing
+        self._backlog = backlog
         self._lacking_for_slack = lacking_for_slack
         self._local_domains = local_domains
         self.executions = Executions(store, signer)
@@ -140,7 +143,7 @@ class Decisions:
 
         Raises `Invalid` for a key that came with another request, and for an attachment that is not
         this agent's; `Forbidden` for an approver whom the agent's key may not ask; `TooMany` beyond
-        its quota.
+        its quota, and where messages are behind.
         """
         check_approvers(agent, request)
         check_places(self._local_domains, named(request))
@@ -193,7 +196,10 @@ class Decisions:
         def is_over(fold: Fold) -> bool:
             return fold.settled or (fold.input is not None and not may_see(fold))
 
-        fold = await self._waiting.until(decision_id, wait, is_over) if wait > 0 else None
+        fold = None
+        if wait > 0:
+            fold = await self._waiting.until(decision_id, wait, is_over)
+            fold = fold or self._waiting.glance(decision_id)  # the wait has followed it until now
         fold = await self._with_contents(fold) if fold else await self.read(decision_id)
         if not may_see(fold):
             raise NotFound("There is no such decision.")
@@ -397,6 +403,8 @@ class Decisions:
         decision_id: str,
         key: str | None,
     ) -> str:
+        routes = await routes_of(self._store.approvers, request, self._lacking_for_slack)
+        await self._backlog.admit(agent.name, request, channels_at_once(request, routes))
         now = datetime.now(UTC)
         large = set_aside({"context": request.context, "payload": request.payload})
         attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
@@ -419,7 +427,7 @@ class Decisions:
             receipts=self._receipts,
             step_up=agent.step_up or request.urgency == Urgency.CRITICAL,
             reminders=reminders_of(request),
-            routes=await routes_of(self._store.approvers, request, self._lacking_for_slack),
+            routes=routes,
             operator=self._operator,
             idempotency_key=key,
             indexed=await self._indexing.available(),
@@ -451,6 +459,9 @@ class Decisions:
                 id=input.id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                priority=options.priority(
+                    input, "decision-request", input.expires_at - input.created_at
+                ),
                 static_summary=options.summary(f"{input.agent}: {input.request.action}"),
                 static_details=options.static_details(input, request),
                 search_attributes=(

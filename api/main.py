@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
 from api import errors, openapi
+from api.backlog import Backlog
 from api.bearers import Bearers
 from api.decisions import Decisions
 from api.deps import Service
@@ -104,6 +105,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     with naming("HANDOVER_FILES_URL", FilesError):
         files = open_files(settings.storage_url)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
+    backlog = Backlog(client, settings.task_queue, settings.max_lag)
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
@@ -125,13 +127,14 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             operator=settings.operator_email,
             encryption=encryption,
             outgoing=outgoing,
+            backlog=backlog,
             lacking_for_slack=settings.lacking_for_slack,
             local_domains=settings.local_domains,
         ),
         callback_secrets=callback_secrets,
         webhooks=webhooks,
         outgoing=outgoing,
-        metrics=Metrics(client, store),
+        metrics=Metrics(client, store, backlog),
         bearers=Bearers(store, issuer_of(settings), waiting),
         limits=limits_of(settings),
         slack=slack_app(settings),

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from api.backlog import Backlog
 from api.errors import ApiError, asking_temporal
 from handover.models import Channel, Status
 from store import Store
@@ -23,9 +24,10 @@ ANSWER_BUCKETS = (1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400, 604_800)
 
 
 class Metrics:
-    def __init__(self, client: Client, store: Store) -> None:
+    def __init__(self, client: Client, store: Store, backlog: Backlog) -> None:
         self._client = client
         self._store = store
+        self._backlog = backlog
         self._counted_at = -FRESH
         self.registry = CollectorRegistry()
         self._decisions = Gauge(
@@ -38,6 +40,23 @@ class Metrics:
             "handover_notifications",
             "Messages to approvers, and callbacks, by channel, message and result.",
             ["channel", "message", "result"],
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "handover_messages_waiting",
+            "Messages that no worker has begun, by channel.",
+            ["channel"],
+            registry=self.registry,
+        )
+        self._lag = Gauge(
+            "handover_message_lag_seconds",
+            "For how long the oldest of them waits.",
+            ["channel"],
+            registry=self.registry,
+        )
+        self._told_late = Gauge(
+            "handover_told_late",
+            "Decisions of which people were first told with less than half of the time left.",
             registry=self.registry,
         )
         self._failing_callbacks = Gauge(
@@ -64,9 +83,13 @@ class Metrics:
     async def render(self) -> bytes:
         """The page that Prometheus reads. What cannot be reached keeps its last value."""
         await self._count_decisions()
+        for channel, (count, seconds) in (await self._backlog.channels()).items():
+            self._waiting.labels(channel).set(count)
+            self._lag.labels(channel).set(seconds)
         with suppress(SQLAlchemyError):
             for channel, message, result, count in await self._store.deliveries.counts():
                 self._notifications.labels(channel, message, result).set(count)
+            self._told_late.set(await self._store.deliveries.told_late())
             self._failing_callbacks.set(await self._store.deliveries.failing_callbacks())
             failing = {each.channel for each in await self._store.channels.failing()}
             for channel in Channel:

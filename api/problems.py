@@ -284,6 +284,14 @@ _TABLE = (
         " Nothing was created. Ask the operator for more.",
     ),
     Problem(
+        code="messages_behind",
+        status=429,
+        title="More is asked than people can be told",
+        meaning="Messages to approvers wait, because more is asked than can be sent. Nothing was"
+        " created: the question would have been told late. Send the same request again after the"
+        " seconds in `Retry-After`.",
+    ),
+    Problem(
         code="internal",
         status=500,
         title="A fault of the service",

@@ -41,6 +41,12 @@ async def routes_of(
     return {address: _from_now(steps) for address, steps in left.items() if steps}
 
 
+def channels_at_once(request: DecisionRequest, routes: Routes) -> set[str]:
+    """By what those are asked at once who are asked first."""
+    steps = [step for who in request.approvers for step in routes.get(who, request.channels)]
+    return {step.channel for step in steps if not step.after_minutes}
+
+
 async def _steps(approvers: Approvers, request: DecisionRequest) -> dict[str, list[Use]]:
     settings = await approvers.find_all(addresses_of(request))
     known = {address: settings.get(one_form(address)) for address in addresses_of(request)}

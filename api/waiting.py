@@ -1,7 +1,8 @@
 """Waiting for a decision without asking again and again.
 
-However many wait for one decision in this process, one long-poll follows its history. Beyond a
-bound on such polls a wait ends early, with jitter, and the caller asks again.
+However many wait for one decision in this process, one long-poll follows its history, and goes on
+for a moment when they leave: who asks again finds it. Beyond a bound on such polls a wait ends
+early, and the caller asks again. What began at one moment is spread, so as not to end at one.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import timedelta
 from typing import Any
 from weakref import WeakSet
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import asking_temporal, reading
+from api.errors import TEMPORAL_LIMIT, asking_temporal, reading
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold
@@ -29,6 +34,24 @@ RESERVE = 100
 to see that their answer is recorded. Temporal's own limit is 1,200, that of `HANDOVER_MAX_WAITS`
 1,000 unless both are raised."""
 
+SPREAD = 0.25
+"""Of a long wait, what it may be shorter than was asked: waits that began together would end, and
+begin again, together."""
+LONG = 10.0
+"""Seconds from which on a wait is a long one."""
+
+LINGER = 2.0
+"""Seconds for which a decision is still followed when nobody waits for it any more."""
+
+FIRST_POLL = (2.0, 20.0)
+POLL = (35.0, 55.0)
+"""Seconds (uniform) after which a poll without news ends, or sooner where the server has a limit of
+its own. Shorter than the minute after which proxies cut one off."""
+
+FIRST_READS = 32
+"""Histories that are read at once because agents begin to wait: of a thousand that come together
+none would be read in time, and nothing else."""
+
 BREATH = 0.03
 """Seconds between two polls while the workflow has nothing to answer. Its life begins with a burst
 of events that nobody waits for, and polling for each costs the server more than they do."""
@@ -37,42 +60,83 @@ of events that nobody waits for, and polling for each costs the server more than
 class Watch:
     """One decision's history, followed for everybody who waits for it."""
 
-    def __init__(self, client: Client, decision_id: str, keyring: proof.Keyring) -> None:
+    def __init__(
+        self,
+        client: Client,
+        decision_id: str,
+        keyring: proof.Keyring,
+        turn: AbstractAsyncContextManager[Any],
+    ) -> None:
         self.fold = Fold(decision_id, keyring)
         self.waiters = 0
-        self._handle = client.get_workflow_handle(decision_id)
+        self._client = client
         self._codec = client.data_converter.payload_codec
+        self._turn = turn
         self._news = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._follow())
+        self._stopping: asyncio.TimerHandle | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it follows nothing any more: the history ended, or could not be read."""
+        return self._task.done()
 
     async def until(self, done: Callable[[Fold], bool]) -> None:
+        self.keep()
         while not done(self.fold):
             await asyncio.shield(self._news)
 
+    def keep(self) -> None:
+        if self._stopping:
+            self._stopping.cancel()
+
+    def stop_later(self, stop: Callable[[], None]) -> None:
+        self._stopping = asyncio.get_running_loop().call_later(LINGER, stop)
+
     def stop(self) -> None:
+        self.keep()
         self._task.cancel()
 
     async def _follow(self) -> None:
-        pages = self._handle.fetch_history_events(wait_new_event=True)
         try:
             # The first page has to come as quickly as any answer; after that it waits for news.
-            async with asking_temporal():
-                await self._take(pages)
+            async with self._turn, asking_temporal():
+                token = await self._poll(b"", TEMPORAL_LIMIT)
+            seconds = random.uniform(*FIRST_POLL)  # noqa: S311 - spreads load, here and below
             async with asking_temporal(limit=None):
-                while pages.next_page_token:
+                while token:
                     if not self.fold.has_unheard:
                         await asyncio.sleep(BREATH)
-                    await self._take(pages)
+                    token = await self._poll(token, seconds)
+                    seconds = random.uniform(*POLL)  # noqa: S311
         except Exception as error:
             self._news.set_exception(error)
             self._news.exception()  # nobody may be waiting any more
 
-    async def _take(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
-        await pages.fetch_next_page()
-        with reading(self.fold.decision_id):
-            for event in pages.current_page or ():
-                self.fold.feed(await decoded(event, self._codec))
-        self._tell()
+    async def _poll(self, token: bytes, seconds: float) -> bytes:
+        """Take what is new, or nothing after so many seconds; where to go on, or nothing at the end
+        of the history."""
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._client.namespace,
+            execution=WorkflowExecution(workflow_id=self.fold.decision_id),
+            wait_new_event=True,
+            next_page_token=token,
+        )
+        try:
+            # The server answers a second before.
+            page = await self._client.workflow_service.get_workflow_execution_history(
+                request, retry=True, timeout=timedelta(seconds=seconds)
+            )
+        except RPCError as error:
+            if not token or error.status != RPCStatusCode.DEADLINE_EXCEEDED:
+                raise
+            return token
+        if page.history.events:
+            with reading(self.fold.decision_id):
+                for event in page.history.events:
+                    self.fold.feed(await decoded(event, self._codec))
+            self._tell()
+        return page.next_page_token
 
     def _tell(self) -> None:
         self._news.set_result(None)
@@ -87,6 +151,7 @@ class Waiting:
         self._keyring = keyring
         self._most = most
         self._watches: dict[str, Watch] = {}
+        self._first_reads = asyncio.Semaphore(FIRST_READS)
         self._held: dict[asyncio.Timeout, asyncio.Task[Any] | None] = {}
         self._released: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._closed = False
@@ -104,18 +169,25 @@ class Waiting:
         *,
         reserve: bool = False,
     ) -> Fold | None:
-        """The decision as soon as it is `done`; None when the time is over, when this process stops
-        or when the caller's task was released.
+        """The decision as soon as it is `done`; None when the time is over, of a long one some part
+        of it, when this process stops or when the caller's task was released.
 
         `reserve` is for those who wait for their own answer to be heard: `RESERVE` polls beyond the
         bound are theirs. Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
         most = self._most + (RESERVE if reserve else 0)
+        if len(self._watches) >= most:
+            self._make_room()
         free = decision_id in self._watches or len(self._watches) < most
+        if seconds >= LONG:
+            seconds -= random.uniform(0, SPREAD) * seconds  # noqa: S311 - spreads load
         if not free:
             seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
         async with self._holding(seconds):
-            return await self._watch(decision_id, done) if free else await asyncio.Future()
+            if not free:
+                await asyncio.Future()
+            turn = nullcontext() if reserve else self._first_reads
+            return await self._watch(decision_id, done, turn)
         return None
 
     async def pause(self, seconds: float) -> None:
@@ -171,7 +243,7 @@ class Waiting:
     def glance(self, decision_id: str) -> Fold | None:
         """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
         watch = self._watches.get(decision_id)
-        return watch.fold if watch and watch.fold.input else None
+        return watch.fold if watch and watch.fold.input and not watch.is_over else None
 
     def close(self) -> None:
         """Answer everybody who waits, now."""
@@ -186,10 +258,12 @@ class Waiting:
             if holder is waiter:
                 _end(hold)
 
-    async def _watch(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
+    async def _watch(
+        self, decision_id: str, done: Callable[[Fold], bool], turn: AbstractAsyncContextManager[Any]
+    ) -> Fold:
         watch = self._watches.get(decision_id)
-        if watch is None:
-            watch = Watch(self._client, decision_id, self._keyring)
+        if watch is None or watch.is_over:
+            watch = Watch(self._client, decision_id, self._keyring, turn)
             self._watches[decision_id] = watch
         watch.waiters += 1
         try:
@@ -198,8 +272,20 @@ class Waiting:
         finally:
             watch.waiters -= 1
             if watch.waiters == 0:
-                watch.stop()
-                del self._watches[decision_id]
+                if watch.is_over or watch.fold.settled:
+                    self._drop(watch)
+                else:
+                    watch.stop_later(lambda: self._drop(watch))
+
+    def _make_room(self) -> None:
+        """By what is followed for nobody."""
+        for watch in [each for each in self._watches.values() if each.waiters == 0]:
+            self._drop(watch)
+
+    def _drop(self, watch: Watch) -> None:
+        watch.stop()
+        if self._watches.get(watch.fold.decision_id) is watch:
+            del self._watches[watch.fold.decision_id]
 
 
 def _end(hold: asyncio.Timeout) -> None:

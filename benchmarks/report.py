@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import isnan
 from statistics import median
 
+from benchmarks.bursts import Burst
 from benchmarks.clicks import Clicks
 from benchmarks.handing_over import HandedOver
 from benchmarks.load import Round
@@ -47,6 +48,7 @@ def json_line(
     opened: Opened,
     clicks: Clicks,
     weight: Weight,
+    burst: Burst,
 ) -> str:
     further = {
         "with_receipts": _headline(default, bare),
@@ -70,8 +72,25 @@ def json_line(
             "waiting_peak_mb": weight.peak_mb,
             "import_ms_p50": round(weight.import_ms, 1),
         },
+        "burst": {
+            "asked_per_second": round(burst.asked_per_second, 1),
+            "told_per_second": round(burst.told_per_second, 1),
+            "lag_s_p50": round(burst.lag(50), 2),
+            "lag_s_p95": round(burst.lag(95), 2),
+            "lag_s_most": round(max(burst.lags), 2),
+            "lag_s_last": round(burst.last_lag, 2),
+        },
     }
     return json.dumps(_headline(plain, bare) | further)
+
+
+def burst_line(burst: Burst) -> str:
+    return (
+        f"{len(burst.lags):,} asked at {burst.asked_per_second:.1f} a second, told at"
+        f" {burst.told_per_second:.1f}; s from asking to the mail: p50 {burst.lag(50):.2f},"
+        f" p95 {burst.lag(95):.2f}, at most {max(burst.lags):.2f}; from the last question to the"
+        f" last mail: {burst.last_lag:.2f}"
+    )
 
 
 def handed_line(handed: HandedOver) -> str:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.bursts import ask_in_a_burst
 from benchmarks.clicks import click
 from benchmarks.contenders import Contender
 from benchmarks.handing_over import hand_over
 from benchmarks.load import play
 from benchmarks.measures import Server
 from benchmarks.pages import open_pages
-from benchmarks.report import Results, handed_line, json_line, page_lines, sdk_lines, table
+from benchmarks.report import (
+    Results,
+    burst_line,
+    handed_line,
+    json_line,
+    page_lines,
+    sdk_lines,
+    table,
+)
 from benchmarks.sdk import weigh
 from benchmarks.stage import Stage, set_up
 from embedded.errors import RunError
@@ -36,6 +46,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--imports", type=int, default=9, help="of the SDK, that are timed")
     parser.add_argument("--waited-for", type=int, default=50, help="decisions of the SDK's waits")
     parser.add_argument("--waits", type=int, default=20, help="calls that wait for each of them")
+    parser.add_argument("--burst", type=int, default=2000, help="asked as fast as agents can")
+    parser.add_argument("--agents", type=int, default=20, help="who ask them")
     return parser.parse_args(arguments)
 
 
@@ -53,9 +65,13 @@ async def bench(chosen: argparse.Namespace) -> str:
             clicks = await click(stage.plain, stage.bare, chosen.clicks)
             say("Waiting with the SDK ...")
             weight = await weigh(stage.plain, chosen.imports, chosen.waited_for, chosen.waits)
+            say("Asking in a burst ...")
+            burst = await ask_in_a_burst(stage.plain, chosen.burst, chosen.agents)
     told = [table(columns, chosen.at_once), handed_line(handed), page_lines(opened)]
-    line = json_line(*columns, handed=handed, opened=opened, clicks=clicks, weight=weight)
-    return "\n".join([*told, sdk_lines(clicks, weight), line])
+    line = json_line(
+        *columns, handed=handed, opened=opened, clicks=clicks, weight=weight, burst=burst
+    )
+    return "\n".join([*told, sdk_lines(clicks, weight), burst_line(burst), line])
 
 
 async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:
@@ -82,6 +98,8 @@ async def count(server: Server, contender: Contender, decisions: int) -> Results
 def main() -> int:
     """The exit status."""
     report = None
+    # An agent that is held back says so each time.
+    logging.getLogger("handover").setLevel(logging.ERROR)
     try:
         report = asyncio.run(bench(options(sys.argv[1:])))
     except* RunError as errors:

@@ -53,8 +53,17 @@ class Plan:
             "--sqlite-pragma", "synchronous=normal",
             # A waiting agent is a long-poll, and the server's own limit is 1,200 of them.
             "--dynamic-config-value", "frontend.namespaceCount=5000",
+            # Each costs the server and the API something when it ends without news.
+            "--dynamic-config-value", 'history.longPollExpirationInterval="60s"',
             # One agent's many messages are not in front of everybody else's.
             "--dynamic-config-value", "matching.enableFairness=true",
+            # How far messages are behind is known within a second.
+            "--dynamic-config-value", 'matching.TaskQueueInfoByBuildIdTTL="1s"',
+            # One server has nobody to share a queue with: parts of it would only pass tasks on.
+            "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1",
+            "--dynamic-config-value", "matching.numTaskqueueWritePartitions=1",
+            # Ours are registered at the start; the dev server looks again at each read.
+            "--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=false",
         ]  # fmt: skip
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

@@ -44,7 +44,10 @@ class Deliveries:
         result: Result,
         provider: str,
         provider_message_id: str | None = None,
+        late: bool = False,
     ) -> None:
+        """`late` says that it was the first to tell of a decision, with less than half of its time
+        left."""
         values = {
             "key": key,
             "decision_id": decision_id,
@@ -55,6 +58,7 @@ class Deliveries:
             "provider": provider,
             "provider_message_id": provider_message_id,
             "at": datetime.now(UTC),
+            "late": late,
         }
         async with self._engine.begin() as connection:
             await connection.execute(insert(deliveries).values(values))
@@ -65,6 +69,12 @@ class Deliveries:
         query = select(*columns, func.count()).group_by(*columns)
         async with self._engine.connect() as connection:
             return [(c, m, r, n) for c, m, r, n in await connection.execute(query)]
+
+    async def told_late(self) -> int:
+        """Decisions of which people were first told with less than half of the time left."""
+        query = select(func.count(deliveries.c.decision_id.distinct())).where(deliveries.c.late)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one()
 
     async def failing_callbacks(self) -> int:
         """Callbacks whose newest attempt failed, and that are tried again."""

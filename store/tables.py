@@ -86,6 +86,7 @@ deliveries = Table(
     Column("provider", String(40), nullable=False),
     Column("provider_message_id", String(300)),
     Column("at", Instant, nullable=False),
+    Column("late", Boolean, nullable=False, server_default=false()),
     Index("deliveries_key", "key", "result"),
     Index("deliveries_message", "provider_message_id"),
 )

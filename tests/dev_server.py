@@ -25,6 +25,7 @@ ARGUMENTS = (
     *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
     *("--dynamic-config-value", "frontend.namespaceCount=5000"),
     *("--dynamic-config-value", "matching.enableFairness=true"),
+    *("--dynamic-config-value", 'matching.TaskQueueInfoByBuildIdTTL="1s"'),
     *(
         part
         for item in SEARCH_ATTRIBUTES.items()

@@ -89,7 +89,7 @@ def proven(
 
 UNSAID = {
     *("created_at", "expires_at", "escalation_level", "notifications", "action_permitted"),
-    *("idempotency_key", "execution"),
+    *("idempotency_key", "execution", "notified_at"),
 }
 """What an answer says nothing about, so that a change of it need not be noticed."""
 

@@ -17,8 +17,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    # Written so, because `from workflows import` names the package alone, which the sandbox has
-    # already: these would be loaded anew for every decision.
+    # Written so, because `from workflows import` names the package alone, which the whole sandbox
+    # has already: these would be loaded anew for every replay.
     import workflows.lifecycle as lifecycle
     import workflows.options as options
     import workflows.signals as signals
@@ -233,13 +233,14 @@ class DecisionWorkflow:
     def _start_sending(
         self, sending: SendNotificationInput, until: timedelta
     ) -> workflow.ActivityHandle[NotificationSent]:
+        left = self._state.rules.expires_at - workflow.now()
         about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
             SEND_NOTIFICATION,
             sending,
             result_type=NotificationSent,
             task_queue=options.channel_queue(workflow.info().task_queue, sending.channel),
-            priority=options.priority(self._input, sending),
+            priority=options.priority(self._input, sending.message, left),
             schedule_to_close_timeout=until,
             start_to_close_timeout=options.ATTEMPT_TIMEOUT,
             retry_policy=options.RETRIES,

@@ -15,6 +15,7 @@ from workflows import lifecycle
 from workflows.messages import (
     AGENT_ATTRIBUTE,
     APPROVER_ATTRIBUTE,
+    ASKING,
     CODE,
     CODES_USED_UP,
     DELIVERY_FAILURE,
@@ -61,6 +62,9 @@ PRIORITIES: Mapping[str, int] = {
 }
 """Of messages that wait in one queue, where the server knows priorities: the lowest goes first."""
 
+HASTE = timedelta(minutes=5)
+"""A question that has less than this left goes before others of its urgency."""
+
 FAIRNESS_KEY_BYTES = 64
 """The server refuses longer ones."""
 
@@ -81,16 +85,23 @@ def channel_queue(task_queue: str, channel: str) -> str:
     return f"{task_queue}-{channel}"
 
 
-def priority(input: DecisionInput, sending: SendNotificationInput) -> Priority:
+def priority(input: DecisionInput, message: str, left: timedelta) -> Priority:
     """Which messages go first where many wait: the urgent ones, and of these each agent's in turn.
 
-    Somebody sits in front of a page and waits for a code.
+    `left` is the time until the decision expires: a question that has little of it is more urgent
+    than its agent said. Somebody sits in front of a page and waits for a code.
     """
-    urgency = Urgency.CRITICAL if sending.message == CODE else input.request.urgency
+    urgent = urgency_key(input.request.urgency, left if message in ASKING else HASTE)
     return Priority(
-        priority_key=PRIORITIES.get(urgency, PRIORITIES[Urgency.MEDIUM]),
+        priority_key=PRIORITIES[Urgency.CRITICAL] if message == CODE else urgent,
         fairness_key=fairness_key(input.agent),
     )
+
+
+def urgency_key(urgency: str, left: timedelta) -> int:
+    """The priority of a question that has so much time left."""
+    key = PRIORITIES.get(urgency, PRIORITIES[Urgency.MEDIUM])
+    return max(key - (left < HASTE), PRIORITIES[Urgency.CRITICAL])
 
 
 def fairness_key(agent: str) -> str:

@@ -43,6 +43,7 @@ from workflows.events import (
     Withdrawn,
 )
 from workflows.messages import (
+    ASKING,
     DELIVER_CALLBACK,
     SEND_NOTIFICATION,
     STATUS_ATTRIBUTE,
@@ -59,7 +60,8 @@ START_TOLERANCE = timedelta(minutes=10)
 """How far the run's first event may be from the sealed `created_at`: further, and somebody started
 an old decision again. Clocks of the API and of Temporal may differ by less."""
 
-ASKING = ("decision-request", "escalation")
+FIRST_ASKING = ("decision-request", "escalation")
+"""Messages that ask somebody for the first time: one that fails has others asked."""
 
 UNREACHED_AFTER = timedelta(minutes=5)
 """For so long a message may be tried again before its decision counts as unreachable."""
@@ -116,6 +118,7 @@ class Fold:
         self._sent: dict[int, SendNotificationInput] = {}
         self._activity_ids: list[str] = []
         self._callbacks: set[int] = set()
+        self._was_told_late = False
         self._takers = {
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: self._start,
             EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
@@ -206,6 +209,12 @@ class Fold:
     def has_unheard(self) -> bool:
         """Whether something came that the workflow has not answered yet."""
         return bool(self._unheard)
+
+    @property
+    def notified_at(self) -> datetime | None:
+        """When somebody was first reached with the question, as far as is known."""
+        first = self._first_to_reach()
+        return first.at if first else None
 
     def asked_now(self) -> list[str]:
         """Who may answer now and, as far as is known, was reached."""
@@ -338,6 +347,8 @@ class Fold:
         for event in heard:
             for meaning in self._meanings(event, self.input):
                 self._note_heard(meaning, self._apply(event, meaning))
+                if isinstance(meaning, FailureReported):  # whom it reached, it did not
+                    self._note_told_late(event)
         timer = [e for e in heard if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
         if not self.state.outcome:
             self._apply(timer[-1] if timer else completed, TimePassed(self._task_started))
@@ -360,7 +371,7 @@ class Fold:
                 self._note_sent(event)
             case kind if kind in FAILED_ACTIVITY:
                 sending, reason = self._note_failed(event)
-                if sending and sending.message in ASKING:
+                if sending and sending.message in FIRST_ASKING:
                     yield DeliveryFailed(
                         self._task_started, sending.approver, sending.channel, reason
                     )
@@ -409,6 +420,34 @@ class Fold:
             "notification.sent",
             _what(sending) | outcome | {"provider": result.get("provider")},
         )
+        self._note_told_late(event)
+
+    def _first_to_reach(self) -> AuditEntry | None:
+        """The first message with the question that was sent and is not known to be lost."""
+        lost = [*self.lost]  # what a history has as an id need not be hashable
+        reached = (
+            entry
+            for entry in self.entries
+            if entry.type == "notification.sent"
+            and entry.details["message"] in ASKING
+            and entry.details["provider_message_id"] not in lost
+        )
+        return next(reached, None)
+
+    def _note_told_late(self, cause: HistoryEvent) -> None:
+        """Say so, once, where less than half of the time was left when somebody was reached."""
+        first = self._first_to_reach()
+        if first is None or self._was_told_late or self.void or not self.state:
+            return
+        rules, outcome = self.state.rules, self.state.outcome
+        if outcome and outcome.status != Status.EXPIRED:
+            return  # whoever answered knew of it in another way
+        if is_late(first.at, rules.created_at, rules.expires_at):
+            self._was_told_late = True
+            who = {name: first.details[name] for name in ("approver", "channel")}
+            left = rules.expires_at - first.at
+            seconds = max(0.0, round(left.total_seconds(), 3))
+            self._record(cause, "decision.told_late", who | {"seconds_left": seconds})
 
     def _note_failed(self, event: HistoryEvent) -> tuple[SendNotificationInput | None, str]:
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
@@ -452,6 +491,11 @@ class Fold:
 
     def _record(self, cause: HistoryEvent, type: str, details: dict[str, Any]) -> None:
         self.entries.append(AuditEntry(cause.event_id, type, time_of(cause.event_time), details))
+
+
+def is_late(moment: datetime, created_at: datetime, expires_at: datetime) -> bool:
+    """Whether less than half of a decision's time is left."""
+    return expires_at - moment < (expires_at - created_at) / 2
 
 
 def time_of(timestamp: Timestamp) -> datetime:
@@ -505,6 +549,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         created_at=fold.input.created_at,
         expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
+        notified_at=fold.notified_at,
         unreachable=state is not None and (state.is_unreachable or fold.is_untold(now)),
         attachments=list(fold.state.attachments) if fold.state else [],
         notifications=fold.told(),

@@ -21,7 +21,7 @@ from activities.channels.errors import (
     UndeliverableError,
 )
 from activities.deliveries import delivery_key
-from tests.activities.samples import ANN, BOB, OTHER_SIGNER, make_decision, make_outcome
+from tests.activities.samples import ANN, BOB, OTHER_SIGNER, SIGNER, make_decision, make_outcome
 from tests.activities.scenes import LINK_KEYS, Scene, sending
 from tests.support import eventually
 from workflows.messages import (
@@ -62,8 +62,27 @@ async def test_a_sent_message_is_recorded(scene: Scene):
             "result": "sent",
             "provider": "fake",
             "provider_message_id": "fake-1",
+            "late": False,
         }
     ]
+
+
+async def test_the_first_question_says_where_it_is_late(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+):
+    """With less than half of the time left: in the record, and as a warning."""
+    for id, left in (("dec_in_time", 8), ("dec_late", 4)):
+        now = datetime.now(UTC)
+        made = {
+            "created_at": now - timedelta(minutes=6),
+            "expires_at": now + timedelta(minutes=left),
+        }
+        decision = SIGNER.seal(make_decision(id).model_copy(update=made))
+        await scene.start(decision, id)
+        await scene.send(sending(decision))
+    assert [row["late"] for row in scene.deliveries.rows] == [False, True]
+    [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert (warning.message, warning.__dict__["decision_id"]) == ("message sent late", "dec_late")
 
 
 async def test_a_message_whose_report_was_lost_is_not_sent_again(scene: Scene):

@@ -147,6 +147,7 @@ class ReadsLate(Decisions):
             operator=None,
             encryption=Encryption(),
             outgoing=cast(Any, None),
+            backlog=cast(Any, None),
         )
 
     async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:

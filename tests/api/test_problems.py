@@ -275,6 +275,22 @@ async def quota_exceeded(w: World) -> httpx2.Response:
     return await agent.post(question())
 
 
+async def messages_behind(w: World) -> httpx2.Response:
+    """Nobody begins the decision that was asked before."""
+    (folder := w.folder / "behind").mkdir()
+    temporal = w.agent.service.environment["TEMPORAL_ADDRESS"]
+    service = RunningService(temporal, folder, HANDOVER_MAX_LAG="0.1")
+    w.stack.callback(service.stop)
+    await service.start_api()
+    async with Agent.of(service) as agent:
+
+        async def refused() -> httpx2.Response | None:
+            answer = await agent.post(question())
+            return None if answer.is_success else answer
+
+        return await eventually(refused, timeout=30)
+
+
 async def internal(w: World) -> httpx2.Response:
     """The store holds something that nobody wrote there."""
     async with await Agent.with_new_key(w.agent.service) as broken:
@@ -347,6 +363,7 @@ PROVOKED: dict[str, Callable[[World], Awaitable[httpx2.Response]]] = {
     provoke.__name__: provoke
     for provoke in (
         *(malformed_key, approver_not_allowed, own_key, rate_limited, quota_exceeded),
+        *(messages_behind,),
         *(bad_request, unauthorized, missing_scope, not_signed, own_decision),
         *(not_found, method_not_allowed),
         *(not_permitted, already_claimed, not_claimed, already_reported),

@@ -30,6 +30,10 @@ FIGURES = {
 }
 OF_PLAIN = {"throughput_of_plain", "latency_p50_of_plain"}
 FEW = [
+    "--burst",
+    "20",
+    "--agents",
+    "5",
     "--clicks",
     "2",
     "--imports",
@@ -75,7 +79,8 @@ def test_the_last_line_holds_every_figure_of_all_configurations(report: list[str
     """Programs read the last line: the plain approval's figures, those with a receipt, and those
     with encryption, which are also told as a part of the plain ones."""
     line: dict[str, Any] = json.loads(report[-1])
-    assert set(line) == FIGURES | {"with_receipts", "with_encryption", "handed_over", "page", "sdk"}
+    further = {"with_receipts", "with_encryption", "handed_over", "page", "sdk", "burst"}
+    assert set(line) == FIGURES | further
     assert set(line["page"]) == {"page_ms_p50", "read_ms_p50", "page_of_read_p50"}
     assert all(figure > 0 for figure in line["page"].values())
     assert set(line["with_receipts"]) == FIGURES
@@ -129,6 +134,16 @@ def test_handing_over_a_message_is_timed_beside_a_bare_activity(report: list[str
     names = ("message_ms_p50", "message_ms_p95", "activity_ms_p50", "activity_ms_p95")
     assert [handed[name] for name in names] == pytest.approx(said, abs=0.06)
     assert 0 < handed["activity_ms_p50"] < handed["message_ms_p50"] <= handed["message_ms_p95"]
+
+
+def test_mails_keep_pace_with_questions(report: list[str]) -> None:
+    """Asked as fast as agents can: the same figures for people and for programs."""
+    burst: dict[str, float] = json.loads(report[-1])["burst"]
+    [told] = [text for text in report if text.startswith("20 asked at")]
+    assert f"asked at {burst['asked_per_second']:.1f} a second" in told
+    assert 0 < burst["told_per_second"] <= burst["asked_per_second"]
+    assert 0 <= burst["lag_s_p50"] <= burst["lag_s_p95"] <= burst["lag_s_most"]
+    assert 0 <= burst["lag_s_last"] <= burst["lag_s_most"] + 0.01
 
 
 def test_a_plain_approval_costs_five_actions_and_eighteen_events(report: list[str]) -> None:

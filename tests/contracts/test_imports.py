@@ -18,6 +18,8 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 from temporalio.worker.workflow_sandbox._importer import Importer
 from temporalio.worker.workflow_sandbox._restrictions import RestrictionContext
 
+from task_queues import RUNNER
+
 ROOT = Path(__file__).parent.parent.parent
 OURS = {
     "handover": ROOT / "sdk/python/handover",
@@ -179,14 +181,24 @@ def test_the_walk_sees_imports_wherever_they_stand() -> None:
     assert {"workflows.lifecycle", "workflows.messages", "handover.models"} <= found
 
 
-def test_only_the_workflow_itself_is_loaded_anew_for_every_decision() -> None:
-    """Temporal's sandbox imports a workflow's module for each run: what isn't passed through costs
-    every decision milliseconds."""
-    outside = importlib.import_module("workflows.decision")
-    importer = Importer(SandboxRestrictions.default, RestrictionContext())
+@pytest.mark.parametrize(
+    ("restrictions", "expected"),
+    [
+        (RUNNER.restrictions, set[str]()),
+        (SandboxRestrictions.default, {"workflows", "workflows.decision"}),
+    ],
+    ids=["the worker's", "the tests'"],
+)
+def test_what_is_loaded_anew_for_every_decision(
+    restrictions: SandboxRestrictions, expected: set[str]
+) -> None:
+    """Temporal's sandbox imports for each run what isn't passed through, which costs milliseconds:
+    nothing in the worker, and the workflow itself where it is replayed to see what it does."""
+    importlib.import_module("workflows.decision")
+    importer = Importer(restrictions, RestrictionContext())
     with importer.applied():
-        inside = importlib.import_module("workflows.decision")
+        importlib.import_module("workflows.decision")
     ours = {n: m for n, m in importer.new_modules.items() if n.partition(".")[0] in OURS}
-    anew = {name for name, module in ours.items() if module is not sys.modules.get(name)}
-    assert inside is not outside
-    assert anew == {"workflows", "workflows.decision"}
+    assert {
+        name for name, module in ours.items() if module is not sys.modules.get(name)
+    } == expected

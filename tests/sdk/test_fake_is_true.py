@@ -124,6 +124,8 @@ async def test_pending(house: House) -> None:
     assert len(told.pop("payload_digest")) == len(told.pop("request_digest")) == 64
     assert told.pop("idempotency_key").startswith("auto-")
     assert told.pop("execution") is None
+    assert "notified_at" in told  # which the service may know already
+    del told["notified_at"]
     assert told == {
         "status": "pending",
         "approved": False,
@@ -155,6 +157,21 @@ async def test_pending(house: House) -> None:
         "origin": None,
         "proof": None,
     }
+
+
+async def test_when_somebody_was_first_reached(house: House) -> None:
+    """It is told soon after the question was asked, and stays what it is."""
+    decision = await house.ask()
+    read = await eventually(lambda: _notified(house, decision.id))
+    assert decision.created_at <= read.notified_at <= decision.expires_at
+    await house.press(decision, "deny")
+    answered = await house.agent.decisions.wait(decision.id)
+    assert answered.notified_at == read.notified_at
+
+
+async def _notified(house: House, decision_id: str) -> Decision | None:
+    read = await house.agent.decisions.get(decision_id)
+    return read if read.notified_at else None
 
 
 async def test_what_tells_a_decision_apart(house: House) -> None:

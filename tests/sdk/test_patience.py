@@ -312,6 +312,31 @@ def test_rate_limit_of_a_minute_is_waited_for_when_asking() -> None:
     assert 60 <= play.clock.now <= 61
 
 
+BEHIND = Comes({"code": "messages_behind"}, 429, headers={"retry-after": "7"})
+
+
+def test_whoever_waits_for_an_answer_waits_in_line_for_as_long() -> None:
+    """Where people cannot be told as fast as they are asked, the question is asked again for as
+    long as it would have lived, each time after `Retry-After`."""
+    play = Play(chain(repeat(BEHIND, 150), [APPROVED]))
+    assert create(play).approved
+    assert all(7 <= call.after <= 12 for call in play.calls[1:])
+    assert play.clock.now > 17 * 60
+    forever = Play(repeat(BEHIND))
+    with pytest.raises(RateLimitError):
+        create(forever)
+    assert forever.clock.now == pytest.approx(30 * 60 + GRACE, abs=20)
+
+
+def test_whoever_does_not_wait_is_told_within_a_minute() -> None:
+    """That nobody was asked; the error says when to come again."""
+    play = Play(repeat(BEHIND))
+    with pytest.raises(RateLimitError) as caught:
+        play.run(steps.create(play.options(), ASK, wait=False, idempotency_key=None))
+    assert (caught.value.code, caught.value.retry_after) == ("messages_behind", 7)
+    assert play.clock.now < 75
+
+
 def test_month_without_decisions_is_told_at_once() -> None:
     """A quota that is used up for weeks is not waited for, and the error says for how long."""
     weeks = 14 * 24 * 3600

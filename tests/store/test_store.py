@@ -68,6 +68,24 @@ async def test_a_sent_message_is_found_and_a_failed_one_is_not(store: Store) -> 
     ]
 
 
+async def test_decisions_that_were_told_late_are_counted_once(store: Store) -> None:
+    """However many messages were the first and late, by two channels for example."""
+    for number, (decision, late) in enumerate(
+        [("1", True), ("1", True), ("2", False), ("3", True)]
+    ):
+        await store.deliveries.record(
+            key=f"k{number}",
+            decision_id=f"dec_{decision}",
+            message="decision-request",
+            approver="a@example.com",
+            channel="email",
+            result="sent",
+            provider="smtp",
+            late=late,
+        )
+    assert await store.deliveries.told_late() == 2
+
+
 async def test_what_a_provider_tells_is_kept_once_and_known_by_its_message(store: Store) -> None:
     """However many are asked for at once; what another provider calls the same is another."""
     for number in range(3):
@@ -176,6 +194,7 @@ async def test_what_was_kept_under_an_earlier_spelling_is_found(tmp_path: Path) 
         await connection.execute(
             text("UPDATE approvers SET address = 'ann@bücher.example' WHERE language = 'de'")
         )
+        await connection.execute(text("ALTER TABLE deliveries DROP COLUMN late"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0010'"))
     await engine.dispose()
     store = await open_store(url)

@@ -14,14 +14,17 @@ from temporalio.api.history.v1 import HistoryEvent
 from handover.models import Status
 from tests.workflows.harness import ALICE, BOB, make_input, signer
 from workflows.messages import (
+    DELIVERY_FAILED,
     RESPOND,
     SEND_NOTIFICATION,
+    FailedDelivery,
+    NotificationSent,
     SendNotificationInput,
     SignedResponse,
     Wire,
 )
 from workflows.messages import Response as Answer
-from workflows.reading import START_TOLERANCE, Fold
+from workflows.reading import START_TOLERANCE, AuditEntry, Fold, read_decision
 
 RUN = "run_1"
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
@@ -30,9 +33,11 @@ RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 class History:
     """One run of a decision that asks Alice, and Bob in ten minutes or sooner."""
 
-    def __init__(self, late: timedelta = timedelta(), decision_id: str | None = None) -> None:
+    def __init__(
+        self, late: timedelta = timedelta(), decision_id: str | None = None, **request: Any
+    ) -> None:
         step = {"after_minutes": 10, "approvers": [BOB]}
-        self.input = signer.seal(make_input(escalation=[step]))
+        self.input = signer.seal(make_input(**{"escalation": [step], **request}))
         self.fold = Fold(decision_id or self.input.id, signer.keyring)
         self._now = self.input.created_at + late
         self._number = 0
@@ -87,6 +92,37 @@ class History:
     def fail(self, scheduled: int) -> None:
         failed = {"scheduled_event_id": scheduled, "failure": {"message": "no such mailbox"}}
         self.add("ACTIVITY_TASK_FAILED", failed)
+
+    def deliver(self, scheduled: int, message_id: str = "mail-1") -> None:
+        sent = NotificationSent(provider="double", message_id=message_id)
+        self.add(
+            "ACTIVITY_TASK_COMPLETED", {"scheduled_event_id": scheduled, "result": payloads(sent)}
+        )
+
+    def lose(self, message_id: str) -> None:
+        """Its provider tells that it did not arrive."""
+        failed = signer.sign_failed_delivery(
+            FailedDelivery(
+                decision_id=self.input.id,
+                run_id=RUN,
+                request_digest=self.input.request_digest,
+                received_at=datetime.now(UTC),
+                approver=ALICE,
+                channel="email",
+                message="decision-request",
+                reason="no such user",
+                provider_message_id=message_id,
+                provider_event_id=f"about {message_id}",
+            )
+        )
+        signal = {"signal_name": DELIVERY_FAILED, "input": payloads(failed)}
+        self.add("WORKFLOW_EXECUTION_SIGNALED", signal)
+
+    def wait(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def entries(self, type: str) -> list[AuditEntry]:
+        return [entry for entry in self.fold.entries if entry.type == type]
 
     @property
     def status(self) -> Status:
@@ -150,6 +186,75 @@ def test_of_equal_answers_one_decided() -> None:
     assert not history.fold.is_settled_by(second)
     assert history.fold.heard[first.signature.value] is None
     assert history.fold.heard[second.signature.value] is not None
+
+
+HUNDRED_SECONDS = {"timeout_minutes": 100 / 60, "escalation": []}
+
+
+@pytest.mark.parametrize("message", ["decision-request", "escalation", "reminder"])
+def test_the_first_question_that_reaches_somebody_says_since_when_it_is_known(message: str) -> None:
+    """And nothing else does: neither one that is under way, nor one that failed, nor a code."""
+    history = History()
+    history.fail(history.send("decision-request"))
+    history.deliver(history.send("code"))
+    sending = history.send(message)
+    history.task()
+    assert history.fold.notified_at is None
+    history.deliver(sending, "mail-2")
+    history.deliver(history.send("reminder"), "mail-3")
+    history.task()
+    [_, first, _] = history.entries("notification.sent")
+    assert history.fold.notified_at == first.at
+    assert read_decision(history.fold, first.at).notified_at == first.at
+    assert history.entries("decision.told_late") == []
+
+
+@pytest.mark.parametrize(("after", "is_late"), [(40, False), (60, True), (99, True), (110, True)])
+def test_who_is_told_late_is_told_of(after: float, is_late: bool) -> None:
+    """Once, by the first question, with less than half of the time left; also with none of it."""
+    history = History(**HUNDRED_SECONDS)
+    history.wait(after)
+    history.deliver(history.send("decision-request"))
+    history.task()
+    history.wait(10)
+    history.deliver(history.send("reminder"), "mail-2")
+    history.task()
+    told = history.entries("decision.told_late")
+    assert len(told) == is_late
+    for entry in told:
+        assert entry.at == history.fold.notified_at
+        assert 0 <= entry.details.pop("seconds_left") <= max(0, 100 - after)
+        assert entry.details == {"approver": ALICE, "channel": "email"}
+
+
+def test_who_was_thought_to_be_reached_was_not() -> None:
+    """Where the first message got lost, the next one says since when the question is known, and
+    whether that was late: as much when it is sent before this comes out."""
+    history = History(**HUNDRED_SECONDS)
+    history.deliver(history.send("decision-request"))
+    history.wait(60)
+    history.deliver(history.send("reminder"), "mail-2")
+    history.task()
+    assert history.entries("decision.told_late") == []
+    history.lose("mail-1")
+    history.task()
+    assert len(history.entries("decision.told_late")) == 1
+    assert history.fold.notified_at == history.entries("notification.sent")[1].at
+    history.lose("mail-2")
+    history.task()
+    assert history.fold.notified_at is None
+
+
+def test_who_answers_before_they_are_told_is_not_told_late() -> None:
+    """From their inbox: the message that comes after it changes nothing."""
+    history = History(**HUNDRED_SECONDS)
+    history.wait(60)
+    history.respond("approve")
+    history.deliver(history.send("decision-request"))
+    history.task()
+    assert history.status == Status.APPROVED
+    assert history.fold.notified_at
+    assert history.entries("decision.told_late") == []
 
 
 @pytest.mark.parametrize("how", ["COMPLETED", "TERMINATED", "FAILED", "TIMED_OUT", "CANCELED"])

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -136,21 +137,35 @@ async def test_a_message_waits_in_its_channels_queue_under_its_agents_name(
     assert keys == [(2, "noisy")] * 2
 
 
+HOUR = timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
     ("urgency", "key"), [("critical", 1), ("high", 2), ("medium", 3), ("low", 4), ("unheard-of", 3)]
 )
-def test_the_urgent_goes_first(urgency: str, key: int) -> None:
-    """One that a later version may know goes with the ordinary ones."""
-    assert (
-        options.priority(make_input(urgency=urgency), sending("decision-request")).priority_key
-        == key
-    )
+@pytest.mark.parametrize("message", ["decision-request", "escalation", "reminder"])
+def test_the_urgent_goes_first(message: str, urgency: str, key: int) -> None:
+    """One that a later version may know goes with the ordinary ones, and a question that has less
+    than five minutes left with those of the next urgency."""
+
+    def priority(left: timedelta) -> int | None:
+        return options.priority(make_input(urgency=urgency), message, left).priority_key
+
+    assert priority(HOUR) == priority(timedelta(minutes=5)) == key
+    assert priority(timedelta(minutes=4, seconds=59)) == priority(-HOUR) == max(1, key - 1)
+
+
+@pytest.mark.parametrize("message", ["settled", "receipt", "delivery-failure", "codes-used-up"])
+def test_only_a_question_gets_more_urgent_as_its_time_runs_out(message: str) -> None:
+    """What tells of the end is told whenever it comes."""
+    low = make_input(urgency=Urgency.LOW)
+    assert options.priority(low, message, timedelta(minutes=1)).priority_key == 4
 
 
 def test_a_code_goes_first_whatever_it_is_for() -> None:
     """Its reader sits in front of the page."""
     low = make_input(urgency=Urgency.LOW)
-    assert options.priority(low, sending(CODE)).priority_key == 1
+    assert options.priority(low, CODE, HOUR).priority_key == 1
 
 
 @pytest.mark.parametrize("agent", ["bot", "a" * 64, "a" * 65, "ü" * 40, "ü" * 200])
@@ -159,9 +174,3 @@ def test_every_agent_has_a_key_that_the_server_takes(agent: str) -> None:
     key = options.fairness_key(agent)
     assert 0 < len(key.encode()) <= 64
     assert key != options.fairness_key(agent + "2")
-
-
-def sending(message: str) -> SendNotificationInput:
-    return SendNotificationInput(
-        decision_id="dec_1", message=message, approver="a@example.com", channel="email"
-    )

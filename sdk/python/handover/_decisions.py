@@ -56,7 +56,8 @@ def create(
         content=_given(fields),
     )
     lifetime = float(fields.get("timeout_minutes") or 60) * 60 + GRACE
-    patience = Patience(options.clock, options.retry_for, once_held=lifetime)
+    in_line = lifetime if wait else 0.0
+    patience = Patience(options.clock, options.retry_for, once_held=lifetime, in_line=in_line)
     hold = Hold(options.timeout)
     expected = Expected(asked=fields, key=key)
     again = f"Call again with idempotency_key={key!r}, and nobody is asked twice."

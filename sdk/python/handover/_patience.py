@@ -23,6 +23,8 @@ LONGEST_LIMIT = 3600
 """The same for a rate limit, whose end the service knows; an outage may end earlier than told."""
 LONGEST_ATTEMPT = 90.0
 """Seconds that one attempt counts for: what the clock says beyond them, the machine was asleep."""
+BEHIND = "messages_behind"
+"""What the service says where more is asked than people can be told."""
 HELD = 1.0
 """A connection that dropped after this many seconds was being held: the service had the request."""
 
@@ -46,6 +48,7 @@ class Patience:
 
     With `once_held`, the patience grows to that many seconds when a connection drops while the
     service holds the request: it has the request then, and what it asks for may exist. With
+    `in_line`, it grows to as many where the service cannot tell people as fast as it is asked. With
     `through_limits`, a rate limit is an answer like any other, and uses up none.
     """
 
@@ -55,11 +58,13 @@ class Patience:
         seconds: float,
         *,
         once_held: float = 0.0,
+        in_line: float = 0.0,
         through_limits: bool = False,
     ) -> None:
         self._clock = clock
         self._left = seconds
         self._until_held = max(0.0, once_held - seconds)
+        self._until_told = max(0.0, in_line - seconds)
         self._through_limits = through_limits
         self._failures = 0
         self._last = 0.0
@@ -86,6 +91,9 @@ class Patience:
         if isinstance(error, APIConnectionError) and error.held >= HELD:
             self._left += self._until_held
             self._until_held = 0.0
+        if isinstance(error, RateLimitError) and error.code == BEHIND:
+            self._left += self._until_told
+            self._until_told = 0.0
 
     def _endures(self, error: HandoverError) -> bool:
         return self._through_limits and isinstance(error, RateLimitError)

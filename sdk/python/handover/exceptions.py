@@ -201,8 +201,8 @@ class InvalidRequestError(APIError):
 
 
 class RateLimitError(APIError):
-    """429: too many requests, or the key's decisions of the month are used up
-    (`code` is `quota_exceeded`)."""
+    """429: too many requests, more than people can be told (`code` is `messages_behind`), or the
+    key's decisions of the month are used up (`quota_exceeded`)."""
 
 
 class ServiceError(APIError):

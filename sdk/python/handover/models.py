@@ -335,6 +335,8 @@ class Decision(Wire):
     """Whether the action may run now; the service tells it for `enforce` decisions only."""
     approver: str | list[str] = ""
     escalation_level: int = 0
+    notified_at: datetime | None = None
+    """When somebody was first reached with the question, as far as is known; null until then."""
     unreachable: bool = False
     """Nobody who may answer was reached: no channel is left, or none has worked for five minutes
     (for half of the time, where there is less). Unless that changes, or somebody resolves it, this

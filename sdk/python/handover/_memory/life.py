@@ -298,6 +298,7 @@ class Life:
         new = self._new(approvers)
         self._asked_last = new
         for approver in new if self._asks else ():
+            self.decision.notified_at = self.decision.notified_at or at
             self._asked.append(approver)
             self._log("approver.asked", at, {"approver": approver, "level": level})
 

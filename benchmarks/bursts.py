@@ -1,0 +1,72 @@
+"""How far mails fall behind when agents ask as fast as they can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from uuid import uuid4
+
+from benchmarks.contenders import QUESTION, Product
+from benchmarks.measures import milliseconds
+
+PATIENCE = 3600.0
+"""Seconds for which an agent comes again when it is held back: none gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """`lags` are seconds from a question being taken to its mail; `asking` and `telling` those from
+    the first question to the last one taken, and to the last mail."""
+
+    lags: list[float]
+    asking: float
+    telling: float
+
+    def lag(self, percent: int) -> float:
+        """Seconds within which this share of the mails was out."""
+        return milliseconds(self.lags, percent) / 1000
+
+    @property
+    def asked_per_second(self) -> float:
+        return len(self.lags) / self.asking
+
+    @property
+    def told_per_second(self) -> float:
+        return len(self.lags) / self.telling
+
+    @property
+    def last_lag(self) -> float:
+        """Seconds from the last question being taken to the last mail."""
+        return self.telling - self.asking
+
+
+async def ask_in_a_burst(product: Product, questions: int, agents: int) -> Burst:
+    """So many agents ask, each one question after the other, and nobody answers."""
+    mark, lags = uuid4().hex[:8], list[float]()
+    approvers = iter([f"approver-{mark}-{number}@example.com" for number in range(questions)])
+    began = perf_counter()
+    async with asyncio.TaskGroup() as telling:
+        async with asyncio.TaskGroup() as asking:
+            for _ in range(agents):
+                asking.create_task(_ask(product, approvers, telling, lags))
+        asked = perf_counter()
+    told = perf_counter()
+    return Burst(lags, asked - began, told - began)
+
+
+async def _ask(
+    product: Product, approvers: Iterator[str], telling: asyncio.TaskGroup, lags: list[float]
+) -> None:
+    agent = product.agent.with_options(retry_for=PATIENCE)
+    for approver in approvers:
+        arrived = product.arrivals.expect(approver)
+        await agent.decisions.create(**QUESTION, approver=approver, wait=False)
+        telling.create_task(_await_mail(arrived, perf_counter(), lags))
+
+
+async def _await_mail(arrived: asyncio.Future[str], asked: float, lags: list[float]) -> None:
+    await arrived
+    # A mail may be there before whoever asked hears that the question was taken.
+    lags.append(max(0.0, perf_counter() - asked))

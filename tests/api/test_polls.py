@@ -1,0 +1,185 @@
+"""How held waits poll: few at once, none for nobody, and not all at one moment. Temporal's double
+says what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import History, HistoryEvent
+from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes as Started
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from api import waiting
+from api.errors import Unavailable
+from api.waiting import Waiting
+from tests.support import eventually
+from tests.workflows.harness import make_input, signer
+from workflows.reading import Fold
+
+
+class Histories:
+    """Each has its first event, and no other: a poll for more is held until `news`."""
+
+    def __init__(self) -> None:
+        self.namespace = "default"
+        self.data_converter = SimpleNamespace(payload_codec=None)
+        self.workflow_service = SimpleNamespace(get_workflow_execution_history=self._get)
+        self.read: Counter[str] = Counter()
+        self.polls: list[tuple[str, float]] = []
+        self.held = 0
+        self.reading = 0
+        self.most_read_at_once = 0
+        self.slow = asyncio.Event()
+        self.slow.set()
+        self.ends: RPCStatusCode | None = None
+
+    def waiting(self, most: int = 100) -> Waiting:
+        return Waiting(cast(Client, self), signer.keyring, most)
+
+    async def _get(
+        self, request: GetWorkflowExecutionHistoryRequest, **how: Any
+    ) -> GetWorkflowExecutionHistoryResponse:
+        decision, seconds = request.execution.workflow_id, how["timeout"].total_seconds()
+        if request.next_page_token:
+            return await self._hold(decision, seconds)
+        self.read[decision] += 1
+        self.reading += 1
+        self.most_read_at_once = max(self.most_read_at_once, self.reading)
+        try:
+            await self.slow.wait()
+        finally:
+            self.reading -= 1
+        history = History(events=[started(decision)])
+        return GetWorkflowExecutionHistoryResponse(history=history, next_page_token=b"more")
+
+    async def _hold(self, decision: str, seconds: float) -> GetWorkflowExecutionHistoryResponse:
+        self.polls.append((decision, seconds))
+        if self.ends:
+            raise RPCError("", self.ends, b"")
+        self.held += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.held -= 1
+        raise AssertionError
+
+
+def started(decision_id: str) -> HistoryEvent:
+    input = signer.seal(make_input(decision_id))
+    at = Timestamp()
+    at.FromDatetime(input.created_at)
+    payloads = Payloads(payloads=[Payload(data=input.model_dump_json().encode())])
+    return HistoryEvent(
+        event_id=1,
+        event_type=EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+        event_time=at,
+        workflow_execution_started_event_attributes=Started(
+            input=payloads, original_execution_run_id="run_1"
+        ),
+    )
+
+
+def never(_: Fold) -> bool:
+    return False
+
+
+@pytest.fixture
+def histories() -> Histories:
+    return Histories()
+
+
+async def test_waits_that_begin_together_do_not_end_together(
+    histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long ones, at random, up to a quarter early; a short one is as long as was asked."""
+
+    async def timed(decision: str) -> float:
+        await waits.until(decision, 0.8, never)
+        return time.monotonic() - began
+
+    waits, began = histories.waiting(), time.monotonic()
+    assert min(await asyncio.gather(*(timed(f"dec_{n}") for n in range(20)))) >= 0.8
+    monkeypatch.setattr(waiting, "LONG", 0.5)
+    waits, began = histories.waiting(), time.monotonic()
+    took = sorted(await asyncio.gather(*(timed(f"dec_{n}") for n in range(50))))
+    assert took[0] >= 0.8 * 0.75
+    assert took[-1] - took[0] > 0.8 * 0.1
+
+
+async def test_who_asks_again_finds_the_decision_followed(
+    histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history is read once, and what a wait has followed is known when it ends."""
+    monkeypatch.setattr(waiting, "LINGER", 0.3)
+    waits = histories.waiting()
+    for _ in range(3):
+        assert await waits.until("dec_1", 0.1, never) is None
+        known = waits.glance("dec_1")
+        assert known
+        assert known.input
+    assert histories.read == {"dec_1": 1}
+    await eventually(lambda: histories.held == 0, timeout=10)
+    assert waits.glance("dec_1") is None
+
+
+async def test_what_is_followed_for_nobody_makes_room(histories: Histories) -> None:
+    """With room for one poll, the next decision takes it at once."""
+    waits = histories.waiting(most=1)
+    assert await waits.until("dec_1", 0.1, never) is None
+    assert await waits.until("dec_2", 0.1, never) is None
+    assert histories.read == {"dec_1": 1, "dec_2": 1}
+    assert waits.glance("dec_1") is None
+    await eventually(lambda: histories.held == 1)
+
+
+async def test_a_poll_that_ends_without_news_is_followed_by_another(histories: Histories) -> None:
+    """Also where Temporal is too slow to say so itself; nobody who waits hears of it. Each is of
+    another length, the first a short one, so that those of many decisions part."""
+    histories.ends = RPCStatusCode.DEADLINE_EXCEEDED
+    waits = histories.waiting()
+    assert await waits.until("dec_1", 0.5, never) is None
+    first, *later = [seconds for _, seconds in histories.polls]
+    assert waiting.FIRST_POLL[0] <= first <= waiting.FIRST_POLL[1]
+    assert len(set(later)) > 1
+    assert all(waiting.POLL[0] <= seconds <= waiting.POLL[1] for seconds in later)
+
+
+async def test_a_poll_that_fails_is_told_and_forgotten(histories: Histories) -> None:
+    """Who asks again is not told of the failure of before."""
+    histories.ends = RPCStatusCode.UNAVAILABLE
+    waits = histories.waiting()
+    with pytest.raises(Unavailable):
+        await waits.until("dec_1", 5, never)
+    assert waits.glance("dec_1") is None
+    histories.ends = None
+    assert await waits.until("dec_1", 0.1, never) is None
+    assert histories.read == {"dec_1": 2}
+
+
+async def test_a_thousand_that_come_together_are_read_in_turn(histories: Histories) -> None:
+    """And a person's own answer stands behind none of them."""
+    histories.slow.clear()
+    waits = histories.waiting(most=1000)
+    many = [asyncio.create_task(waits.until(f"dec_{n}", 5, never)) for n in range(100)]
+    await eventually(lambda: histories.reading == waiting.FIRST_READS)
+    person = asyncio.create_task(waits.until("dec_p", 5, lambda fold: True, reserve=True))
+    await eventually(lambda: person.done() or histories.read["dec_p"])
+    histories.slow.set()
+    await person
+    await eventually(lambda: histories.held == 100, timeout=30)
+    assert histories.most_read_at_once <= waiting.FIRST_READS + 1
+    waits.close()
+    assert set(await asyncio.gather(*many)) == {None}
