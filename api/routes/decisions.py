@@ -33,8 +33,8 @@ router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
     response_model=Decision,
     response_model_exclude_unset=True,
     responses={201: {"headers": headers(Location="The path of the decision.")}}
-    | answers("missing_scope", "approver_not_allowed", "gone", "rate_limited", "quota_exceeded")
-    | answers("messages_behind")
+    | answers("missing_scope", "approver_not_allowed", "gone")
+    | answers("rate_limited", "quota_exceeded", "messages_behind")
     | answers("invalid_request", "idempotency_key_reused", "unknown_attachment"),
     openapi_extra=body_examples(CREATE),
 )
