@@ -28,6 +28,7 @@ from temporalio.envconfig import ClientConfig
 
 import secret_checks
 from encryption import KEY_BYTES, Encryption
+from handover.addresses import Address, a_labels
 from outgoing import Exceptions
 
 KeyList = Annotated[list[SecretStr], NoDecode]
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
     """By which approvers who have set none are told the time: a name such as `Europe/Berlin`."""
     operator_email: str | None = None
     """Who is told when a decision can reach none of its approvers."""
+    local_domains: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
+    """Domains of one's own network, separated by commas, to which mail is sent although they are
+    nobody's in the public DNS: `corp.local`, `home.arpa`, `mailhost`; with all below them."""
 
     email_from: str = "Handover <handover@localhost>"
     email_transport: Literal["sendgrid", "smtp", "outbox"] | None = None
@@ -146,12 +150,22 @@ class Settings(BaseSettings):
                 values[name] = [key.strip() for key in text.split(",") if key.strip()]
         return values
 
-    @field_validator("outgoing_exceptions", mode="before")
+    @field_validator("outgoing_exceptions", "local_domains", mode="before")
     @classmethod
     def _split_places(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return [place.strip() for place in value.split(",") if place.strip()]
+
+    @field_validator("local_domains")
+    @classmethod
+    def _are_domains(cls, domains: list[str]) -> list[str]:
+        return [a_labels(domain.removeprefix(".")) for domain in domains]
+
+    @field_validator("operator_email")
+    @classmethod
+    def _is_address(cls, text: str | None) -> str | None:
+        return Address.parse(text).shown if text else None
 
     @field_validator("time_zone")
     @classmethod

@@ -131,7 +131,7 @@ def email_channel(settings: Settings) -> EmailChannel:
         return EmailChannel(email_transport(settings), settings.email_from)
     except ValueError as error:
         raise ConfigurationError(
-            f"HANDOVER_EMAIL_FROM: {error}. Write `Name <address>`."
+            f"HANDOVER_EMAIL_FROM: {error}. It is an address, or `Name <address>`."
         ) from error
 
 

@@ -27,6 +27,7 @@ from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from workflows import proof
+from workflows.lifecycle import UnknownRulesError
 from workflows.messages import (
     CALLBACK_FAILED,
     DELIVER_CALLBACK,
@@ -130,7 +131,7 @@ class Callbacks:
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
             ) from None
-        except (MissingContentError, RPCError) as error:
+        except (MissingContentError, RPCError, UnknownRulesError) as error:
             logger.exception("callback not read", extra={"decision_id": decision_id})
             raise FailedError("the decision cannot be read now; see the log") from error
 

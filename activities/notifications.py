@@ -25,6 +25,7 @@ from links import Codes, Link, LinkKeys, PersonalLink
 from store.approvers import Preferences
 from templates import Reader
 from workflows import messages, proof
+from workflows.lifecycle import UnknownRulesError
 from workflows.messages import (
     SEND_NOTIFICATION,
     UNDELIVERABLE,
@@ -178,6 +179,13 @@ class Notifications:
             logger.error("message refused: %s", error, extra=about(input))  # noqa: TRY400
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
+            ) from None
+        except UnknownRulesError as error:
+            # A newer worker sends it.
+            raise ApplicationError(
+                f"Not sent yet: {error}",
+                type="UnknownRules",
+                category=ApplicationErrorCategory.BENIGN,
             ) from None
         except MissingContentError as error:
             logger.exception("message not sent", extra=about(input))

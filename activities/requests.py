@@ -36,7 +36,8 @@ class Requests:
     async def load(self, decision_id: str) -> Fold:
         """The decision of this id, with what the store keeps of it.
 
-        Raises `proof.UnprovenError`, `MissingContentError`, and `RPCError` of Temporal.
+        Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, and `RPCError` of
+        Temporal.
         """
         fold = Fold(decision_id, self._keyring)
         codec = self._client.data_converter.payload_codec

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from api.errors import Forbidden, invalid
+from api.errors import Forbidden, Invalid, invalid
+from handover.addresses import Address, one_form
 from handover.models import Channel, ChannelStep, DecisionRequest
 from store.approvers import Approvers
 from store.keys import ApiKey
@@ -14,7 +15,7 @@ def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
     """Raises `Forbidden`, naming each field with somebody whom this key may not ask."""
     refused = [
         {"field": field, "message": f"this key may not ask {address}."}
-        for field, address in _approvers(request)
+        for field, address in named(request)
         if not key.may_ask(address)
     ]
     if refused:
@@ -22,6 +23,28 @@ def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
         raise Forbidden(
             f"{first['field']}: {first['message']}", code="approver_not_allowed", errors=refused
         )
+
+
+def check_places(local_domains: Collection[str], named: Iterable[tuple[str, str]]) -> None:
+    """Raises `Invalid`, naming each field with an address, or an `@domain`, of a network of one's
+    own that is none of `local_domains`."""
+    refused = [
+        {
+            "field": field,
+            "message": f"{text} is in a network of its own, where mail from here may not get."
+            " Should it be yours: an operator allows its domain with HANDOVER_LOCAL_DOMAINS.",
+        }
+        for field, text in named
+        if not is_allowed_place(local_domains, text)
+    ]
+    if refused:
+        raise Invalid(f"{refused[0]['field']}: {refused[0]['message']}", errors=refused)
+
+
+def is_allowed_place(local_domains: Collection[str], text: str) -> bool:
+    """Whether mail may be sent to this address, or to those of an `@domain`."""
+    address = Address.parse(f"x{text}" if text.startswith("@") else text)
+    return not address.is_local or address.is_within(local_domains)
 
 
 def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
@@ -47,15 +70,15 @@ async def check_webhooks(approvers: Approvers, request: DecisionRequest) -> None
 
 
 def addresses_of(request: DecisionRequest) -> list[str]:
-    """Everybody who may be asked, each once."""
-    return list(dict.fromkeys(address for _, address in _approvers(request)))
+    """Everybody who may be asked, each once and as they are spelled first."""
+    people: dict[str, str] = {}
+    for _, address in named(request):
+        people.setdefault(one_form(address), address)
+    return list(people.values())
 
 
-def _names(steps: Sequence[ChannelStep]) -> list[str]:
-    return [step.channel for step in steps]
-
-
-def _approvers(request: DecisionRequest) -> Iterator[tuple[str, str]]:
+def named(request: DecisionRequest) -> Iterator[tuple[str, str]]:
+    """Each address of a request, with the field that has it."""
     given = request.approver
     if isinstance(given, str):
         yield "approver", given
@@ -64,3 +87,7 @@ def _approvers(request: DecisionRequest) -> Iterator[tuple[str, str]]:
     for index, step in enumerate(request.escalation or ()):
         for number, each in enumerate(step.approvers):
             yield f"escalation.{index}.approvers.{number}", each
+
+
+def _names(steps: Sequence[ChannelStep]) -> list[str]:
+    return [step.channel for step in steps]

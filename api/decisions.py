@@ -19,7 +19,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.approvers import check_approvers, check_slack, check_webhooks
+from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
 from api.errors import (
     UNCONFIRMED,
     ApiError,
@@ -42,6 +42,7 @@ from api.signing import NoKeyError, Signer
 from api.urls import check_url
 from api.waiting import Waiting
 from encryption import Encryption
+from handover.addresses import one_form
 from handover.models import Attachment, Decision, DecisionRequest, Urgency
 from outgoing import GuardedClient
 from store import Store
@@ -111,6 +112,7 @@ class Decisions:
         encryption: Encryption,
         outgoing: GuardedClient,
         lacking_for_slack: Sequence[str] = (),
+        local_domains: Collection[str] = (),
     ) -> None:
         self._client = client
         self._store = store
@@ -122,6 +124,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
+        self._local_domains = local_domains
         self.executions = Executions(store, signer)
         self._indexing = Indexing(client)
 
@@ -138,6 +141,7 @@ class Decisions:
         its quota.
         """
         check_approvers(agent, request)
+        check_places(self._local_domains, named(request))
         check_slack(self._lacking_for_slack, request)
         digest = proof.request_digest(request)
         if key is None:
@@ -513,7 +517,7 @@ def already_settled(fold: Fold, reader: ApiKey | None = None) -> Conflict:
 def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSearchAttributes:
     """What the index is told of a decision: no codec encrypts this."""
     steps = rules_of(input).steps
-    approvers = dict.fromkeys(approver for step in steps for approver in step.approvers)
+    approvers = dict.fromkeys(one_form(each) for step in steps for each in step.approvers)
     return TypedSearchAttributes(
         [
             SearchAttributePair(options.STATUS_KEY, "pending"),

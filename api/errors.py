@@ -41,6 +41,7 @@ from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from workflows.lifecycle import UnknownRulesError
 from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
@@ -195,6 +196,10 @@ class Unconfirmed(Unavailable):
     code = "unconfirmed"
 
 
+class LaterRules(Unavailable):
+    """A decision that only a newer release can read, which is being rolled out."""
+
+
 class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
 
@@ -210,7 +215,8 @@ def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) ->
 
 @asynccontextmanager
 async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[asyncio.Timeout]:
-    """Turn what Temporal's client raises into `NotFound` and `Unavailable`; `limit` in seconds."""
+    """Turn what Temporal's client raises into `NotFound` and `Unavailable`, and what a history by
+    later rules does; `limit` in seconds."""
     try:
         async with asyncio.timeout(limit) as timeout:
             yield timeout
@@ -220,6 +226,8 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
         if error.status in AWAY:
             raise Unavailable("Temporal cannot be reached right now; try again.") from error
         raise
+    except UnknownRulesError as error:
+        raise LaterRules(str(error)) from error
     except TimeoutError as error:
         raise Unavailable("Temporal did not answer in time; try again.") from error
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import NotFound
-from api.listing import Filters, find, is_ours
+from api.errors import LaterRules, NotFound
+from api.listing import Filters, find, index_names, is_ours
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
 from templates.text import Excerpt, excerpt, visible
@@ -50,6 +51,8 @@ PAYLOAD = 300
 BY_URGENCY = [Urgency.CRITICAL, Urgency.HIGH, Urgency.MEDIUM, Urgency.LOW]
 NO_DATA = ("approve_deny", "confirm")
 """Types of question to which yes is the whole answer."""
+
+log = logging.getLogger(__name__)
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -132,7 +135,7 @@ def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
 
 async def _candidates(service: Service, approver: str) -> dict[Place, str]:
     """The runs of decisions that may wait for them, in order."""
-    names = set(service.encryption.names(approver))
+    names = set(index_names(service.encryption, approver))
     filters = Filters.model_construct(status=Status.PENDING, approver=approver)
     query = f"{filters.query(service.encryption)} AND ExecutionStatus = 'Running'"
     found: dict[Place, str] = {}
@@ -186,6 +189,9 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
         fold = known or await service.waiting.look(decision_id)
     except NotFound:  # its retention ended in between
         return None
+    except LaterRules as error:
+        log.warning("%s is left out of an inbox: %s", decision_id, error)
+        return None
     if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
         return None
     return _row_of(fold)
@@ -193,7 +199,8 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
 
 def _waits_for(fold: Fold, approver: str) -> bool:
     assert fold.state  # noqa: S101 - `is_ours` looked
-    return fold.state.may_answer(approver) and datetime.now(UTC) <= fold.state.rules.expires_at
+    is_asked = fold.state.may_answer(fold.state.known_as(approver))
+    return is_asked and datetime.now(UTC) <= fold.state.rules.expires_at
 
 
 def _row_of(fold: Fold) -> Row:

@@ -77,7 +77,10 @@ async def answer_all(
 
 async def _answer(service: Service, approver: str, given: Given, received_at: datetime) -> Result:
     fold = await service.decisions.glance(given.decision_id)
-    if fold.state is None or approver not in [each.approver for each in fold.state.asked]:
+    if fold.state is None:
+        raise NotFound("There is no such decision.")
+    approver = fold.state.known_as(approver)
+    if approver not in [each.approver for each in fold.state.asked]:
         raise NotFound("There is no such decision.")
     if not fold.settled and given.choice not in choices_in_a_row(fold):
         return _result(given, fold, "to_open")

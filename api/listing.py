@@ -7,6 +7,7 @@ from it, and every filter is applied again to what was folded.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -21,9 +22,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
-from api.errors import ApiError, NotFound, Unavailable, asking_temporal, invalid
+from api.errors import ApiError, LaterRules, NotFound, Unavailable, asking_temporal, invalid
 from api.schemas import Address, Moment, Strict
 from encryption import Encryption
+from handover.addresses import one_form
 from handover.models import Decision, Origin, Status, Urgency
 from workflows.messages import (
     AGENT_ATTRIBUTE,
@@ -45,6 +47,8 @@ no backslash and no double quote, which the server doubles and escapes for MySQL
 ENDED_BY_OPERATORS = "'Terminated', 'Failed', 'Canceled', 'TimedOut'"
 NOT_A_PLACE = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN)
 """What index stores make of a token that another one has given out."""
+
+log = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -86,7 +90,7 @@ class Filters(Strict):
         if self.agent:
             yield from _begins(AGENT_ATTRIBUTE, self.agent)
         if self.approver and _plain(self.approver) == self.approver:
-            names = encryption.names(self.approver)
+            names = index_names(encryption, self.approver)
             yield " OR ".join(f"{APPROVER_ATTRIBUTE} = '{name}'" for name in names).join("()")
         if self.created_after:
             # The index has Temporal's clock, a decision that of the API.
@@ -97,12 +101,12 @@ class Filters(Strict):
         """Whether all of them hold of a decision of ours."""
         assert fold.input  # noqa: S101 - `is_ours` looked
         assert fold.state  # noqa: S101
-        approvers = {each for step in fold.state.rules.steps for each in step.approvers}
+        approvers = {one_form(each) for step in fold.state.rules.steps for each in step.approvers}
         return (
             self.status in (None, decision.status)
             and self.urgency in (None, decision.urgency)
             and self.agent in (None, fold.input.agent)
-            and (self.approver is None or self.approver in approvers)
+            and (self.approver is None or one_form(self.approver) in approvers)
             and (self.created_after is None or decision.created_at > self.created_after)
         )
 
@@ -183,6 +187,9 @@ class Listing:
                 fold = await self._look(decision_id)
             except NotFound:  # its retention ended, or it was never asked
                 return None
+            except LaterRules as error:  # it keeps no other one from the list
+                log.warning("%s is left out of a list: %s", decision_id, error)
+                return None
         if not is_ours(fold, run_id or fold.run_id):
             return None
         # A summary shows nothing that is large enough to be in the store.
@@ -210,6 +217,13 @@ def is_ours(fold: Fold, run_id: str) -> bool:
     if fold.state is None or fold.input is None:
         return False
     return fold.input.id == fold.decision_id and fold.run_id == run_id
+
+
+def index_names(encryption: Encryption, approver: str) -> list[str]:
+    """All that the index may have been told of this person: in the one form of their address, and
+    of decisions that began before there was one, as they were spelled."""
+    spellings = dict.fromkeys([one_form(approver), approver])
+    return [name for each in spellings for name in encryption.names(each)]
 
 
 def _summary(fold: Fold, decision: Decision) -> DecisionSummary:

@@ -118,6 +118,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
             encryption=encryption,
             outgoing=outgoing,
             lacking_for_slack=settings.lacking_for_slack,
+            local_domains=settings.local_domains,
         ),
         callback_secrets=callback_secrets,
         webhooks=webhooks,

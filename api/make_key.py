@@ -13,6 +13,8 @@ import sys
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
+from api.approvers import check_places
+from api.errors import Invalid
 from api.schemas import allowed_approver
 from config import load_settings
 from store import open_store
@@ -28,7 +30,10 @@ async def make_key(
     approvers: Collection[str] | None = None,
     step_up: bool = False,
 ) -> str:
-    store = await open_store(load_settings().store_url)
+    """Raises `Invalid` for approvers in a network that no operator has allowed."""
+    settings = load_settings()
+    check_places(settings.local_domains, [("--approvers", each) for each in approvers or ()])
+    store = await open_store(settings.store_url)
     try:
         key = new_key()
         await store.keys.ensure(
@@ -54,9 +59,11 @@ def main() -> None:
     if not is_name(given.name.strip()):
         parser.error("the name has 1 to 200 characters that can be seen; `oidc:…` is a person's")
     scopes = frozenset(given.scope) or AGENT_SCOPES
-    key = asyncio.run(
-        make_key(given.name.strip(), scopes, given.expires, given.approvers, given.step_up)
-    )
+    making = make_key(given.name.strip(), scopes, given.expires, given.approvers, given.step_up)
+    try:
+        key = asyncio.run(making)
+    except Invalid as error:
+        parser.error(error.error)
     sys.stdout.write(key + "\n")
 
 

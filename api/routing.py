@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.approvers import addresses_of
+from handover.addresses import one_form
 from handover.models import Channel, ChannelStep, DecisionRequest
-from store.approvers import Approvers, Use, name_of
+from store.approvers import Approvers, Use
 
 Routes = dict[str, list[ChannelStep]]
 
@@ -42,7 +43,7 @@ async def routes_of(
 
 async def _steps(approvers: Approvers, request: DecisionRequest) -> dict[str, list[Use]]:
     settings = await approvers.find_all(addresses_of(request))
-    known = {address: settings.get(name_of(address)) for address in addresses_of(request)}
+    known = {address: settings.get(one_form(address)) for address in addresses_of(request)}
     return {
         address: (preferences.channels or {}).get(request.urgency, [])
         for address, preferences in known.items()

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -30,6 +29,7 @@ from pydantic import (
 from api.errors import ONE_OR_LIST
 from api.json_checks import check_json
 from api.response_types import ApproveDeny, NewResponseType
+from handover import addresses
 from handover.models import DecisionRequest, Execution
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
@@ -67,14 +67,16 @@ def _web_url(url: str) -> str:
     return url
 
 
+def _distinct_people(approvers: list[str]) -> list[str]:
+    _distinct([addresses.one_form(each) for each in approvers])
+    return approvers
+
+
 def _address(text: str) -> str:
-    """A mail address that every mail server takes."""
+    """A mail address, as people are shown it."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError("an e-mail address is a string")  # noqa: TRY004 - pydantic wants ValueError
-    try:
-        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"this is no e-mail address: {error}") from error
+    return addresses.Address.parse(text).shown
 
 
 def allowed_approver(text: str) -> str:
@@ -109,7 +111,11 @@ def _clean(text: str) -> str:
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 Address = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "email"})]
 Distinct = AfterValidator(_distinct)
-Approvers = Annotated[list[Address], Field(min_length=1, max_length=MAX_APPROVERS), Distinct]
+Approvers = Annotated[
+    list[Address],
+    Field(min_length=1, max_length=MAX_APPROVERS),
+    AfterValidator(_distinct_people),
+]
 Channel = Literal["email", "slack", "webhook"]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from handover.addresses import one_form
 from store.tables import approvers
 
 
@@ -71,30 +72,31 @@ class Approvers:
     async def find(self, address: str) -> Preferences:
         """What this approver has set."""
         found = await self.find_all([address])
-        return found.get(name_of(address), Preferences())
+        return found.get(one_form(address), Preferences())
 
     async def find_all(self, addresses: Collection[str]) -> dict[str, Preferences]:
-        """What these people have set, by `name_of` their address; without those who have not."""
-        names = {name_of(address) for address in addresses}
+        """What these people have set, by `one_form` of their address; without those who have
+        not."""
+        names = {one_form(address) for address in addresses}
         query = select(approvers.c.address, *COLUMNS).where(approvers.c.address.in_(names))
         async with self._engine.connect() as connection:
             return {row.address: _preferences(row) for row in await connection.execute(query)}
 
     async def without_webhook(self, addresses: Collection[str]) -> list[str]:
         """Those of these people for whom none is set."""
-        names = {name_of(address) for address in addresses}
+        names = {one_form(address) for address in addresses}
         query = select(approvers.c.address).where(
             approvers.c.address.in_(names), approvers.c.webhook_url.is_not(None)
         )
         async with self._engine.connect() as connection:
             reached = set((await connection.execute(query)).scalars())
-        return [address for address in addresses if name_of(address) not in reached]
+        return [address for address in addresses if one_form(address) not in reached]
 
     async def set(self, address: str, preferences: Preferences) -> None:
         """Put these in the place of what was set before."""
         quiet_hours = preferences.quiet_hours
         row = asdict(preferences) | {
-            "address": name_of(address),
+            "address": one_form(address),
             "quiet_hours": quiet_hours.told() if quiet_hours else None,
             "changed_at": datetime.now(UTC),
         }
@@ -110,7 +112,7 @@ class Approvers:
         """Take back what was set, also where their system is asked."""
         async with self._engine.begin() as connection:
             await connection.execute(
-                delete(approvers).where(approvers.c.address == name_of(address))
+                delete(approvers).where(approvers.c.address == one_form(address))
             )
 
     async def _change(self, row: dict[str, Any]) -> bool:
@@ -118,11 +120,6 @@ class Approvers:
         change = update(approvers).where(approvers.c.address == row["address"]).values(row)
         async with self._engine.begin() as connection:
             return (await connection.execute(change)).rowcount > 0
-
-
-def name_of(address: str) -> str:
-    """One person, however their address is spelled."""
-    return address.casefold()
 
 
 def _preferences(row: Row[*tuple[Any, ...]]) -> Preferences:

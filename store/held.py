@@ -15,7 +15,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from store.approvers import name_of
+from handover.addresses import one_form
 from store.tables import deliveries, held
 
 STALE = timedelta(minutes=1)
@@ -64,7 +64,7 @@ class Held:
             deliveries.c.key == columns.key, deliveries.c.result == "sent"
         )
         is_free = or_(columns.claimed_at.is_(None), columns.claimed_at < now - STALE)
-        theirs = columns.name == name_of(own.approver)
+        theirs = columns.name == one_form(own.approver)
         # Its own activity is awake, so its time has come, whatever was known when it was kept.
         is_due = or_(columns.due_at <= now, columns.key == own.key)
         due = (
@@ -111,5 +111,5 @@ def _inserting(
     connection: AsyncConnection, message: HeldMessage
 ) -> postgresql.Insert | sqlite.Insert:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = asdict(message) | {"name": name_of(message.approver)}
+    row = asdict(message) | {"name": one_form(message.approver)}
     return dialect.insert(held).values(row)

@@ -21,6 +21,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from handover.addresses import is_among
 from store.tables import api_keys
 
 PREFIX = "ho_"
@@ -68,10 +69,7 @@ class ApiKey:
         return bool(self.scopes & {RESOLVE, AUDIT})
 
     def may_ask(self, address: str) -> bool:
-        if self.approvers is None:
-            return True
-        whole = address.casefold()
-        return bool({whole, whole[whole.rindex("@") :]} & {a.casefold() for a in self.approvers})
+        return self.approvers is None or is_among(address, self.approvers)
 
     def is_over(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store.approvers import name_of
+from handover.addresses import one_form
 from store.callbacks import OVERLAP, new_secret
 from store.sealing import Seals, UnreadableError
 from store.tables import approvers
@@ -50,7 +50,7 @@ class Webhooks:
             columns.webhook_secret,
             columns.webhook_secret_before,
             columns.webhook_rotated_at,
-        ).where(columns.address == name_of(address))
+        ).where(columns.address == one_form(address))
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.webhook_url is None:
@@ -65,7 +65,7 @@ class Webhooks:
 
     async def url(self, address: str) -> str | None:
         """None where nothing was set."""
-        query = select(approvers.c.webhook_url).where(approvers.c.address == name_of(address))
+        query = select(approvers.c.webhook_url).where(approvers.c.address == one_form(address))
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
@@ -78,7 +78,7 @@ class Webhooks:
             return secret
         if await self._change(address, {"webhook_url": url}):
             return None
-        row = {**new, "address": name_of(address), "changed_at": datetime.now(UTC)}
+        row = {**new, "address": one_form(address), "changed_at": datetime.now(UTC)}
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(approvers).values(row))
@@ -122,7 +122,7 @@ class Webhooks:
         self, address: str, values: dict[str, Any], *where: ColumnElement[bool]
     ) -> bool:
         """Whether there was something to change."""
-        change = update(approvers).where(approvers.c.address == name_of(address), *where)
+        change = update(approvers).where(approvers.c.address == one_form(address), *where)
         async with self._engine.begin() as connection:
             return (await connection.execute(change.values(values))).rowcount > 0
 

@@ -46,6 +46,21 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monkey
     return monkeypatch
 
 
+def test_addresses_and_domains_are_read(production: pytest.MonkeyPatch):
+    """Of the operator, and of a network of one's own; in whatever spelling."""
+    production.setenv("HANDOVER_OPERATOR_EMAIL", "Ops@Bücher.Example")
+    production.setenv("HANDOVER_LOCAL_DOMAINS", "Corp.local, .home.arpa,mailhost,")
+    settings = load_settings()
+    assert settings.operator_email == "Ops@bücher.example"
+    assert settings.local_domains == ["corp.local", "home.arpa", "mailhost"]
+    for name, value in (("OPERATOR_EMAIL", "ops"), ("LOCAL_DOMAINS", "corp local")):
+        with pytest.MonkeyPatch.context() as spoiling:
+            spoiling.setenv(f"HANDOVER_{name}", value)
+            with pytest.raises(ValidationError) as refused:
+                load_settings()
+        assert name.lower() in str(refused.value)
+
+
 def refusal() -> str:
     with pytest.raises(ConfigurationError) as refused:
         load_settings()

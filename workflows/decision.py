@@ -46,7 +46,13 @@ class DecisionWorkflow:
         """Make the state, so that a signal that comes before the first task finds it."""
         self._input = input
         self._listener = signals.Listener(input, workflow.info().run_id)
-        self._state = lifecycle.begin(input)
+        self._unknown: lifecycle.UnknownRulesError | None = None
+        # The library that reads addresses loads its tables when it first needs them.
+        with workflow.unsafe.imports_passed_through():
+            try:
+                self._state = lifecycle.begin(input)
+            except lifecycle.UnknownRulesError as error:
+                self._unknown = error
         self._changed = False
         self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
@@ -57,6 +63,10 @@ class DecisionWorkflow:
 
     @workflow.run
     async def run(self, input: DecisionInput) -> Outcome:
+        if self._unknown:
+            # Fails the task and not the workflow: it is tried again until a newer worker takes it,
+            # which hears the signals that came in between.
+            raise self._unknown
         try:
             outcome = await self._until_settled()
         except asyncio.CancelledError:
@@ -82,6 +92,8 @@ class DecisionWorkflow:
         Dynamic and untyped, because the SDK drops what does not fit a typed signal, and a signal
         with too few arguments would fail this workflow's tasks for ever.
         """
+        if self._unknown:
+            return
         try:
             payloads = [arg.payload for arg in args]
             event = signals.interpret(name, payloads, self._listener, workflow.now())

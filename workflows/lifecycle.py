@@ -7,6 +7,7 @@ page asks `objections` before it signals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,10 +40,14 @@ from workflows.objections import (
     settled,
 )
 from workflows.routes import Use, unused
-from workflows.state import Asked, Entry, Rules, State, Step, rules_of
+from workflows.state import PERSONS, Asked, Entry, Rules, State, Step, rules_of
 
-RULES_VERSION = 1
-"""Part of every decision's input. A change to these rules is a new number and an `if`."""
+RULES_VERSION = 2
+"""Part of every decision's input. A change to these rules is a new number and an `if`.
+
+1  the first rules
+2  one person in every spelling; a step that names nobody new is no escalation (`PERSONS`)
+"""
 
 GRACE = timedelta(seconds=2)
 """How long after `expires_at` the workflow acts on it: an answer that the API stamped in time may
@@ -52,10 +57,19 @@ MAX_REFUSALS = 100
 """How many refusals one decision records; further ones are counted and not told."""
 
 
+class UnknownRulesError(Exception):
+    """A decision by rules of a later release, which alone can say what becomes of it."""
+
+
 def begin(input: DecisionInput) -> State:
-    """A new decision, whose first approvers are asked."""
+    """A new decision, whose first approvers are asked. Raises `UnknownRulesError`."""
+    if not 1 <= input.rules_version <= RULES_VERSION:
+        raise UnknownRulesError(
+            f"This decision follows version {input.rules_version} of the rules; this release knows"
+            f" them up to version {RULES_VERSION}, and leaves it to a newer one."
+        )
     state = State(rules_of(input), attachments=tuple(input.attachments))
-    return _ask_next(state, input.created_at)
+    return _ask(state, 0, input.created_at)
 
 
 def apply(state: State, event: Event) -> State:
@@ -94,26 +108,38 @@ def _advance(state: State, now: datetime) -> State:
         return state
     if now >= state.rules.expires_at + GRACE:
         return _settle(state, Outcome(status=Status.EXPIRED, origin=Origin.TIMEOUT, at=now))
+    again: list[str] = []
     while (step := _next_step(state)) and now >= step.at:
-        state = _escalate(state, now, "no_answer")
+        if _asks_nobody(state, state.step + 1):
+            again += filter(state.may_answer, step.approvers)
+            state = replace(state, step=state.step + 1)
+        else:
+            state = _escalate(state, state.step + 1, now, "no_answer")
     for use in unused(state):
         if now >= use.at:
             state = _use(state, use, now, "no_answer")
-    return _remind(state, now)
+    return _remind(state, now, again)
 
 
-def _remind(state: State, now: datetime) -> State:
-    """Once, however many reminders an outage has swallowed."""
-    due = _next_reminder(state)
-    if due is None or now < due:
-        return state
-    while due and now >= due:
+def _remind(state: State, now: datetime, again: Sequence[str]) -> State:
+    """Those who were asked last, when it is their time, and whom a step has named again: once,
+    however many reminders an outage has swallowed."""
+    whom = list(again)
+    while (due := _next_reminder(state)) and now >= due:
         state = replace(state, reminded=state.reminded + 1)
-        due = _next_reminder(state)
-    for asked in _asked_last(state):
-        details = {"approver": asked.approver, "number": state.reminded}
+        whom += [asked.approver for asked in _asked_last(state)]
+    for approver in dict.fromkeys(whom):
+        details = {"approver": approver, "number": _number_of_reminder(state, approver)}
         state = _log(state, "approver.reminded", now, details)
     return state
+
+
+def _number_of_reminder(state: State, approver: str) -> int:
+    """Tells one reminder of somebody from their others."""
+    if state.rules.version < PERSONS:
+        return state.reminded
+    reminded = [entry for entry in state.log if entry.type == "approver.reminded"]
+    return 1 + sum(entry.details["approver"] == approver for entry in reminded)
 
 
 def _next_reminder(state: State) -> datetime | None:
@@ -292,37 +318,39 @@ def _note(state: State, event: CallbackNews) -> State:
 
 
 def _replace_approver(state: State, approver: str, at: datetime, reason: str) -> State:
-    """Ask the next ones at once, unless somebody was already asked after this approver."""
+    """Ask the next ones at once, unless somebody was already asked after this approver. A step that
+    asks nobody is passed through: who is missing is not replaced by it."""
     levels = [asked.level for asked in state.asked if asked.approver == approver]
     if state.outcome or not levels or max(levels) < state.level:
         return state
-    return _escalate(state, at, reason)
+    following = next((step for step in state.later_steps if not _asks_nobody(state, step)), None)
+    return state if following is None else _escalate(state, following, at, reason)
 
 
-def _escalate(state: State, at: datetime, reason: str) -> State:
-    step = _next_step(state)
-    if step is None:
-        return state
-    details = {"level": state.level + 1, "reason": reason, "approvers": list(step.approvers)}
-    return _ask_next(_log(state, "decision.escalated", at, details), at)
+def _asks_nobody(state: State, step: int) -> bool:
+    """Whether it names none but those who were asked: by time, it reminds them."""
+    return state.rules.version >= PERSONS and not state.new_in(step)
 
 
-def _ask_next(state: State, at: datetime) -> State:
-    level = state.level + 1
-    known = {asked.approver for asked in state.asked}
-    new = [a for a in dict.fromkeys(state.rules.steps[level].approvers) if a not in known]
-    asked = tuple(Asked(a, level, at) for a in new)
-    state = replace(state, level=level, level_at=at, reminded=0, asked=(*state.asked, *asked))
+def _escalate(state: State, step: int, at: datetime, reason: str) -> State:
+    approvers = list(state.rules.steps[step].approvers)
+    details = {"level": step, "reason": reason, "approvers": approvers}
+    return _ask(_log(state, "decision.escalated", at, details), step, at)
+
+
+def _ask(state: State, step: int, at: datetime) -> State:
+    new = state.new_in(step)
+    asked = (*state.asked, *(Asked(approver, step, at) for approver in new))
+    state = replace(state, level=step, step=step, level_at=at, reminded=0, asked=asked)
     at_once = [use for use in unused(state) if use.approver in new and use.at <= at]
     state = replace(state, used=(*state.used, *((use.approver, use.channel) for use in at_once)))
     for approver in new:
-        state = _log(state, "approver.asked", at, {"approver": approver, "level": level})
+        state = _log(state, "approver.asked", at, {"approver": approver, "level": step})
     return state
 
 
 def _next_step(state: State) -> Step | None:
-    following = state.level + 1
-    return state.rules.steps[following] if following < len(state.rules.steps) else None
+    return next((state.rules.steps[step] for step in state.later_steps), None)
 
 
 def _settle(state: State, outcome: Outcome) -> State:

@@ -165,9 +165,11 @@ def _sending(
 
 def timer_summary(state: State, deadline: datetime) -> str:
     """What happens when this deadline passes."""
-    following = state.rules.steps[state.level + 1 : state.level + 2]
-    if any(deadline == step.at for step in following):
-        return summary("asks " + ", ".join(following[0].approvers))
+    for step in state.later_steps[:1]:
+        if deadline == state.rules.steps[step].at:
+            new = state.new_in(step)
+            who = ", ".join(new or state.rules.steps[step].approvers)
+            return summary(f"asks {who}" if new else f"reminds {who}")
     later = [use for use in unused(state) if use.at == deadline]
     if later:
         return summary(", ".join(f"asks {use.approver} by {use.channel}" for use in later))

@@ -207,7 +207,8 @@ class Fold:
         return self.state is not None and approver in self.state.declined
 
     def feed(self, event: HistoryEvent) -> None:
-        """Take the next event."""
+        """Take the next event. Raises `lifecycle.UnknownRulesError` where this release cannot tell
+        what became of the decision: a newer one can."""
         kind = event.event_type
         if kind in HEARD_BY_THE_WORKFLOW:
             self._unheard.append(event)
@@ -231,17 +232,19 @@ class Fold:
         payloads = started.input.payloads
         self.run_id = started.original_execution_run_id
         try:
-            self.input = proof.sealed_input(payloads, self._keyring)
+            sealed = proof.sealed_input(payloads, self._keyring)
         except proof.UnprovenError as error:
             # Whose it claims to be is told, and nothing else of it counts: there is no state.
             self.input = proof.claimed_input(payloads)
             self._annul(event, str(error))
             return
+        begun = lifecycle.begin(sealed)
+        self.input = sealed
         if self.input.id != self.decision_id:
             self._annul(event, f"started with the input of {self.input.id}")
         elif abs(at - self.input.created_at) > START_TOLERANCE:
             self._annul(event, "started again after the decision was created")
-        self.state = lifecycle.begin(self.input)
+        self.state = begun
         created: dict[str, Any] = {
             "agent": self.input.agent,
             "action": self.input.request.action,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from handover.addresses import one_form
 from handover.models import Attachment, ChannelStep, ResponseType, Status
 from handover.proof import shown_digest
 from workflows.messages import DecisionInput, Outcome, Reminders
+
+PERSONS = 2
+"""The version of the rules since which a person is one in every spelling, and since which a step
+that names nobody new is no escalation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a decision's request fixes for the whole of its life. `steps` is in order of time."""
+    """What a decision's request fixes for the whole of its life. `steps` is in order of time, and
+    has each person in one spelling."""
 
+    version: int
     steps: tuple[Step, ...]
     created_at: datetime
     expires_at: datetime
@@ -68,6 +75,9 @@ class State:
     asked: tuple[Asked, ...] = ()
     declined: tuple[str, ...] = ()
     level: int = -1
+    """The last step that asked somebody."""
+    step: int = -1
+    """The last step whose turn came: the level, or a later one that names nobody new."""
     level_at: datetime | None = None
     """Since when those of this level are asked."""
     reminded: int = 0
@@ -97,6 +107,25 @@ class State:
         """Whether this approver was asked and has not said that they are the wrong person."""
         return approver not in self.declined and any(a.approver == approver for a in self.asked)
 
+    def known_as(self, person: str) -> str:
+        """How this decision spells this person, who may come in another spelling."""
+        asked = [each.approver for each in self.asked]
+        if person in asked:
+            return person
+        same = [each for each in asked if one_form(each) == one_form(person)]
+        return next((each for each in same if self.may_answer(each)), [*same, person][0])
+
+    def new_in(self, step: int) -> list[str]:
+        """Whom this step names and none before it has asked."""
+        known = {each.approver for each in self.asked}
+        named = dict.fromkeys(self.rules.steps[step].approvers)
+        return [each for each in named if each not in known]
+
+    @property
+    def later_steps(self) -> range:
+        """Those whose turn is still to come."""
+        return range(self.step + 1, len(self.rules.steps))
+
     def can_be_reached(self, approver: str) -> bool:
         """Whether there is a channel by which no question to this approver is known to be lost."""
         route = self.rules.route_of(approver)
@@ -116,7 +145,7 @@ class State:
     @property
     def is_unreachable(self) -> bool:
         """Whether it is pending with nobody who was reached, and nobody who will be asked yet."""
-        is_last = self.level + 1 >= len(self.rules.steps)
+        is_last = not any(map(self.new_in, self.later_steps))
         return self.outcome is None and is_last and not self.awaited
 
 
@@ -128,14 +157,17 @@ def shown_of(input: DecisionInput) -> str:
 def rules_of(input: DecisionInput) -> Rules:
     request, created_at = input.request, input.created_at
     later = sorted(request.escalation, key=lambda step: step.after_minutes)
-    return Rules(
-        steps=(
-            Step(created_at, tuple(request.approvers)),
-            *(
-                Step(created_at + timedelta(minutes=step.after_minutes), tuple(step.approvers))
-                for step in later
-            ),
+    steps = [
+        Step(created_at, tuple(request.approvers)),
+        *(
+            Step(created_at + timedelta(minutes=step.after_minutes), tuple(step.approvers))
+            for step in later
         ),
+    ]
+    spelled = _spelling(steps) if input.rules_version >= PERSONS else str
+    return Rules(
+        version=input.rules_version,
+        steps=tuple(Step(step.at, tuple(map(spelled, step.approvers))) for step in steps),
         created_at=created_at,
         expires_at=input.expires_at,
         options=tuple(request.options),
@@ -145,5 +177,14 @@ def rules_of(input: DecisionInput) -> Rules:
         reminders=input.reminders,
         step_up=input.step_up,
         route=tuple(request.channels),
-        routes={approver: tuple(route) for approver, route in input.routes.items()},
+        routes={spelled(approver): tuple(route) for approver, route in input.routes.items()},
     )
+
+
+def _spelling(steps: Iterable[Step]) -> Callable[[str], str]:
+    """From any spelling of a person to that in which they are named first."""
+    first: dict[str, str] = {}
+    for step in steps:
+        for approver in step.approvers:
+            first.setdefault(one_form(approver), approver)
+    return lambda approver: first.get(one_form(approver), approver)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.utils import parseaddr
+from email.headerregistry import Address as Mailbox
 from typing import Any, Protocol
 
-from activities.channels.errors import UndeliverableError
 from activities.channels.notice import Notice
+from handover.addresses import Address
 from templates import render_email
 from workflows.messages import CODE, TO_THE_OPERATOR
 from workflows.objections import MAX_CODES
 
 DIGEST = "digest"
 """Several questions in one mail."""
+
+SENDER = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+MAX_NAME = 200
+"""Characters of the name that mails come from."""
 
 URGENCIES = ("critical", "high", "medium", "low")
 
@@ -35,8 +39,8 @@ class Email:
     `decision_id` and `message` say what it is about without saying anything.
     """
 
-    sender: Address
-    to: Address
+    sender: Mailbox
+    to: Mailbox
     subject: str
     text: str
     html: str
@@ -53,8 +57,9 @@ class Email:
             "Message-ID": self.message_id,
             **(thread if self.root != self.message_id else {}),
             "Auto-Submitted": "auto-generated",
-            # Outlook and Exchange answer automatic mail with absence notes unless told not to.
-            "X-Auto-Response-Suppress": "All",
+            # No receipts, which tell nothing; but what says that nobody reads this now, a bounce
+            # (NDR) or an absence note (OOF), is not asked away, as `All` would.
+            "X-Auto-Response-Suppress": "DR, RN, NRN",
         }
 
 
@@ -68,7 +73,8 @@ class EmailTransport(Protocol):
 
 
 class EmailChannel:
-    """`sender` is what mails come from: `Name <address>`. Raises `ValueError` when it is not."""
+    """`sender` is what mails come from: `Name <address>`, or the address alone. Raises
+    `ValueError` for what is neither."""
 
     def __init__(self, transport: EmailTransport, sender: str) -> None:
         self._transport = transport
@@ -85,12 +91,9 @@ class EmailChannel:
         return await self.send(together(notices))
 
 
-def compose(notice: Notice, sender: Address) -> Email:
+def compose(notice: Notice, sender: Mailbox) -> Email:
     """The e-mail of this notice. Raises `UndeliverableError` for what is no address."""
-    try:
-        to = parse_address(notice.approver)
-    except ValueError as error:
-        raise UndeliverableError(f"{notice.approver!r} is not an e-mail address.") from error
+    to = mailbox(notice.address)
     rendered = render_email(notice.message, template_context(notice), notice.reader)
     return Email(
         sender=sender,
@@ -168,21 +171,21 @@ def _root(notice: Notice) -> str:
     return "escalation" if notice.asked_before else "decision-request"
 
 
-def parse_address(text: str) -> Address:
-    """One plain address; its domain in ASCII. Raises `ValueError`."""
-    local, at, domain = text.rpartition("@")
-    try:
-        return Address(addr_spec=f"{local}{at}{domain.encode('idna').decode()}")
-    except (ValueError, MessageError, IndexError) as error:
-        # The standard library raises each of these for some bad address.
-        raise ValueError(f"{text!r} is not an e-mail address") from error
+def mailbox(address: Address, name: str = "") -> Mailbox:
+    """As it stands on the envelope and in the headers."""
+    return Mailbox(name, address.local, address.domain)
 
 
-def parse_sender(text: str) -> Address:
-    """`Name <address>`, or the address alone. Raises `ValueError`."""
-    name, address = parseaddr(text)
-    plain = parse_address(address)
-    return Address(display_name=name, username=plain.username, domain=plain.domain)
+def parse_sender(text: str) -> Mailbox:
+    """`Name <address>`, or the address alone. The name is whatever stands before the brackets, in
+    quotation marks or not. Raises `ValueError`."""
+    parts = SENDER.fullmatch(text.strip())
+    name, address = parts.group("name", "address") if parts else ("", text.strip())
+    if quoted := QUOTED.fullmatch(name):
+        name = re.sub(r"\\(.)", r"\1", quoted[1])
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise ValueError(f"the name has up to {MAX_NAME} characters, all of which can be seen")
+    return mailbox(Address.parse(address.strip()), name)
 
 
 def _message_id(notice: Notice, message: str, domain: str) -> str:

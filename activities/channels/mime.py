@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from email.header import Header
+from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
-from typing import Any
+from typing import Any, cast
 
 from activities.channels.email import Email
+
+WIDTH = 78
+"""Characters of a line that no program finds too long (RFC 5322)."""
+SHORT = WIDTH // 2
+"""Those of a name that is not encoded, whatever signs in it are escaped."""
 
 
 class _Subject:
@@ -34,8 +40,40 @@ class _Subject:
         return f"Subject: {encoded}{policy.linesep}"
 
 
+class _Sender:
+    """Whom a mail is from, with any name.
+
+    The standard library's own forgets the quotation marks of a name that it folds, and makes two
+    addresses of it at a comma; it loses spaces of a long one that it encodes.
+    """
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: Mailbox, kwds: MutableMapping[str, Any]) -> None:
+        kwds["parse_tree"], kwds["decoded"] = value, str(value)
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        sender = cast(Mailbox, vars(self)["_parse_tree"])
+        address = f"<{sender.addr_spec}>"
+        if not sender.display_name:
+            return f"From: {address}{policy.linesep}"
+        named = f"From: {_phrase(sender.display_name, policy.linesep)}"
+        fits = len(named) + len(address) < WIDTH
+        return f"{named}{'' if fits else policy.linesep} {address}{policy.linesep}"
+
+
+def _phrase(name: str, linesep: str) -> str:
+    """A name as it stands before an address (RFC 5322), where nothing in it may mean anything."""
+    if name.isascii() and "=?" not in name and len(name) < SHORT:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return Header(name, "utf-8", header_name="From").encode(linesep=linesep)
+
+
 _headers = HeaderRegistry()
 _headers.map_to_type("subject", _Subject)  # pyright: ignore[reportArgumentType] - as below
+_headers.map_to_type("from", _Sender)  # pyright: ignore[reportArgumentType] - as below
 # To the standard library these are free text, and it would encode a long id until no client
 # recognizes it.
 for _name in ("in-reply-to", "references"):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from activities.channels.errors import UndeliverableError
+from handover.addresses import Address
 from handover.models import Decision
 from templates import Reader
 from workflows.messages import DecisionInput, Outcome
@@ -53,6 +55,14 @@ class Notice:
     happened_at: datetime | None = None
     together: list[Notice] = field(default_factory=list["Notice"])
     """What this message has in it, where it has several."""
+
+    @property
+    def address(self) -> Address:
+        """Of the approver. Raises `UndeliverableError` for what is none."""
+        try:
+            return Address.parse(self.approver)
+        except ValueError as error:
+            raise UndeliverableError(f"{self.approver!r} is not an e-mail address.") from error
 
     @property
     def asked_before(self) -> list[str]:

@@ -17,6 +17,7 @@ from activities.channels.errors import (
 )
 from activities.channels.notice import Notice
 from activities.deliveries import STORE_TIMEOUT, delivery_key
+from handover.addresses import Address
 from handover.models import Channel
 from links import LinkKeys, SlackLink
 from slack_web import SlackError, SlackWeb
@@ -86,7 +87,7 @@ class SlackChannel:
         except SlackError as error:
             if error.kind == "recipient":
                 # Their account may have moved; the next decision looks anew.
-                self._people.pop(notice.approver.casefold(), None)
+                self._people.pop(notice.address.compared, None)
             raise delivery_error(error) from error
 
     async def _send(self, notice: Notice) -> str:
@@ -103,7 +104,7 @@ class SlackChannel:
 
     async def _post(self, notice: Notice, where: Mapping[str, object] | None = None) -> str:
         """A message of its own, or with `where` an answer to another."""
-        person = await self._person(notice.approver)
+        person = await self._person(notice.address)
         sent = await self._web.write(
             "chat.postMessage",
             channel=person.conversation,
@@ -176,9 +177,9 @@ class SlackChannel:
                 return found
         return None
 
-    async def _person(self, address: str) -> Person:
-        name, now = address.casefold(), time.monotonic()
-        known = self._people.get(name)
+    async def _person(self, address: Address) -> Person:
+        now = time.monotonic()
+        known = self._people.get(address.compared)
         if known and known.until > now:
             return known
         team_id, user_id = await self._user(address)
@@ -186,12 +187,12 @@ class SlackChannel:
         if len(self._people) >= MOST_REMEMBERED:
             self._people.clear()
         person = Person(team_id, user_id, told(opened, "channel", "id"), now + REMEMBERED)
-        self._people[name] = person
+        self._people[address.compared] = person
         return person
 
-    async def _user(self, address: str) -> tuple[str, str]:
+    async def _user(self, address: Address) -> tuple[str, str]:
         """Of which workspace, and their name there."""
-        found = await self._web.read("users.lookupByEmail", email=address)
+        found = await self._web.read("users.lookupByEmail", email=address.envelope)
         user: Any = found.get("user") or {}
         if user.get("deleted") or user.get("is_bot"):
             raise SlackError("users.lookupByEmail", "user_disabled", "recipient")

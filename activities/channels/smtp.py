@@ -27,11 +27,24 @@ TIMEOUT = 15.0
 """Seconds for each step of the conversation."""
 
 NOT_AUTHENTICATED = (530, 534, 535, 538)
-ABOUT_US = re.compile(r"5\.(7\.\d+|1\.[78])\b")
-"""Enhanced status codes (RFC 3463) of policy, and of the sender's address, which servers such as
-Postfix refuse where they are told the recipient."""
-ABOUT_THE_RECIPIENT = re.compile(r"5\.(1\.[1236]|2\.\d+)\b")
+
+ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}\b")
+"""The enhanced status code (RFC 3463) that a refusal begins with. docs/channels.md has those below
+in a table, with their sources."""
+
+ABOUT_US = re.compile(r"5\.(7\.\d+|1\.[78])")
+"""Of policy, and of the sender's address, which servers such as Postfix refuse where they are told
+the recipient."""
+ABOUT_THE_RECIPIENT = re.compile(r"5\.(1\.([1236]|10)|2\.\d+|7\.50[45])")
 """Of a mailbox that is not there or takes no mail, also where a server looks at it last."""
+CLOSED = frozenset(
+    {"5.7.2", "5.7.12", "5.7.13", "5.7.124", "5.7.133", "5.7.134", "5.7.135", "5.7.136"}
+)
+"""Of policy that is the recipient's own: a group or a mailbox that takes no mail from outside."""
+RESTRICTED = re.compile(r"RESOLVER\.RST\.(AuthRequired|NotAuthorized|SenderNotAuthenticated)")
+"""What Exchange says of one with a code that may mean us too."""
+FLOODED = frozenset({"5.2.121", "5.2.122"})
+"""Of a mailbox that gets more mail in an hour than it may; Exchange wants it tried again."""
 
 
 class Smtp:
@@ -54,10 +67,6 @@ class Smtp:
 
     async def send(self, email: Email) -> str:
         """Returns the Message-ID, by which a mail server's log can be searched."""
-        if not email.to.addr_spec.isascii():
-            raise UndeliverableError(
-                "Addresses beyond ASCII (SMTPUTF8) are not written to by SMTP."
-            )
         try:
             await aiosmtplib.send(
                 to_bytes(email),
@@ -82,8 +91,12 @@ def delivery_error(error: Exception) -> DeliveryError:
     match error:
         case SMTPRecipientsRefused(recipients=[refused, *_]):
             return delivery_error(refused)
-        case SMTPResponseException(code=code) if 400 <= code < 500:
+        case SMTPResponseException(code=code) if 400 <= code < 500 or _code(error) in FLOODED:
             return DeferredError(f"The mail server asks to try later: {_answer(error)}")
+        case SMTPRecipientRefused() | SMTPDataError() if _is_closed(error):
+            return UndeliverableError(
+                f"The address takes no mail from outside its organization: {_answer(error)}"
+            )
         case SMTPRecipientRefused() | SMTPDataError() if _is_about_the_recipient(error):
             return UndeliverableError(f"The mail server refuses the address: {_answer(error)}")
         case SMTPResponseException(code=code) if code in NOT_AUTHENTICATED:
@@ -113,9 +126,20 @@ def delivery_error(error: Exception) -> DeliveryError:
 
 def _is_about_the_recipient(refused: SMTPRecipientRefused | SMTPDataError) -> bool:
     """Whether the address is bad, and not we who may not send (no login, no relaying)."""
-    if isinstance(refused, SMTPDataError):
-        return ABOUT_THE_RECIPIENT.match(refused.message) is not None
-    return refused.code not in NOT_AUTHENTICATED and not ABOUT_US.match(refused.message)
+    if isinstance(refused, SMTPDataError) or ABOUT_THE_RECIPIENT.fullmatch(_code(refused)):
+        return ABOUT_THE_RECIPIENT.fullmatch(_code(refused)) is not None
+    return refused.code not in NOT_AUTHENTICATED and not ABOUT_US.fullmatch(_code(refused))
+
+
+def _is_closed(refused: SMTPRecipientRefused | SMTPDataError) -> bool:
+    """Whether it is the recipient's own rule, which no setting of ours changes."""
+    return _code(refused) in CLOSED or RESTRICTED.search(refused.message) is not None
+
+
+def _code(refused: SMTPResponseException) -> str:
+    """Empty where the answer has none."""
+    found = ENHANCED.match(refused.message)
+    return found.group() if found else ""
 
 
 def _answer(error: SMTPResponseException) -> str:

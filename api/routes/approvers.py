@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
+from api.approvers import check_places
 from api.auth import Administrator, KeyedRoute
 from api.deps import The
 from api.errors import NotFound, invalid
@@ -39,7 +40,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Of = Annotated[Address, Path(description="Their e-mail address, in any case of its letters.")]
+Of = Annotated[Address, Path(description="Their e-mail address, in any spelling.")]
 Language = Literal["en", "de", "fr"]
 TimeZone = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_zone)]
 
@@ -201,6 +202,7 @@ async def put(service: The, _: Administrator, address: Of, body: NewReading) -> 
     With the first `webhook_url`, the answer has the secret that its requests are signed with; a
     later one keeps it, and without one it is gone.
     """
+    check_places(service.settings.local_domains, [("address", address)])
     if body.webhook_url:
         await check_url(service.outgoing, body.webhook_url, "webhook_url")
     body.check_slack(service.settings.lacking_for_slack)

@@ -190,7 +190,7 @@ def may_read(link: Link, fold: Fold) -> bool:
     if fold.state is None:
         return False
     if not fold.settled:
-        return fold.state.may_answer(link.approver)
+        return fold.state.may_answer(fold.state.known_as(link.approver))
     resolved_at = decision_of(fold).resolved_at
     return resolved_at is None or datetime.now(UTC) - resolved_at <= READ_FOR
 

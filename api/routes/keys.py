@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
+from api.approvers import check_places
 from api.auth import Administrator, KeyedRoute
 from api.deps import The
 from api.errors import Conflict, NotFound
@@ -102,6 +103,8 @@ class Keys(BaseModel):
 )
 async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
     """A new key. It is in the answer and nowhere else: the service keeps its hash."""
+    allowed = [(f"approvers.{n}", each) for n, each in enumerate(body.approvers or ())]
+    check_places(service.settings.local_domains, allowed)
     key = new_key()
     made = await service.store.keys.ensure(
         key,

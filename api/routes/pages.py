@@ -153,6 +153,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
 async def _open(service: Service, token: str, request: Request) -> Opened:
     link = read_link(service, token)
     fold = await decision_behind(service, link)
+    link = replace(link, approver=_state(fold).known_as(link.approver))
     return Opened(token, link, fold, await reader_of(service, request, link.approver))
 
 

@@ -6,7 +6,9 @@ import email
 import email.policy
 import re
 from dataclasses import replace
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,6 +20,7 @@ from activities.channels.email import compose, parse_sender
 from activities.channels.errors import UndeliverableError
 from activities.channels.mime import to_bytes
 from activities.channels.notice import Unreached
+from activities.channels.sendgrid import to_mail
 from handover.models import EscalationStep
 from tests.activities.samples import (
     ANN,
@@ -443,12 +446,55 @@ def test_a_domain_beyond_ascii_is_sent_in_its_ascii_form():
 @pytest.mark.parametrize("sender", ["Handover", "Handover <>", ""])
 def test_a_sender_without_an_address_is_refused(sender: str):
     """At the start, and not with the first mail."""
-    with pytest.raises(ValueError, match="is not an e-mail address"):
+    with pytest.raises(ValueError, match="is no e-mail address"):
         parse_sender(sender)
 
 
-def test_machines_are_told_not_to_answer():
-    """Out-of-office notes would otherwise come back for every decision."""
+NAMES = [
+    *("Handover", "Acme @ Work", "Acme: Approvals", "Acme, Inc.", "Acme; Co", "Acme (EU)", "a  b"),
+    *('Acme "Best" Co', "Acme \\ Co", "Acme <us>", "Müller, Söhne @ Work: Zoë", "日本, @ 株式会社"),
+    *("=?utf-8?q?x?=", "A" * 100 + ", B @ C", "Größe, " * 20 + "Ä", "'Acme'", '"A" & "B"', "@"),
+]
+"""Of senders, none of which a mail program takes for anything else."""
+
+
+def sender_of(content: bytes) -> tuple[str, str]:
+    """As a mail program reads it: name and address."""
+    [line] = re.findall(rb"(?m)^From: (.*(?:\r\n .*)*)\r\n", content)
+    assert all(len(each) <= 998 for each in line.split(b"\r\n"))
+    name, address = parseaddr(re.sub(rb"\r\n", b"", line).decode("ascii"))
+    return str(make_header(decode_header(name))), address
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sender_has_the_name_that_was_set(name: str):
+    """Whatever stands before the brackets, in quotation marks or not, by SMTP and by SendGrid."""
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    for setting in (f"{name} <h@example.com>", f'"{quoted}" <h@example.com>'):
+        mail = replace(make_email(), sender=parse_sender(setting))
+        assert sender_of(to_bytes(mail)) == (name, "h@example.com")
+        assert to_mail(mail).get()["from"] == {"email": "h@example.com", "name": name}
+
+
+@pytest.mark.parametrize("name", ["Acme\nBcc: x@y.z", "Acme\u202e", "A" * 201])
+def test_a_senders_name_is_one_that_can_be_seen(name: str):
+    """No line more, and nothing that turns the rest around."""
+    with pytest.raises(ValueError, match="the name"):
+        parse_sender(f"{name} <h@example.com>")
+
+
+def test_a_sender_without_a_name():
+    """With brackets or without; a host of one's own network is its operator's matter."""
+    for setting in ("handover@localhost", "<handover@localhost>"):
+        sender = parse_sender(setting)
+        assert (sender.display_name, sender.addr_spec) == ("", "handover@localhost")
+        assert b"From: <handover@localhost>\r\n" in to_bytes(replace(make_email(), sender=sender))
+
+
+def test_programs_are_told_not_to_answer():
+    """But nothing that says that nobody reads a mail is asked away: neither bounces (NDR) nor
+    absence notes (OOF), and `All` is both of them."""
     parsed = parse(to_bytes(make_email()))
     assert parsed["Auto-Submitted"] == "auto-generated"
-    assert parsed["X-Auto-Response-Suppress"] == "All"
+    suppressed = {each.strip() for each in parsed["X-Auto-Response-Suppress"].split(",")}
+    assert suppressed == {"DR", "RN", "NRN"}

@@ -84,6 +84,17 @@ async def test_somebody_is_looked_up_once(server: SlackServer, channel: SlackCha
     assert server.calls == [*WHERE, "chat.postMessage", "chat.postMessage"]
 
 
+async def test_a_person_is_who_has_just_this_address(server: SlackServer, channel: SlackChannel):
+    """However it is spelled; a domain that folds to theirs is somebody else's."""
+    ann, namesake = "ann@xn--strae-oqa.de", "ann@strasse.de"
+    server.join(ann)
+    server.join(namesake)
+    for number, spelling in enumerate(("ann@straße.de", "ANN@xn--strae-oqa.de", namesake)):
+        await channel.send(make_notice(decision_id=f"dec_{number}", approver=spelling))
+    assert server.calls.count("users.lookupByEmail") == 2
+    assert [len(server.sent_to(each)) for each in (ann, namesake)] == [2, 1]
+
+
 async def test_what_was_remembered_is_forgotten_when_it_is_wrong(
     server: SlackServer, channel: SlackChannel
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import ApiError, Invalid
-from api.listing import Filters, Listing, ListsUnavailable
+from api.listing import Filters, Listing, ListsUnavailable, index_names
 from encryption import Encryption
 from handover.models import Status
 from store import open_store
@@ -276,6 +277,14 @@ async def test_a_parameter_that_is_none_is_named(agent: Agent, name: str, value:
     """422, and which one."""
     answer = await agent.http.get("/decisions", params={name: value})
     assert refused_fields(answer) == [name]
+
+
+def test_the_index_is_asked_for_a_person_in_one_form_and_as_spelled() -> None:
+    """What began before there was one form stands there as it was spelled; by each key too."""
+    spelled, form = "Ann@bücher.example", "ann@xn--bcher-kva.example"
+    assert index_names(Encryption(), spelled) == [form, spelled]
+    key = Encryption([base64.b64encode(b"k" * 32).decode()])
+    assert index_names(key, spelled) == [key.name(form), form, key.name(spelled), spelled]
 
 
 async def test_a_cursor_goes_on_with_its_own_list_only(

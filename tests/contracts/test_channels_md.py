@@ -10,8 +10,11 @@ from typing import Annotated, Any
 
 import pytest
 import yaml
+from aiosmtplib import SMTPRecipientRefused
 from pydantic import BaseModel, ConfigDict, Field
 
+from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
+from activities.channels.smtp import CLOSED, FLOODED, delivery_error
 from api.routes import approvers, events, slack
 from api.sendgrid import KEPT
 from config import Settings
@@ -176,6 +179,28 @@ def test_what_providers_say_is_what_we_know() -> None:
     sendgrid = TEXT[TEXT.index("| SendGrid tells |") :].split("\n\n")[0]
     told = [row.split("|")[1] for row in sendgrid.splitlines()[2:]]
     assert {name for row in told for name in re.findall(r"`([a-z]+)`", row)} == set(KEPT)
+
+
+def test_reply_codes_mean_what_the_table_says() -> None:
+    """Each code of each row, as a mail server says it to the recipient."""
+    table = TEXT[TEXT.index("| code | what it says |") :].split("\n\n")[0]
+    meant = {
+        "the address is bad": UndeliverableError,
+        "the address takes no mail from outside": UndeliverableError,
+        "tried again": DeferredError,
+        "it refuses us": RefusedError,
+    }
+    named: set[str] = set()
+    for row in table.splitlines()[2:]:
+        _, codes, _, what, _ = (cell.strip() for cell in row.split("|"))
+        for code in re.findall(r"`(5\.[\d.x]+)`", codes):
+            named.add(code)
+            refused = SMTPRecipientRefused(550, f"{code.replace('x', '0')} No", "ann@example.com")
+            assert isinstance(delivery_error(refused), meant[what]), code
+        for said in re.findall(r"`(RESOLVER[.\w]+)`", codes):
+            refused = SMTPRecipientRefused(550, f"5.7.1 {said}; no", "ann@example.com")
+            assert isinstance(delivery_error(refused), meant[what]), said
+    assert named >= CLOSED | FLOODED
 
 
 def test_the_staggered_list_is_one() -> None:

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "handover": set[str](),
     "links": set[str](),
     "outgoing": set[str](),
-    "config": {"secret_checks", "encryption", "outgoing"},
+    "config": {"handover", "secret_checks", "encryption", "outgoing"},
     "secret_checks": set[str](),
     "logs": set[str](),
     "encryption": set[str](),
@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "embedded": {"config"},
 }
 LIBRARIES = {
-    "handover": {"pydantic", "pydantic_core", "httpx2"},
+    "handover": {"pydantic", "pydantic_core", "httpx2", "idna"},
     "links": {"itsdangerous"},
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},

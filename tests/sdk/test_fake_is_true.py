@@ -30,6 +30,7 @@ from handover import (
 from handover.models import DecisionRequest
 from handover.proof import request_digest
 from handover.testing import FakeHandover
+from links import Link, LinkKeys
 from store.keys import AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent, link_to, someone
 from tests.approver import press
@@ -744,6 +745,39 @@ async def test_escalated(house: House) -> None:
         "decision.escalated",
         "approver.asked",
     ]
+
+
+async def test_one_person_in_every_spelling(house: House) -> None:
+    """Nobody is asked as their own backup, nor named twice; a step that names nobody new is passed
+    through where somebody is missing, and with nobody left it says so."""
+    local, other = someone("ann").partition("@")[0], someone("ben")
+    ann, same = f"{local}@bücher.example", f"{local.upper()}@xn--bcher-kva.example"
+    steps = [{"after_minutes": 3 * n, "approvers": who} for n, who in ((1, [same]), (2, [other]))]
+    with pytest.raises(InvalidRequestError, match="twice"):
+        await house.agent.decisions.create(action="Refund", approver=[ann, same])
+    decision = await house.ask(approver=ann, escalation=steps)
+    alone = await house.ask(approver=ann, escalation=steps[:1])
+    for each in (decision, alone):
+        if isinstance(house.place, FakeHandover):
+            house.place.answer(each.id, "not_me", by=same)
+        else:
+            token = LinkKeys([keys_of(house.place)]).mint(Link(each.id, ann))
+            await press(f"{house.place.base_url}/d/{token}", "not_me")
+
+    async def left(decision: Decision) -> list[str] | None:
+        entries = await house.agent.decisions.audit(decision.id)
+        asked = [e.details["approver"] for e in entries if e.type == "approver.asked"]
+        return asked if any(e.type == "approver.declined" for e in entries) else None
+
+    assert await eventually(lambda: left(decision)) == [ann, other]
+    assert await eventually(lambda: left(alone)) == [ann]
+    read = await house.agent.decisions.get(decision.id)
+    assert (read.escalation_level, read.unreachable) == (2, False)
+    assert (await house.agent.decisions.get(alone.id)).unreachable
+
+
+def keys_of(service: RunningService) -> str:
+    return json.loads((service.data_dir / "secrets.json").read_text())["link_keys"]
 
 
 async def test_unknown_key(house: House) -> None:

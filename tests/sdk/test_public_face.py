@@ -137,6 +137,7 @@ def imports() -> Iterator[tuple[str, str]]:
 
 LIBRARIES = {
     "_http.py": {"httpx2"},
+    "addresses.py": {"idna"},
     "proof.py": {"cryptography", "rfc8785"},
     "_commands.py": {"typer"},
     "_console.py": {"rich"},
@@ -147,8 +148,8 @@ LIBRARIES = {
 
 
 def test_dependencies() -> None:
-    """The package imports pydantic, one HTTP library in one module, and what extras take in modules
-    of their own."""
+    """The package imports pydantic, one HTTP library and one for domains in a module each, and what
+    extras take in modules of their own."""
     known = sys.stdlib_module_names | {"handover"}
     foreign = {(place, name) for place, name in imports() if name not in known}
     for place, name in foreign:
@@ -192,8 +193,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
-    """The wheel contains `handover` with its types marker, and needs two libraries; others only for
-    who asks for an extra."""
+    """The wheel contains `handover` with its types marker, and needs three libraries, one of which
+    another brings along anyway; others only for who asks for an extra."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -206,7 +207,11 @@ def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     assert "handover/py.typed" in names
     required = [line for line in described.splitlines() if line.startswith("Requires-Dist: ")]
     extras = [line for line in required if "extra ==" in line]
-    assert [name_in(line) for line in required if line not in extras] == ["httpx2", "pydantic"]
+    assert [name_in(line) for line in required if line not in extras] == [
+        "httpx2",
+        "idna",
+        "pydantic",
+    ]
     assert {(extra_in(line), name_in(line)) for line in extras} == EXTRAS
 
 

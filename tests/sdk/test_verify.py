@@ -343,6 +343,10 @@ def test_what_the_service_writes_in_its_own_way() -> None:
         abroad.verify(KEYS, request={"approver": spelled})
     with pytest.raises(ProofError, match="approver: not what you asked"):
         abroad.verify(KEYS, request={"approver": "a@bucher.example"})
+    sharp = proven(approver="a@straße.example", by="a@straße.example")
+    sharp.verify(KEYS, request={"approver": "A@xn--strae-oqa.example"})
+    with pytest.raises(ProofError, match="approver: not what you asked"):
+        sharp.verify(KEYS, request={"approver": "a@strasse.example"})
 
 
 def test_somebody_who_was_not_asked() -> None:

@@ -20,6 +20,15 @@ async def test_the_last_one_holds(store: Store) -> None:
     assert await store.approvers.find("ben@example.com") == Preferences()
 
 
+async def test_domains_that_fold_to_one_are_two(store: Store) -> None:
+    """What one has set holds for the other in no spelling."""
+    await store.approvers.set("ann@straße.de", GERMAN)
+    await store.approvers.set("ann@strasse.de", FRENCH)
+    assert await store.approvers.find("Ann@xn--strae-oqa.DE") == GERMAN
+    assert await store.approvers.find("ann@STRASSE.de") == FRENCH
+    assert await store.approvers.without_webhook(["ann@straße.de"]) == ["ann@straße.de"]
+
+
 async def test_forgotten(store: Store) -> None:
     """Also where there is nothing to forget, and what others have set stays."""
     await store.approvers.set("ann@example.com", GERMAN)

@@ -11,8 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from store import Store, open_store
+from store.approvers import Preferences
 from store.events import SentMessage, Told
 from store.idempotency import Remembered
 from store.keys import new_key
@@ -157,3 +159,28 @@ async def test_a_connection_that_died_is_replaced(postgres: PostgresServer) -> N
         await connection.execute(text(ending))
     await store.ping()
     await asyncio.gather(store.close(), other.close())
+
+
+async def test_what_was_kept_under_an_earlier_spelling_is_found(tmp_path: Path) -> None:
+    """Settings, webhooks and held messages were kept by the domain as people read it."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
+    store = await open_store(url)
+    ann = Preferences("de", "Europe/Vienna")
+    await store.approvers.set("Ann@Bücher.example", ann)
+    await store.approvers.set("ben@example.com", Preferences("fr"))
+    webhooks = store.webhooks(["key"])
+    await webhooks.set("ann@bücher.example", "https://desk.example.com/")
+    await store.close()
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE approvers SET address = 'ann@bücher.example' WHERE language = 'de'")
+        )
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    await engine.dispose()
+    store = await open_store(url)
+    for spelling in ("ann@bücher.example", "ANN@xn--bcher-kva.example"):
+        assert await store.approvers.find(spelling) == ann
+        assert await store.webhooks(["key"]).url(spelling) == "https://desk.example.com/"
+    assert await store.approvers.find("ben@example.com") == Preferences("fr")
+    await store.close()

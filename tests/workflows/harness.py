@@ -136,13 +136,14 @@ class Asking:
     def run_id(self) -> str:
         return self._started.result_run_id or ""
 
-    async def start(self) -> None:
+    async def start(self, task_timeout: timedelta | None = None) -> None:
         # The test server skips time only for the handle that starting gives.
         self._started = await self.client.start_workflow(
             WORKFLOW,
             signer.seal(self.input),
             id=self.input.id,
             task_queue=self.task_queue,
+            task_timeout=task_timeout,
             static_summary=options.summary(self.input.request.action),
             search_attributes=(
                 search_attributes(self.input, self.encryption) if self.input.indexed else None

@@ -47,6 +47,12 @@ STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
 
 BACKUP = [{"after_minutes": 0.02, "approvers": [BOB]}]
 LATER = [{"after_minutes": 30, "approvers": [BOB]}]
+SPELLINGS = ["Alice@example.com", "ALICE@example.com"]
+SPELLED_TWICE = [
+    {"after_minutes": 0.02, "approvers": SPELLINGS[:1]},
+    {"after_minutes": 0.04, "approvers": SPELLINGS[1:]},
+    {"after_minutes": 30, "approvers": [BOB]},
+]
 AT_LAST = [{"after_minutes": 30, "approvers": [CAROL]}]
 
 
@@ -317,6 +323,34 @@ async def channels_in_turn(client: Client) -> Asking:
     return asking
 
 
+async def spelled_twice_by_the_first_rules(client: Client) -> Asking:
+    """Recorded by a release that knew no others: two spellings are two people, and a step that
+    names nobody new is an escalation."""
+    asking = Asking.of(client, approver=SPELLINGS[0], escalation=SPELLED_TWICE)
+    asking.input.rules_version = 1
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent", times=2)
+        await asking.respond("not_me", SPELLINGS[0])
+        await asking.recorded("approver.declined")
+        await asking.respond("deny", SPELLINGS[1])
+        await asking.result()
+    return asking
+
+
+async def spelled_twice(client: Client) -> Asking:
+    """One person, whom both steps remind, and who is replaced at once."""
+    asking = Asking.of(client, approver=SPELLINGS[0], escalation=SPELLED_TWICE)
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("approver.reminded", times=2)
+        await asking.respond("not_me", SPELLINGS[0])
+        await asking.recorded("decision.escalated")
+        await asking.respond("approve", BOB)
+        await asking.result()
+    return asking
+
+
 SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     approved,
     modified_with_receipt,
@@ -337,6 +371,8 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     codes_used_up,
     bounced,
     channels_in_turn,
+    spelled_twice_by_the_first_rules,
+    spelled_twice,
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handover.models import Attachment, DecisionRequest, Origin, Status
+from handover.models import Attachment, ChannelStep, DecisionRequest, Origin, Status
 from workflows import lifecycle, objections
 from workflows.events import (
     CodeRequested,
@@ -47,26 +47,36 @@ SAID: dict[str, Any] = {
 }
 
 
-def begun(*happening: Event, step_up: bool = False, files: int = 0, **request: Any) -> State:
+def begun(
+    *happening: Event,
+    step_up: bool = False,
+    files: int = 0,
+    version: int = lifecycle.RULES_VERSION,
+    **request: Any,
+) -> State:
     """A decision of one hour that asks Ann, after these events."""
+    input = made(version, step_up=step_up, files=files, **request)
+    return reduce(lifecycle.apply, happening, lifecycle.begin(input))
+
+
+def made(
+    version: int = lifecycle.RULES_VERSION, *, step_up: bool = False, files: int = 0, **request: Any
+) -> DecisionInput:
     asked = {"action": "act", "approver": ANN, "timeout_minutes": 60} | request
-    state = lifecycle.begin(
-        DecisionInput(
-            id="dec_1",
-            agent="refund-bot",
-            agent_id="key_1",
-            request=DecisionRequest.model_validate(asked),
-            request_digest="0",
-            attachments=[file(number) for number in range(files)],
-            created_at=START,
-            expires_at=END,
-            rules_version=lifecycle.RULES_VERSION,
-            keyring={},
-            step_up=step_up,
-            reminders=Reminders(after_minutes=5, every_minutes=5, most=2),
-        )
+    return DecisionInput(
+        id="dec_1",
+        agent="refund-bot",
+        agent_id="key_1",
+        request=DecisionRequest.model_validate(asked),
+        request_digest="0",
+        attachments=[file(number) for number in range(files)],
+        created_at=START,
+        expires_at=END,
+        rules_version=version,
+        keyring={},
+        step_up=step_up,
+        reminders=Reminders(after_minutes=5, every_minutes=5, most=2),
     )
-    return reduce(lifecycle.apply, happening, state)
 
 
 def file(number: int) -> Attachment:
@@ -94,6 +104,17 @@ def why(state: State, said: Responded) -> str | None:
 
 def asked(state: State) -> list[str]:
     return [each.approver for each in state.asked]
+
+
+def reminded(state: State) -> list[tuple[str, int]]:
+    """Who was reminded, with the numbers that tell one reminder of theirs from another."""
+    entries = [entry.details for entry in state.log if entry.type == "approver.reminded"]
+    return [(each["approver"], each["number"]) for each in entries]
+
+
+def steps(*approvers: list[str]) -> list[dict[str, Any]]:
+    """One after the other, ten minutes each."""
+    return [{"after_minutes": 10 * n, "approvers": who} for n, who in enumerate(approvers, 1)]
 
 
 def test_the_last_moment_counts_and_the_next_one_does_not() -> None:
@@ -235,3 +256,84 @@ def test_what_is_allowed_for_later_is_scheduled() -> None:
     later = begun(answer("approve", data={"execute_at": at}), response_type=schedule)
     assert later.status == Status.SCHEDULED
     assert begun(answer("approve"), response_type=schedule).status == Status.APPROVED
+
+
+@pytest.mark.parametrize("other", ["ANN@example.com", "Ann@example.com"])
+def test_one_person_is_one_in_every_spelling(other: str) -> None:
+    """As they are named first. Who is the wrong person is not asked again as their own backup."""
+    state = begun(answer("not_me"), escalation=steps([other, BOB], [other]))
+    assert asked(state) == [ANN, BOB]
+    assert state.known_as(other) == ANN
+    assert not state.may_answer(state.known_as(other))
+    assert state.known_as("eve@example.com") == "eve@example.com"
+    before = begun(answer("not_me"), escalation=steps([other, BOB], [other]), version=1)
+    assert asked(before) == [ANN, other, BOB]
+    assert before.known_as(other) == other
+
+
+def test_a_domain_in_two_spellings_is_one() -> None:
+    """And one that only looks like it is another."""
+    spelled = ["ann@b\u00fccher.example", "Ann@xn--bcher-kva.example", "ann@bucher.example"]
+    assert asked(begun(approver=spelled)) == [spelled[0], spelled[2]]
+
+
+def test_channels_are_a_persons_in_every_spelling() -> None:
+    """Those that they have set, whatever the request calls them."""
+    input = made(approver=["Ann@example.com"], escalation=steps([ANN]))
+    by_slack = [ChannelStep(channel="slack")]
+    state = lifecycle.begin(input.model_copy(update={"routes": {ANN: by_slack}}))
+    assert state.used == (("Ann@example.com", "slack"),)
+
+
+@pytest.mark.parametrize("missing", ["not_me", "undeliverable"])
+def test_a_step_that_names_nobody_new_is_passed_through(missing: str) -> None:
+    """At once when somebody is missing: the next whom nobody has asked does not wait."""
+    gone = answer("not_me") if missing == "not_me" else DeliveryFailed(START, ANN, "email", "no")
+    again = begun(gone, escalation=steps([ANN], [ANN], [BOB]))
+    assert asked(again) == [ANN, BOB]
+    assert again.level == 3
+    assert [e.details["level"] for e in again.log if e.type == "decision.escalated"] == [3]
+    assert begun(gone, escalation=steps([ANN], [ANN])).is_unreachable
+    assert asked(begun(gone, escalation=steps([ANN], [ANN], [BOB]), version=1)) == [ANN]
+
+
+def test_by_time_it_reminds_whom_it_names() -> None:
+    """It is no escalation: nobody else is asked, and who was asked last is still reminded, and
+    replaced when they say that they are the wrong person."""
+    again = begun(passed(5), passed(10), passed(20), escalation=steps([ANN], [ANN, EVE], [BOB]))
+    assert asked(again) == [ANN, EVE]
+    assert again.level == 2
+    late = steps([ANN], [BOB])
+    state = begun(passed(1), passed(5), passed(10), escalation=late)
+    assert reminded(state) == [(ANN, 1), (ANN, 2)]  # at five minutes, and with the step at ten
+    assert (state.level, lifecycle.next_deadline(state)) == (0, START + timedelta(minutes=20))
+    assert asked(begun(passed(10), answer("not_me"), escalation=late)) == [ANN, BOB]
+    two = begun(passed(20), approver=[ANN, BOB], escalation=steps([BOB], [EVE], [BOB]))
+    assert [who for who, _ in reminded(two)] == [BOB]  # an outage until then
+    third = begun(
+        *map(passed, (5, 10, 20, 25, 30)),
+        approver=[ANN, BOB],
+        escalation=steps([BOB], [EVE], [BOB]),
+    )
+    assert [number for who, number in reminded(third) if who == BOB] == [1, 2, 3]
+    assert len(set(reminded(third))) == len(reminded(third))
+
+
+def test_who_declined_is_not_reminded_by_a_step() -> None:
+    """Nobody is asked what they said is not theirs to answer."""
+    state = begun(answer("not_me"), passed(10), approver=[ANN, BOB], escalation=steps([ANN, BOB]))
+    assert [who for who, _ in reminded(state)] == [BOB]
+
+
+def test_nobody_is_left_when_no_later_step_names_somebody_new() -> None:
+    """Whatever is still to come by time."""
+    state = begun(answer("not_me"), approver=[ANN, BOB], escalation=steps([ANN], [BOB]))
+    assert not state.is_unreachable
+    assert lifecycle.apply(state, answer("not_me", BOB)).is_unreachable
+
+
+@pytest.mark.parametrize("version", [0, 99])
+def test_rules_of_another_release_are_not_guessed(version: int) -> None:
+    """Whoever knows them goes on."""
+    with pytest.raises(lifecycle.UnknownRulesError, match=f"version {version} .* up to version 2"):
+        begun(version=version)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic_core import to_jsonable_python
 
-from ._addresses import one_form
+from .addresses import one_form
 from .exceptions import ConflictError, WrongAnswerError
 from .models import Decision
 

@@ -24,6 +24,8 @@ from pydantic import (
     model_serializer,
 )
 
+from .addresses import in_small_letters
+
 E = TypeVar("E", bound=StrEnum)
 Open = Annotated[E | str, Field(union_mode="left_to_right")]
 """A value of an enumeration, or a word that a newer service knows and we do not."""
@@ -190,12 +192,12 @@ class DecisionRequest(Wire):
         """The same request as anybody may write it: one approver or channel as a text or a list of
         one, addresses in small letters, a channel that is used at once by its name."""
         steps = [
-            step.model_copy(update={"approvers": [each.lower() for each in step.approvers]})
+            step.model_copy(update={"approvers": [*map(in_small_letters, step.approvers)]})
             for step in self.escalation
         ]
         channels = [step if step.after_minutes else step.channel for step in self.channels]
         spelled = {
-            "approver": _alone([each.lower() for each in self.approvers]),
+            "approver": _alone([*map(in_small_letters, self.approvers)]),
             "escalation": steps,
             "channel": _alone(channels),
         }

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from pydantic_core import to_jsonable_python
 
-from ._addresses import one_form
+from .addresses import one_form
 from .exceptions import ConfigurationError, ProofError
 from .models import (
     Attachment,

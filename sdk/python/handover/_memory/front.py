@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from .._base import Answer, Call
+from ..addresses import one_form
 from ..models import DecisionSummary, Origin
 from .files import new_file
 from .life import Life, Reply
@@ -209,7 +210,7 @@ def _fits(life: Life, asked: Filters, agent: str | None) -> bool:
         agent in (None, life.agent)
         and asked.status in (None, decision.status)
         and asked.urgency in (None, decision.urgency)
-        and (asked.approver is None or asked.approver in life.approvers)
+        and (asked.approver is None or one_form(asked.approver) in life.approvers)
         and (asked.created_after is None or decision.created_at > asked.created_after)
         and asked.idempotency_key in (None, decision.idempotency_key)
     )

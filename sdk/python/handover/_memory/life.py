@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from ..addresses import one_form
 from ..models import (
     Attachment,
     AuditEntry,
@@ -46,6 +47,12 @@ class Reply:
     by: str | None = None
 
 
+class _Step(NamedTuple):
+    number: int
+    after_minutes: float
+    approvers: list[str]
+
+
 class Life:
     """A decision with its record, changed in place."""
 
@@ -68,11 +75,19 @@ class Life:
         self._asks = asks
         self._runs = Runs()
         later = sorted(request.escalation, key=lambda step: step.after_minutes)
-        self._steps = [(step.after_minutes, step.approvers) for step in later] if asks else []
+        self._spelled: dict[str, str] = {}
+        """Each person as they are named first, by the one form of all spellings."""
+        for who in [*request.approvers, *(who for step in later for who in step.approvers)]:
+            self._spelled.setdefault(one_form(who), who)
+        self._steps = (
+            [_Step(n, step.after_minutes, step.approvers) for n, step in enumerate(later, 1)]
+            if asks
+            else []
+        )
         names = [each.model_dump(mode="json") for each in decision.attachments]
         created = {"agent": agent, "action": request.action, "attachments": names}
         self._log("decision.created", decision.created_at, created)
-        self._ask(request.approvers, decision.created_at)
+        self._ask(0, request.approvers, decision.created_at)
 
     @property
     def entries(self) -> list[AuditEntry]:
@@ -81,9 +96,8 @@ class Life:
 
     @property
     def approvers(self) -> set[str]:
-        """All who are asked, at once or by an escalation."""
-        later = (who for step in self.request.escalation for who in step.approvers)
-        return {*self.request.approvers, *later}
+        """All who are asked, at once or by an escalation, in one form of their addresses."""
+        return set(self._spelled)
 
     @property
     def awaited(self) -> list[str]:
@@ -103,7 +117,10 @@ class Life:
             )
         decision.execution = self._runs.current
         decision.unreachable = (
-            self._asks and not decision.settled and not self._steps and not self.awaited
+            self._asks
+            and not decision.settled
+            and not any(map(self._new_in, self._steps))
+            and not self.awaited
         )
         told = decision.model_dump(
             mode="json", exclude=None if decision.enforce else {"action_permitted"}
@@ -114,16 +131,22 @@ class Life:
         """What time alone changes: escalations, and the expiry."""
         end = self.decision.expires_at
         while not self.decision.settled and self._steps:
-            at = self.decision.created_at + timedelta(minutes=self._steps[0][0])
+            step = self._steps[0]
+            at = self.decision.created_at + timedelta(minutes=step.after_minutes)
             if at > min(now, end):
                 break
-            self._escalate(at, "no_answer")
+            if self._new_in(step):
+                self._escalate(step, at, "no_answer")
+            else:  # it reminds, and nobody is reminded here
+                self._steps.pop(0)
         if not self.decision.settled and now > end:
             self._settle(Status.EXPIRED, Origin.TIMEOUT, end)
 
     def respond(self, reply: Reply, origin: Origin, at: datetime) -> None:
         """Take an answer. Raises `Refusal`, and the record has the attempt."""
         by = reply.by or next(iter(self.awaited), None)
+        if by and origin == Origin.HUMAN:
+            by = self._known_as(by)
         data = normal(self.request, reply.choice, reply.data)
         refusal = self._objection(reply.choice, data or {}, by, origin, at)
         if refusal:
@@ -225,24 +248,36 @@ class Life:
     def _decline(self, approver: str, notes: str | None, at: datetime) -> None:
         self._declined.append(approver)
         self._log("approver.declined", at, {"approver": approver, "notes": notes})
-        if self._steps and approver in self._asked_last:
-            self._escalate(at, NOT_ME)
+        following = next(filter(self._new_in, self._steps), None)
+        if following and approver in self._asked_last:
+            self._escalate(following, at, NOT_ME)
 
-    def _escalate(self, at: datetime, reason: str) -> None:
-        _, approvers = self._steps.pop(0)
-        self.decision.escalation_level += 1
-        level = self.decision.escalation_level
-        details = {"level": level, "reason": reason, "approvers": list(approvers)}
+    def _escalate(self, step: _Step, at: datetime, reason: str) -> None:
+        """Ask whom this step names; those before it, which name nobody new, are passed."""
+        self._steps = [each for each in self._steps if each.number > step.number]
+        self.decision.escalation_level = step.number
+        approvers = [*map(self._known_as, step.approvers)]
+        details = {"level": step.number, "reason": reason, "approvers": approvers}
         self._log("decision.escalated", at, details)
-        self._ask(approvers, at)
+        self._ask(step.number, approvers, at)
 
-    def _ask(self, approvers: list[str], at: datetime) -> None:
-        new = [each for each in dict.fromkeys(approvers) if each not in self._asked]
+    def _ask(self, level: int, approvers: list[str], at: datetime) -> None:
+        new = self._new(approvers)
         self._asked_last = new
         for approver in new if self._asks else ():
             self._asked.append(approver)
-            details = {"approver": approver, "level": self.decision.escalation_level}
-            self._log("approver.asked", at, details)
+            self._log("approver.asked", at, {"approver": approver, "level": level})
+
+    def _new_in(self, step: _Step) -> list[str]:
+        return self._new(step.approvers)
+
+    def _new(self, approvers: list[str]) -> list[str]:
+        """Those whom nobody has asked yet."""
+        named = dict.fromkeys(map(self._known_as, approvers))
+        return [each for each in named if each not in self._asked]
+
+    def _known_as(self, person: str) -> str:
+        return self._spelled.get(one_form(person), person)
 
     def _settle(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -24,16 +23,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from .._addresses import readable
+from .. import addresses
 from ..models import DecisionRequest
 from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
 from .refusals import at_fault
 from .response_types import complaints_about_type, read_response_type
 
 B = TypeVar("B", bound=BaseModel)
-ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([\w-]{1,63}\.)+[\w-]{2,63}")
-RESERVED = ("arpa", "invalid", "local", "localhost", "onion", "test")
-"""Top-level domains to which no mail can be sent."""
 ONE_OR_LIST = ("<one>", "<list>")
 ADVICE = {
     "extra_forbidden": "this is not known here; check its spelling, or leave it out",
@@ -42,12 +38,10 @@ ADVICE = {
 
 
 def _address(value: Any) -> str:
-    text: str = value if isinstance(value, str) else ""
-    local, _, domain = text.partition("@")
-    whole = ADDRESS.fullmatch(text) and ".." not in text and local.strip(".") == local
-    if not whole or domain.rpartition(".")[2].lower() in RESERVED:
-        raise ValueError("this is no e-mail address")
-    return f"{local}@{readable(domain)}"
+    address = addresses.Address.parse(value if isinstance(value, str) else "")
+    if address.is_local:
+        raise ValueError(f"no mail gets to {address.shown} but in a network of one's own")
+    return address.shown
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -55,6 +49,11 @@ def _distinct(values: list[Any]) -> list[Any]:
     if len(set(names)) < len(names):
         raise ValueError("an entry is there twice; name each once")
     return values
+
+
+def _distinct_people(approvers: list[str]) -> list[str]:
+    _distinct([addresses.one_form(each) for each in approvers])
+    return approvers
 
 
 def _url(schemes: tuple[str, ...], url: str) -> str:
@@ -80,7 +79,9 @@ Text = Annotated[str, StringConstraints(strict=True)]
 Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
 Address = Annotated[str, BeforeValidator(_address)]
 Distinct = AfterValidator(_distinct)
-Approvers = Annotated[list[Address], Field(min_length=1, max_length=20), Distinct]
+Approvers = Annotated[
+    list[Address], Field(min_length=1, max_length=20), AfterValidator(_distinct_people)
+]
 Channel = Literal["email", "slack", "webhook"]
 OneOr = Annotated[
     Annotated[Address, Tag("<one>")] | Annotated[Approvers, Tag("<list>")],

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from .._addresses import one_form
 from .._asking import askable, told_to_caller
 from .._expected import is_same
+from ..addresses import one_form
 from ..exceptions import (
     ActionDenied,
     ConflictError,
