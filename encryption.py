@@ -28,8 +28,10 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import (
     DataConverter,
+    DefaultFailureConverter,
     DefaultFailureConverterWithEncodedAttributes,
     PayloadCodec,
+    PayloadConverter,
 )
 
 ENCODING = b"binary/encrypted"
@@ -67,6 +69,23 @@ class EncryptionKey:
         return hmac.digest(self.names, text.encode(), "sha256")[:16].hex()
 
 
+class Failures(DefaultFailureConverter):
+    """Reads failures that somebody else has made, too: what cannot be read of them is left out.
+
+    An error in here would stop a decision for ever, as one in the codec would.
+    """
+
+    def from_failure(self, failure: Failure, payload_converter: PayloadConverter) -> BaseException:
+        try:
+            return super().from_failure(failure, payload_converter)
+        except Exception:
+            return super().from_failure(_bare(failure), payload_converter)
+
+
+class EncodedFailures(Failures, DefaultFailureConverterWithEncodedAttributes):
+    """With their words where the codec encrypts them."""
+
+
 class Encryption(PayloadCodec):
     """Temporal's codec. The first key encrypts, all decrypt; without any, nothing is changed.
 
@@ -81,13 +100,9 @@ class Encryption(PayloadCodec):
     @property
     def converter(self) -> DataConverter:
         """Between our objects and what Temporal gets, with all of this."""
-        converter = pydantic_data_converter
-        if self._keys:
-            converter = dataclasses.replace(converter, payload_codec=self)
-        if self._first:
-            encoded = DefaultFailureConverterWithEncodedAttributes
-            converter = dataclasses.replace(converter, failure_converter_class=encoded)
-        return converter
+        failures = Failures if self._first is None else EncodedFailures
+        converter = dataclasses.replace(pydantic_data_converter, failure_converter_class=failures)
+        return dataclasses.replace(converter, payload_codec=self) if self._keys else converter
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         first = self._first
@@ -145,6 +160,16 @@ def _restore(failure: Failure) -> None:
             failure.message, failure.stack_trace = moved["message"], moved["stack_trace"]
     if failure.HasField("cause"):
         _restore(failure.cause)
+
+
+def _bare(failure: Failure) -> Failure:
+    """The same failure, of the same kind, with its words and its cause alone."""
+    bare = Failure()
+    bare.CopyFrom(failure)
+    if kind := bare.WhichOneof("failure_info"):
+        bare.ClearField(kind)
+        getattr(bare, kind).SetInParent()
+    return bare
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

@@ -21,7 +21,7 @@ from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
 from api.errors import LaterRules, NotFound
-from api.listing import Filters, find, index_names, is_ours
+from api.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
 from templates.text import Excerpt, excerpt, visible
@@ -30,6 +30,9 @@ from workflows.reading import Fold
 
 LISTED = 1_000
 """Decisions that are put in order; Temporal's index gives no more in one answer."""
+
+OVER = f"'Completed', 'ContinuedAsNew', {ENDED_BY_OPERATORS}"
+"""In the words of the index."""
 
 ASKED_OF_INDEX = 5
 """Answers of the index that are looked through for somebody whose address it cannot compare."""
@@ -137,7 +140,8 @@ async def _candidates(service: Service, approver: str) -> dict[Place, str]:
     """The runs of decisions that may wait for them, in order."""
     names = set(index_names(service.encryption, approver))
     filters = Filters.model_construct(status=Status.PENDING, approver=approver)
-    query = f"{filters.query(service.encryption)} AND ExecutionStatus = 'Running'"
+    # Those that are not over: one that an operator has paused is not running, and waits.
+    query = f"{filters.query(service.encryption)} AND ExecutionStatus NOT IN ({OVER})"
     found: dict[Place, str] = {}
     token = b""
     for _ in range(ASKED_OF_INDEX):

@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import BaseModel
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
@@ -46,7 +47,9 @@ from workflows.messages import (
     DELIVER_CALLBACK,
     SEND_NOTIFICATION,
     STATUS_ATTRIBUTE,
+    CallbackDelivered,
     DecisionInput,
+    NotificationSent,
     Outcome,
     Response,
     SendNotificationInput,
@@ -357,11 +360,12 @@ class Fold:
     def _note_sent(self, event: HistoryEvent) -> None:
         attributes = event.activity_task_completed_event_attributes
         if attributes.scheduled_event_id in self._callbacks:
-            self._record(event, "callback.delivered", _told(attributes.result.payloads))
+            delivered = _told(CallbackDelivered, attributes.result.payloads)
+            self._record(event, "callback.delivered", delivered)
         sending = self._sent.get(attributes.scheduled_event_id)
         if sending is None:
             return
-        result = _told(attributes.result.payloads)
+        result = _told(NotificationSent, attributes.result.payloads)
         outcome = {"result": "sent", "provider_message_id": result.get("message_id")}
         self._update(attributes.scheduled_event_id, **outcome)
         self._record(
@@ -423,13 +427,14 @@ def _what(sending: SendNotificationInput) -> dict[str, Any]:
     return {"message": sending.message, "approver": sending.approver, "channel": sending.channel}
 
 
-def _told(result: Sequence[Payload]) -> dict[str, Any]:
-    """What an activity returned; nothing where that is not what ours return."""
+def _told(type: type[BaseModel], result: Sequence[Payload]) -> dict[str, Any]:
+    """What an activity returned; nothing where that is not what ours return, because somebody has
+    ended it by hand."""
     try:
-        told = json.loads(result[0].data)
+        told = type.model_validate_json(result[0].data)
     except (ValueError, IndexError):
         return {}
-    return cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    return told.model_dump(mode="json", include=set(type.model_fields))
 
 
 def _innermost(failure: Failure) -> str:
