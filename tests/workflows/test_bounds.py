@@ -41,7 +41,7 @@ FOREIGN = {
     "another encoding": Payload(metadata={"encoding": b"of/another"}, data=b"\xff\x00"),
     "no encoding": Payload(data=b"sent"),
 }
-SHORT = timedelta(seconds=1)
+SHORT = timedelta(seconds=2)
 
 
 class Hand:
@@ -158,7 +158,7 @@ async def test_a_failure_by_hand(dev_client: Client) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds of a second."""
+    """Bounds of seconds."""
     for name in ("CANCELLING", "CLOSING_TIMEOUT", "CALLBACK_TIMEOUT"):
         monkeypatch.setattr(options, name, SHORT)
 
