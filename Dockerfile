@@ -30,7 +30,7 @@ RUN useradd --system --uid 10001 --no-create-home handover \
 
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY config.py secret_checks.py encryption.py slack_web.py logs.py task_queues.py worker.py ./
+COPY config.py secret_checks.py setting_names.py encryption.py slack_web.py logs.py task_queues.py worker.py ./
 COPY workflows workflows
 COPY activities activities
 COPY api api
@@ -38,7 +38,7 @@ COPY links links
 COPY outgoing outgoing
 COPY store store
 COPY templates templates
-COPY deploy/worker_health.py deploy/worker_health.py
+COPY deploy/worker_health.py deploy/env_names.py deploy/
 RUN python -m compileall -q .
 
 # By number, so that a cluster which forbids root can see that it isn't.
@@ -47,4 +47,4 @@ ENV HANDOVER_ENVIRONMENT=production \
     HANDOVER_DATA_DIR=/data
 EXPOSE 8000
 CMD ["python", "-m", "uvicorn", "api.main:app", "--http", "api.protocol:Bounded", \
-     "--host", "0.0.0.0", "--port", "8000"]
+     "--no-proxy-headers", "--host", "0.0.0.0", "--port", "8000"]

@@ -7,10 +7,13 @@ Everything of ours begins with `HANDOVER_`; how Temporal is reached is read by T
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from stat import S_IMODE, S_ISLNK
 from typing import Annotated, Literal, cast
@@ -21,12 +24,21 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
 import secret_checks
+import setting_names
 from encryption import KEY_BYTES, Encryption
 from handover.addresses import Address, a_labels
 from outgoing import Exceptions
@@ -41,8 +53,15 @@ OTHERS = 0o077
 """What the group and everybody else may do with a file."""
 
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+
 class ConfigurationError(Exception):
-    """The settings cannot work together; the message names the setting and says what to do."""
+    """The settings cannot work; each of `faults` names its setting and says what to do."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 class Settings(BaseSettings):
@@ -55,9 +74,14 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".handover")
     public_url: str = "http://127.0.0.1:8000"
     """What links in messages begin with: this service, as approvers reach it."""
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["127.0.0.1", "::1"]
+    )
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks (CIDR),
+    separated by commas. Where links lead to is said by `public_url` alone."""
     task_queue: str = "handover-decisions"
     database_url: SecretStr | None = None
-    """SQLAlchemy's form; the default is a SQLite file in the data folder."""
+    """`postgresql://user:password@host/database`; by default a SQLite file in the data folder."""
     files_url: str | None = None
     """Where files are kept: `s3://bucket/prefix`, or `file:///folder`; the default is a folder in
     the data folder. For S3 the library reads `AWS_*` itself."""
@@ -150,12 +174,40 @@ class Settings(BaseSettings):
                 values[name] = [key.strip() for key in text.split(",") if key.strip()]
         return values
 
-    @field_validator("outgoing_exceptions", "local_domains", mode="before")
+    @field_validator("outgoing_exceptions", "trusted_proxies", "local_domains", mode="before")
     @classmethod
     def _split_places(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return [place.strip() for place in value.split(",") if place.strip()]
+
+    @field_validator("public_url", "sendgrid_host", "ui_origin", "oidc_issuer")
+    @classmethod
+    def _is_web_address(cls, url: str | None, info: ValidationInfo) -> str | None:
+        is_needed = info.field_name == "public_url"
+        if (url or is_needed) and not _is_web_address(url or ""):
+            raise ValueError(f"{url!r} is no web address: write it whole, with https://")
+        return url
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _is_a_database(url.get_secret_value()):
+            raise ValueError(
+                "this is no URL of a database: write postgresql://user:password@host/database, and"
+                " in the password %40 for @, %2F for / and so on"
+            )
+        return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, places: list[str]) -> list[str]:
+        for place in places:
+            try:
+                ipaddress.ip_network(place)
+            except ValueError as error:
+                raise ValueError(f"{error}: name addresses and networks") from error
+        return places
 
     @field_validator("local_domains")
     @classmethod
@@ -207,10 +259,16 @@ class Settings(BaseSettings):
         return self.encryption and bool(self.encryption_keys)
 
     @property
-    def store_url(self) -> str:
-        if self.database_url:
-            return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{(self.data_dir / 'store.db').resolve()}"
+    def store(self) -> str | Path:
+        """The URL of the database, or the SQLite file that is in its place."""
+        if self.database_url and (url := self.database_url.get_secret_value()):
+            return url
+        return (self.data_dir / "store.db").resolve()
+
+    @property
+    def store_setting(self) -> str:
+        """The variable that says where the store is."""
+        return _variable("database_url" if self.database_url else "data_dir")
 
     @property
     def storage_url(self) -> str:
@@ -237,8 +295,9 @@ class Settings(BaseSettings):
     @property
     def warnings(self) -> list[str]:
         """What works in production too, and what its operator should know of."""
-        found: list[str] = []
-        if self.environment == "production" and self.store_url.startswith("sqlite"):
+        found = list(setting_names.unknown(os.environ, Settings.model_fields))
+        is_file = isinstance(self.store, Path) or self.store.startswith("sqlite")
+        if self.environment == "production" and is_file:
             found.append(
                 "HANDOVER_DATABASE_URL: the store is a SQLite file, for one machine alone; API and"
                 " worker have to share it, and its backups are yours. PostgreSQL serves several."
@@ -264,27 +323,65 @@ class Secrets(BaseModel):
     outbox_token: str
 
 
-def load_settings() -> Settings:
-    """Read the environment.
+def load_settings(*parts: Callable[[Settings], object]) -> Settings:
+    """Read the environment, and see that these parts can be made of it.
 
-    Raises `ConfigurationError` where production lacks what development makes up for itself.
+    Raises `ConfigurationError` with all that is wrong.
     """
-    settings = Settings()
-    if bool(settings.oidc_issuer) != bool(settings.oidc_audience):
-        raise ConfigurationError(
-            "HANDOVER_OIDC_ISSUER and HANDOVER_OIDC_AUDIENCE go together: without an audience, any"
-            " token of the issuer would count here."
-        )
-    for complaint in _complaints_about_slack(settings):
-        raise ConfigurationError(complaint)
-    if settings.environment == "production":
-        for complaint in _complaints(settings):
-            raise ConfigurationError(complaint)
+    settings, faults = _read()
+    found = [*setting_names.misspelt(os.environ, Settings.model_fields), *_complaints(settings)]
+    for part in (load_encryption, load_exceptions, *parts):
+        try:
+            part(settings)
+        except ConfigurationError as error:
+            found += error.faults
+    # Of a setting that cannot be read, nothing else is known.
+    unread = {fault.partition(":")[0] for fault in faults}
+    faults += [fault for fault in found if fault.partition(":")[0] not in unread]
+    if faults:
+        raise ConfigurationError(*dict.fromkeys(faults))
     return settings
 
 
+def _read() -> tuple[Settings, list[str]]:
+    """The settings, and what is wrong with those that cannot be read, which count as not set."""
+    try:
+        return Settings(), []
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]): e["msg"].removeprefix("Value error, ") for e in error.errors()}
+        fields = Settings.model_fields
+        unset = {name: fields[name].get_default(call_default_factory=True) for name in wrong}
+        return Settings(**unset), [f"{_variable(name)}: {why}." for name, why in wrong.items()]
+
+
+def _variable(field: str) -> str:
+    return f"HANDOVER_{field.upper()}"
+
+
+@contextmanager
+def naming(setting: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn these errors into a fault of this setting."""
+    try:
+        yield
+    except errors as error:
+        raise ConfigurationError(f"{setting}: {error}") from error
+
+
 def _complaints(settings: Settings) -> Iterator[str]:
-    """What is missing in production or too weak for it, most important first."""
+    """What does not go together, and what production lacks, most important first."""
+    if bool(settings.oidc_issuer) != bool(settings.oidc_audience):
+        yield (
+            "HANDOVER_OIDC_ISSUER and HANDOVER_OIDC_AUDIENCE go together: without an audience, any"
+            " token of the issuer would count here."
+        )
+    yield from _complaints_about_slack(settings)
+    yield from _complaints_about_temporal()
+    if settings.environment == "production":
+        yield from _complaints_in_production(settings)
+
+
+def _complaints_in_production(settings: Settings) -> Iterator[str]:
+    """What is missing in production or too weak for it."""
     if settings.email == "outbox":
         yield (
             "HANDOVER_EMAIL_TRANSPORT: the outbox is for development. In production set"
@@ -298,7 +395,7 @@ def _complaints(settings: Settings) -> Iterator[str]:
             " production: `make secrets`."
         )
     address = urlsplit(settings.public_url)
-    if address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if address.scheme != "https" and address.hostname not in THIS_MACHINE:
         yield (
             "HANDOVER_PUBLIC_URL: links are the right to answer, so in production they begin with"
             " https://, on this machine alone with http://."
@@ -308,8 +405,10 @@ def _complaints(settings: Settings) -> Iterator[str]:
     made = settings.data_dir / "secrets.json"
     known = json.loads(made.read_text()).values() if made.exists() else ()
     yield from secret_checks.complaints(list(_given_secrets(settings)), known)
-    for key in settings.signing_keys:
-        _public_half(key.get_secret_value())
+    try:
+        _ = [_public_half(key.get_secret_value()) for key in settings.signing_keys]
+    except ConfigurationError as error:
+        yield from error.faults
     if any(len(_bytes(key.get_secret_value())) != ED25519_BYTES for key in settings.verify_keys):
         yield "HANDOVER_VERIFY_KEYS: each key is an Ed25519 public key, 32 bytes in base64."
 
@@ -322,9 +421,38 @@ def _complaints_about_slack(settings: Settings) -> Iterator[str]:
             " (xoxb-…) of the app's page OAuth & Permissions, with token rotation off."
         )
     address = urlsplit(settings.slack_api_url)
-    is_here = address.hostname in ("localhost", "127.0.0.1", "::1")
+    is_here = address.hostname in THIS_MACHINE
     if address.scheme != "https" and not (address.scheme == "http" and is_here):
         yield "HANDOVER_SLACK_API_URL: Slack's address begins with https://."
+
+
+def _complaints_about_temporal() -> Iterator[str]:
+    """Its own libraries would try such an address for ever."""
+    address = os.environ.get("TEMPORAL_ADDRESS")
+    if address and re.search(r"[\s/]", address):
+        yield f"TEMPORAL_ADDRESS: {address!r} is no host and port, such as temporal:7233."
+
+
+def _is_web_address(url: str) -> bool:
+    """Whether paths can be put behind it."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_bare = not (parts.query or parts.fragment or parts.username or re.search(r"\s", url))
+    return parts.scheme in ("http", "https") and is_whole and is_bare
+
+
+def _is_a_database(url: str) -> bool:
+    """Whether it can be one: only the store knows more."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_known = re.fullmatch(r"postgres|postgresql(\+psycopg2?)?|sqlite(\+aiosqlite)?", parts.scheme)
+    return bool(is_known) and parts.netloc.count("@") <= 1
 
 
 def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:

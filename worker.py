@@ -13,7 +13,6 @@ import signal
 import sys
 from datetime import timedelta
 
-from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -37,13 +36,14 @@ from config import (
     load_exceptions,
     load_secrets,
     load_settings,
+    naming,
 )
 from encryption import Encryption
 from handover.models import Channel
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_web import SlackWeb
-from store import open_store
+from store import UnusableStoreError, open_store
 from task_queues import working
 from templates import Reader
 from workflows import proof
@@ -59,12 +59,13 @@ RETRY_SECONDS = 1.0
 
 async def run(settings: Settings) -> None:
     """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
-    secrets = load_secrets(settings)
+    with naming("HANDOVER_DATA_DIR", OSError):
+        secrets = load_secrets(settings)
     encryption = load_encryption(settings)
     email = email_channel(settings)
     outgoing = GuardedClient(load_exceptions(settings))
-    client = await temporal(encryption)
-    store = await open_store(settings.store_url)
+    with naming(settings.store_setting, UnusableStoreError):
+        store = await open_store(settings.store)
     links = LinkKeys(secrets.link_keys)
     channels: dict[str, Carrier] = {
         Channel.EMAIL: email,
@@ -74,6 +75,7 @@ async def run(settings: Settings) -> None:
         web = SlackWeb(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         channels[Channel.SLACK] = SlackChannel(web, links, store.deliveries)
     try:
+        client = await temporal(encryption)
         notifications = Notifications(
             client=client,
             keyring=proof.keyring(secrets.verify_keys),
@@ -180,13 +182,13 @@ async def main(settings: Settings) -> None:
 def start() -> int:
     """The exit status: 0 after a clean stop."""
     try:
-        settings = load_settings()
+        settings = load_settings(email_channel)
         logs.configure(settings.log_level, addresses=not settings.encrypts)
         for warning in (*settings.warnings, *keep_private(settings.data_dir)):
             logger.warning(warning)
         asyncio.run(main(settings))
-    except (ConfigurationError, ValidationError) as error:
-        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - for whoever just typed it
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for whoever just typed it
         return 2
     except Exception:
         logger.exception("worker failed")

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.bearers import LONG
+from api.bodies import JsonRoute
 from api.deps import the_service
 from api.errors import Forbidden
 from store.keys import ADMIN, AUDIT, CREATE, READ, RESOLVE, ApiKey
@@ -58,7 +58,7 @@ Auditor = Annotated[ApiKey, Depends(_with_one_of(AUDIT))]
 Administrator = Annotated[ApiKey, Depends(_with_one_of(ADMIN))]
 
 
-class KeyedRoute(APIRoute):
+class KeyedRoute(JsonRoute):
     """Asks who it is before the body is read, and again before the answer to a held request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -31,6 +31,7 @@ from api.errors import (
     Unconfirmed,
     asking_temporal,
     invalid,
+    reading,
     telling_temporal,
 )
 from api.executions import Executions
@@ -356,14 +357,16 @@ class Decisions:
             return await self._with_contents(heard) if heard else await self.read(decision_id)
 
     async def _with_contents(self, fold: Fold) -> Fold:
-        """The fold with what the store keeps of it. Raises `Unavailable` where that is not there:
-        nobody is to decide, or act, on half of a request."""
+        """The fold with what the store keeps of it. Raises `Unavailable` where that is not there,
+        and `Unreadable`: nobody is to decide, or act, on half of a request."""
         fold.execution = (await self.executions.of(fold)).current
         if missing := fold.stored:
             fold.bodies |= await self._store.contents.get(missing)
             if fold.stored:
                 log.error("the store lacks a part of %s", fold.decision_id)
                 raise Unavailable("A part of this decision is not in the store; tell an operator.")
+            with reading(fold.decision_id):
+                _ = fold.request, fold.outcome()
         return fold
 
     async def _start(
@@ -480,9 +483,11 @@ def _pending(fold: Fold, reader: ApiKey | None = None) -> State:
 
 
 def decision_of(fold: Fold) -> Decision:
-    """What a fold says, as an answer. Raises `NotFound` where it is no decision of ours."""
+    """What a fold says, as an answer. Raises `NotFound` where it is no decision of ours, and
+    `Unreadable`."""
     try:
-        return read_decision(fold, datetime.now(UTC))
+        with reading(fold.decision_id):
+            return read_decision(fold, datetime.now(UTC))
     except proof.UnprovenError as error:
         raise NotFound("There is no such decision.") from error
 

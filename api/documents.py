@@ -8,16 +8,12 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
+from handover._file_types import RUNNABLE
 from workflows.sentences import N_, Sentence
 
 MAX_PARTS = 10_000
 """Parts of an office document: a longer list is a way to fill the memory."""
 
-RUNNABLE = re.compile(
-    r"\.(?:apk|app|applescript|appimage|bash|bat|cmd|com|command|cpl|deb|desktop|dll|dmg|exe|hta|jar"
-    r"|jse?|lnk|mjs|ms[cip]|pif|pkg|psm?1|reg|rpm|sc[fr]|sh|url|vb[es]|wsf?|wsh|zsh)",
-    re.IGNORECASE,
-)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OLE_STREAMS = {
     "WordDocument": "application/msword",
@@ -80,7 +76,7 @@ def _is_macro(name: str) -> bool:
     return (
         name.lower().endswith("vbaproject.bin")
         or name.startswith(("Basic/", "Scripts/"))
-        or RUNNABLE.fullmatch(PurePosixPath(name).suffix) is not None
+        or PurePosixPath(name.lower()).suffix in RUNNABLE
     )
 
 

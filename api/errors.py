@@ -11,7 +11,9 @@
     ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
         ├── Unconfirmed     503 unconfirmed
-        └── NeedsOperator   503 unavailable, and waiting does not help
+        ├── LaterRules      this one decision, until a newer release runs
+        └── NeedsOperator   and it stays so until an operator does something
+            └── Unreadable  this one decision alone
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
 the status and the title. What Temporal, the store and the framework raise is mapped here, and only
@@ -23,8 +25,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -42,6 +44,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from workflows.lifecycle import UnknownRulesError
+from workflows.proof import UnprovenError
 from workflows.sentences import Sentence
 
 log = logging.getLogger(__name__)
@@ -204,6 +207,29 @@ class NeedsOperator(Unavailable):
     """It stays so until an operator does what `error` says, which people are told too."""
 
 
+class Unreadable(NeedsOperator):
+    """Nobody can make sense of what is kept of this decision; those of others can be read."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(f"What is kept of {decision_id} cannot be read.")
+
+
+@contextmanager
+def reading(decision_id: str) -> Generator[None]:
+    """Turn whatever keeps this one decision from being understood into `Unreadable`, and what only
+    a newer release understands into `LaterRules`."""
+    try:
+        yield
+    except (ApiError, UnprovenError):
+        raise
+    except UnknownRulesError as error:
+        log.warning("%s cannot be read yet: %s", decision_id, error)
+        raise LaterRules(str(error)) from error
+    except Exception as error:
+        log.exception("%s cannot be read", decision_id)
+        raise Unreadable(decision_id) from error
+
+
 def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:
     """One field that cannot stay as it is."""
     is_text = isinstance(message, str)
@@ -215,8 +241,7 @@ def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) ->
 
 @asynccontextmanager
 async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[asyncio.Timeout]:
-    """Turn what Temporal's client raises into `NotFound` and `Unavailable`, and what a history by
-    later rules does; `limit` in seconds."""
+    """Turn what Temporal's client raises into `NotFound` and `Unavailable`; `limit` in seconds."""
     try:
         async with asyncio.timeout(limit) as timeout:
             yield timeout
@@ -226,8 +251,6 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
         if error.status in AWAY:
             raise Unavailable("Temporal cannot be reached right now; try again.") from error
         raise
-    except UnknownRulesError as error:
-        raise LaterRules(str(error)) from error
     except TimeoutError as error:
         raise Unavailable("Temporal did not answer in time; try again.") from error
     except RuntimeError as error:

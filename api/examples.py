@@ -176,6 +176,10 @@ CLAIM = _examples(
         {"claim_id": "claim-3f0c6b52", "worker": "worker-3, job 1142"},
     ),
     unnamed=("Have the service make up a name", {}),
+    again=(
+        "Take the place of a claim whose worker has died",
+        {"claim_id": "claim-9b1d07e4", "instead_of": "claim-3f0c6b52"},
+    ),
 )
 
 DONE = _examples(

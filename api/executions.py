@@ -43,6 +43,10 @@ class Run:
     def is_given_back(self) -> bool:
         return self.report is not None and self.report.status == ExecutionStatus.NOT_RUN
 
+    def was_given_back(self, at: datetime) -> bool:
+        """By this time."""
+        return self.is_given_back and self.report is not None and self.report.received_at <= at
+
     @property
     def told(self) -> Execution:
         claim, report = self.claim, self.report
@@ -93,15 +97,16 @@ class Executions:
         return Runs(signed, is_whole)
 
     async def claim(
-        self, fold: Fold, agent: str, claim_id: str, worker: str | None
+        self, fold: Fold, agent: str, claim_id: str, worker: str | None, instead_of: str | None
     ) -> tuple[Execution, bool]:
-        """The execution that this decision has from now on, and whether it is this new claim.
+        """The execution that this decision has from now on, and whether it is this new claim, which
+        takes the place of the one that it names.
 
         Raises `NeedsOperator`.
         """
         while True:
             runs = await self._whole(fold)
-            if runs.current:
+            if runs.current and not _gives_way(runs.current, instead_of, claim_id):
                 return runs.current, False
             said = _claim(fold, runs.next_number, agent, claim_id, worker)
             claim = self._signer.sign_claim(said)
@@ -147,6 +152,13 @@ class Executions:
 
     def _holds(self, statement: bytes, signature: Signature) -> bool:
         return proof.holds(statement, signature, self._signer.keyring)
+
+
+def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
+    """Whether it is the one that a further claim names, which may take its place."""
+    if execution.status not in (ExecutionStatus.CLAIMED, ExecutionStatus.FAILED):
+        return False
+    return execution.claim_id == named != claim_id
 
 
 def _of_claim(runs: Runs, claim_id: str) -> Run | None:

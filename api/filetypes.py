@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import puremagic
 
-from api.documents import OLE, RUNNABLE, RefusedFileError, judge_ole, judge_zip
+from api.documents import OLE, RefusedFileError, judge_ole, judge_zip
+from handover._file_types import RUNNABLE, WEB_PAGES
 from workflows.sentences import N_
 
 HEAD = 4096
@@ -26,7 +27,6 @@ PARSED = 1024 * 1024
 MAX_DRAWING = 1024 * 1024
 """Bytes of an SVG: all of it is searched for scripts, in one go, during which nothing else runs."""
 
-WEB_PAGE = re.compile(r"\.(?:[sx]?html?|xht|mht|mhtml)", re.IGNORECASE)
 PROGRAMS = (
     b"\x7fELF",
     b"MZ",
@@ -41,13 +41,17 @@ PROGRAMS = (
 )
 """ELF, PE, Mach-O (four kinds), Java classes and universal Mach-O, WebAssembly, Android, links."""
 
-SIGNED = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff", "application/pdf")
+SIGNED = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff")
 """What puremagic tells by a signature without fail; all else has a rule of its own below."""
+PDF_WITHIN = 1024
+"""Bytes in which readers look for the header of a PDF, before which others have written."""
 HEIF_BRANDS = {
     "image/avif": {b"avif", b"avis"},
-    "image/heic": {b"heic", b"heix", b"heim", b"heis"},
-    "image/heif": {b"mif1", b"msf1"},
+    "image/heic": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"},
+    "image/heif": {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"},
 }
+"""ISO/IEC 23008-12 and 23000-22: images and sequences of images, by how they are coded; the last
+say only that they are such."""
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 TEXTS = {
     ".csv": "text/csv",
@@ -57,6 +61,8 @@ TEXTS = {
 }
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+NO_LETTER = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+"""Bytes that are no part of a text in any of the character sets of one byte."""
 SHEBANG = re.compile(rb"#!\s*/")
 PROLOG = (
     rb"\s*(?:<\?xml[^>]*>\s*)?"
@@ -77,6 +83,14 @@ PAGE = N_("Web pages are not taken; send a PDF.")
 ENDING = N_("Files that end in %(ending)s are not taken: they can be run.")
 LARGE_DRAWING = N_("SVG drawings of more than 1 MB are not taken; send a PNG.")
 DRAWING = N_("Only SVG drawings without scripts are taken; send a PNG.")
+OLD_TABLE = N_(
+    "This table is not in UTF-8, so its letters could be read as others. In Excel, save it as the"
+    " type “CSV UTF-8 (Comma delimited)”, and send that."
+)
+OLD_TEXT = N_(
+    "This text is not in UTF-8, so its letters could be read as others. Save it with the encoding"
+    " UTF-8, and send that."
+)
 UNKNOWN = N_(
     "This kind of file is not taken, whatever its name says; images, PDF, office documents, and"
     " texts in UTF-8 are."
@@ -86,12 +100,12 @@ UNKNOWN = N_(
 def judge(content: bytes, name: str) -> str:
     """The media type of a file. Raises `RefusedFileError`."""
     ending = PurePosixPath(name.lower()).suffix
-    if RUNNABLE.fullmatch(ending):
+    if ending in RUNNABLE:
         raise RefusedFileError(ENDING, ending=ending)
-    if WEB_PAGE.fullmatch(ending):
+    if ending in WEB_PAGES:
         raise RefusedFileError(PAGE)
     text = _utf8(content)
-    return _judge_binary(content) if text is None else _judge_text(text, ending)
+    return _judge_binary(content, ending) if text is None else _judge_text(text, ending)
 
 
 def _utf8(content: bytes) -> bytes | None:
@@ -125,7 +139,7 @@ def _judge_text(content: bytes, ending: str) -> str:
         return _judge_svg(content)
     if HTML.match(head):
         raise RefusedFileError(PAGE)
-    if head.startswith(b"%PDF-"):
+    if _is_pdf(content):
         return "application/pdf"
     if head.startswith(b"{\\rtf"):
         return "application/rtf"
@@ -155,20 +169,34 @@ def _is_json(content: bytes) -> bool:
     return True
 
 
-def _judge_binary(content: bytes) -> str:
-    if content.startswith(PROGRAMS):
+def _judge_binary(content: bytes, ending: str) -> str:
+    head = content[:HEAD]
+    if content.startswith(PROGRAMS) or SHEBANG.match(head):
         raise RefusedFileError(PROGRAM)
+    if HTML.match(head):
+        raise RefusedFileError(PAGE)
     if content.startswith(b"PK"):
         return judge_zip(content)
     if content.startswith(OLE):
         return judge_ole(content)
-    if found := _image(content) or _heif(content[:HEAD]):
+    if found := _image(content) or _heif(head):
         return found
+    if _is_pdf(content):
+        return "application/pdf"
+    if not NO_LETTER.search(content):
+        # In which character set nobody can tell, and the agent would guess.
+        raise RefusedFileError(OLD_TABLE if ending in (".csv", ".tsv") else OLD_TEXT)
     raise RefusedFileError(UNKNOWN)
 
 
+def _is_pdf(content: bytes) -> bool:
+    """By its header; where something stands before it, by its end too: a text may be about PDF."""
+    at = content.find(b"%PDF-", 0, PDF_WITHIN)
+    return at == 0 or (at > 0 and content.find(b"%%EOF", at) > 0)
+
+
 def _image(content: bytes) -> str | None:
-    """Images and PDF by their signatures; two letters are too little to be a bitmap.
+    """Images by their signatures; two letters are too little to be a bitmap.
 
     The best match counts: further down every RIFF file may be WebP.
     """

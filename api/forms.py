@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,29 +12,37 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from api.errors import Invalid, TooLarge
-from api.json_checks import UnfitJsonError, check_json
-from api.local_times import NoSuchTimeError, read_local_time
-from api.schemas import MAX_NOTES, MAX_PAYLOAD
+from api.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
+from api.payload_changes import FieldChange, UnreadableError, change_by_json
+from api.schemas import MAX_NOTES
+from api.typed import UnclearError, read_number, read_time
 from api.uploads import clean, read_form
-from handover.models import Choice, ResponseType
-from workflows.answers import MAX_NUMBER, NOW, RFC_3339
+from handover.models import Choice, DecisionRequest, ResponseType
+from templates.notation import Notation
+from workflows.answers import NOW
+from workflows.canonical import digest, dumps
 from workflows.sentences import N_, Sentence
 
 MAX_FORM = 4 * 1024 * 1024
 """Bytes of a form without files: 20 texts of 10,000 letters, each of them written as `%F0%9F…`."""
 
-MAX_FIELDS = 100
+MAX_FIELDS = 200
+"""A payload's fields are up to 60, each with its mark."""
 
 TEXT = "field."
 """Before the name of a `text_input` field: an agent chooses it, and may choose `choice`."""
 
 FILES = "uploaded_files"
 
-NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+MARK = "understood."
+"""Before the name of a field, in that of one that says how the page showed what was typed."""
 
 A_TIME = Sentence(N_("Give a date and a time, such as 2026-03-12 14:30."), field="execute_at")
 WHEN = Sentence(
     N_("Say when: choose “As soon as it is approved”, or give a date and time."), field="execute_at"
+)
+CONTRADICTION = Sentence(
+    N_("The fields and the JSON say different things: change one of them alone."), field="payload"
 )
 NOW_OR_THEN = Sentence(
     N_("You chose “As soon as it is approved”, and gave a time as well: take one of them back."),
@@ -45,10 +51,27 @@ NOW_OR_THEN = Sentence(
 
 
 @dataclass(frozen=True, slots=True)
+class Understood:
+    """What a form says. `data` is as it was typed where `wrong` keeps it from being understood.
+
+    `asks_back` says that it could be several things, which is no attempt at an answer. `read` is
+    what was made of what was typed, by the name of its field, and `marks` the same as the form
+    carries it once a page has shown that; `is_seen` says that it does.
+    """
+
+    data: dict[str, Any] | None
+    wrong: Sentence | None = None
+    asks_back: bool = False
+    read: Mapping[str, float | LocalTime] = field(default_factory=dict[str, float | LocalTime])
+    marks: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_seen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """A form as it was sent. `fields` can be signed, kept and shown, whatever was in them."""
 
-    fields: dict[str, str]
+    fields: Mapping[str, str]
     uploads: list[UploadFile] = field(default_factory=list[UploadFile])
 
     @property
@@ -63,7 +86,7 @@ class Filled:
     @property
     def code(self) -> str:
         """What was typed as the code of a step up."""
-        return self.fields.get("code", "")[:40]
+        return self.fields.get("code", "")
 
     @property
     def form(self) -> str:
@@ -80,77 +103,108 @@ class Filled:
         """Of what the page showed."""
         return self.fields.get("digest", "")
 
-    def data(
-        self, type: ResponseType, *, has_payload: bool
-    ) -> tuple[dict[str, Any] | None, Sentence | None]:
-        """What goes with the choice, and what keeps it from being understood, if anything does.
-
-        Then it is as it was typed. Files are named only: they are not kept yet.
-        """
-        match self.choice:
-            case Choice.APPROVE if type.type == "schedule":
-                return self._schedule(offers_now=type.allow_immediate is not False)
-            case Choice.APPROVE:
-                return self._answer(type), None
-            case Choice.MODIFY if has_payload:
-                return self.payload()
-            case Choice.MODIFY:
-                return {"action": self.fields.get("action", "").strip()}, None
-            case _:
-                return None, None
-
-    def _answer(self, type: ResponseType) -> dict[str, Any] | None:
-        match type.type:
-            case "choose":
-                return _given(chosen=self.fields.get("chosen"))
-            case "text_input":
-                typed = {each.name: self.fields.get(TEXT + each.name) for each in type.fields or ()}
-                return {name: text.strip() for name, text in typed.items() if text is not None}
-            case "number_input":
-                return _given(value=number_of(self.fields.get("value", "").strip()))
-            case "file_upload":
-                return {FILES: [{"name": clean(each.filename or "")} for each in self.uploads]}
-            case _:
-                return None
-
-    def _schedule(self, *, offers_now: bool) -> tuple[dict[str, Any] | None, Sentence | None]:
-        when, text, zone = (self._stripped(name) for name in ("when", "execute_at", "time_zone"))
-        # As it was typed this is no answer, whatever comes of it.
-        typed = {"execute_at": " ".join((when, text, zone))}
-        if offers_now and when == NOW:
-            return (typed, NOW_OR_THEN) if text else (None, None)
-        if not text:
-            return (typed, WHEN) if offers_now else (None, None)
-        try:
-            time = read_local_time(text, zone)
-        except NoSuchTimeError as error:
-            return typed, error.sentence
-        if time:
-            return {"execute_at": time.moment.isoformat()}, None
-        return ({"execute_at": text}, None) if RFC_3339.fullmatch(text) else (typed, A_TIME)
-
-    def remark(self, type: ResponseType) -> Sentence | None:
-        """What a person should know of an answer that was taken."""
-        if self.choice != Choice.APPROVE or type.type != "schedule":
-            return None
-        time = read_local_time(self._stripped("execute_at"), self._stripped("time_zone"))
-        return time and time.remark
-
-    def _stripped(self, name: str) -> str:
-        return self.fields.get(name, "").strip()
-
     @property
     def wants_preview(self) -> bool:
         """Whether it was sent to see what it would change, and not as an answer."""
         return "preview" in self.fields and not self.choice
 
-    def payload(self) -> tuple[dict[str, Any], Sentence | None]:
-        """What would be run instead; as it was typed where that cannot be run, and why."""
+    def understood(self, request: DecisionRequest, notation: Notation) -> Understood:
+        """What goes with the choice, as whoever writes so means it.
+
+        Files are named only: they are not kept yet.
+        """
+        match self.choice:
+            case Choice.APPROVE:
+                return self._answer(request.response_type, notation)
+            case Choice.MODIFY if request.payload is not None:
+                return self.changed(request.payload, notation)
+            case Choice.MODIFY:
+                return Understood({"action": self._stripped("action")})
+            case _:
+                return Understood(None)
+
+    def changed(self, asked: dict[str, Any], notation: Notation) -> Understood:
+        """What would be run instead: by the fields, or by the JSON, whichever was changed."""
         text = self.fields.get("payload", "")
         try:
-            return {"payload": check_json(json.loads(text), MAX_PAYLOAD)}, None
-        except (ValueError, RecursionError) as error:
-            return {"payload": text}, replace(_why_not_json(error), field="payload")
+            by_json = change_by_json(text)
+            fields = FieldChange.of(asked, self.fields, notation)
+        except UnreadableError as error:
+            return Understood({"payload": text}, error.sentence, error.asks_back)
+        given, is_one = fields.joined(by_json)
+        if not is_one:
+            return Understood({"payload": by_json}, CONTRADICTION)
+        mark = digest(given)
+        shown = self._has_seen({"payload": mark}) or (
+            digest(fields.payload) == mark and self._has_seen(fields.marks)
+        )
+        return Understood({"payload": given}, marks={"payload": mark}, is_seen=shown)
+
+    def _answer(self, type: ResponseType, notation: Notation) -> Understood:
+        match type.type:
+            case "choose":
+                return Understood(_given(chosen=self.fields.get("chosen")))
+            case "text_input":
+                typed = {each.name: self.fields.get(TEXT + each.name) for each in type.fields or ()}
+                told = {name: text.strip() for name, text in typed.items() if text is not None}
+                return Understood(told)
+            case "number_input":
+                return self._number(notation)
+            case "schedule":
+                return self._schedule(notation, offers_now=type.allow_immediate is not False)
+            case "file_upload":
+                files = [{"name": clean(each.filename or "")} for each in self.uploads]
+                return Understood({FILES: files})
+            case _:
+                return Understood(None)
+
+    def _number(self, notation: Notation) -> Understood:
+        typed = _given(value=self._stripped("value"))
+        try:
+            number = read_number(self._stripped("value"), notation)
+        except UnclearError as error:
+            return Understood(typed, replace(error.sentence, field="value"), asks_back=True)
+        if number is None:
+            return Understood(typed)  # the rules say what kind of number it is to be
+        marks = {"value": dumps(number).decode()}
+        return Understood(
+            {"value": number}, read={"value": number}, marks=marks, is_seen=self._has_seen(marks)
+        )
+
+    def _schedule(self, notation: Notation, *, offers_now: bool) -> Understood:
+        when, text, zone = (self._stripped(name) for name in ("when", "execute_at", "time_zone"))
+        # As it was typed this is no answer, whatever comes of it.
+        typed = {"execute_at": " ".join((when, text, zone))}
+        if offers_now and when == NOW:
+            return Understood(typed, NOW_OR_THEN) if text else Understood(None)
+        if not text:
+            return Understood(typed, WHEN) if offers_now else Understood(None)
+        try:
+            shown = read_time(text, notation)
+            time = shown and LocalTime(shown, zone)
+            moment = time and time.moment
+        except UnclearError as error:
+            return Understood(typed, replace(error.sentence, field="execute_at"), asks_back=True)
+        except NoSuchTimeError as error:
+            return Understood(typed, error.sentence, isinstance(error, TimeTwiceError))
+        except OverflowError:
+            return Understood(typed, A_TIME)
+        if not time or not moment:
+            return Understood(typed, A_TIME)
+        marks = {"execute_at": f"{time.shown.isoformat()} {zone}"}
+        return Understood(
+            {"execute_at": moment.isoformat()},
+            read={"execute_at": time},
+            marks=marks,
+            is_seen=self._has_seen(marks),
+        )
+
+    def _has_seen(self, marks: Mapping[str, str]) -> bool:
+        """Whether the page that this comes from showed it as just that."""
+        return all(self.fields.get(MARK + name) == mark for name, mark in marks.items())
+
+    def _stripped(self, name: str) -> str:
+        return self.fields.get(name, "").strip()
 
 
 @asynccontextmanager
@@ -160,9 +214,9 @@ async def read(request: Request) -> AsyncGenerator[Filled]:
     Raises `Invalid` for what is no form, and `TooLarge`.
     """
     if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
-        async with read_form(request) as form:
+        async with read_form(request, texts=MAX_FIELDS, bytes_of_text=MAX_FORM) as form:
             parts = form.multi_items()
-            texts = {name: repair(part) for name, part in parts if isinstance(part, str)}
+            texts = _each_once((name, part) for name, part in parts if isinstance(part, str))
             files = [p for name, p in parts if name == FILES and isinstance(p, UploadFile)]
             # A field for files that was left empty is sent as a file without a name.
             yield Filled(texts, [each for each in files if each.filename])
@@ -180,7 +234,17 @@ async def _read_urlencoded(request: Request) -> dict[str, str]:
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise Invalid("This form cannot be read.") from error
-    return {name: repair(value) for name, value in pairs}
+    return _each_once(pairs)
+
+
+def _each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Raises `Invalid` for a form that says two things with one name."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            raise Invalid(N_("This form has a field twice. Open the link in your message again."))
+        given[name] = repair(value)
+    return given
 
 
 def repair(text: str) -> str:
@@ -190,25 +254,5 @@ def repair(text: str) -> str:
     return text.replace("\x00", "\ufffd").replace("\r\n", "\n")
 
 
-def _why_not_json(error: Exception) -> Sentence:
-    match error:
-        case json.JSONDecodeError():
-            text = N_("This is not JSON: look at line %(line)s, column %(column)s.")
-            return Sentence(text, {"line": error.lineno, "column": error.colno})
-        case UnfitJsonError():
-            return error.sentence
-        case _:
-            return Sentence(N_("This is not JSON that can be read here."))
-
-
 def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
-
-
-def number_of(text: str) -> int | float | str:
-    if not NUMBER.fullmatch(text):
-        return text
-    number = float(text)
-    if abs(number) > MAX_NUMBER:
-        return text
-    return int(number) if number.is_integer() else number

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +19,9 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import LaterRules, NotFound
+from api.errors import LaterRules, NotFound, Unreadable, reading
 from api.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
+from api.static import root
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
 from templates.text import Excerpt, excerpt, visible
@@ -54,8 +54,6 @@ PAYLOAD = 300
 BY_URGENCY = [Urgency.CRITICAL, Urgency.HIGH, Urgency.MEDIUM, Urgency.LOW]
 NO_DATA = ("approve_deny", "confirm")
 """Types of question to which yes is the whole answer."""
-
-log = logging.getLogger(__name__)
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -187,18 +185,17 @@ async def _rows(
 
 
 async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
-    """None where this decision does not wait for them, whatever the index says."""
+    """None where this decision does not wait for them, whatever the index says, and where it cannot
+    be read, which the log has."""
     try:
         known = service.waiting.glance(decision_id)
         fold = known or await service.waiting.look(decision_id)
-    except NotFound:  # its retention ended in between
+        if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+            return None
+        with reading(decision_id):
+            return _row_of(fold)
+    except (NotFound, LaterRules, Unreadable):  # its retention may have ended in between
         return None
-    except LaterRules as error:
-        log.warning("%s is left out of an inbox: %s", decision_id, error)
-        return None
-    if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
-        return None
-    return _row_of(fold)
 
 
 def _waits_for(fold: Fold, approver: str) -> bool:
@@ -246,4 +243,4 @@ def _payload_line(fold: Fold) -> str | None:
 
 def link_to(service: Service, approver: str, decision_id: str) -> str:
     """The decision's own page, seen from the inbox."""
-    return f"../d/{service.links.mint(Link(decision_id, approver))}"
+    return f"{root()}/d/{service.links.mint(Link(decision_id, approver))}"

@@ -71,6 +71,10 @@ async def answer_all(
             except (ApiError, PoolTimeoutError, OperationalError, InterfaceError) as error:
                 log.error("an answer from the inbox was not taken: %s", error)  # noqa: TRY400 - no fault of ours
                 return Result(each, "failed")
+            except Exception:
+                # What became of the others has to be told.
+                log.exception("an answer from the inbox was not taken")
+                return Result(each, "failed")
 
     return list(await asyncio.gather(*map(answer, given)))
 

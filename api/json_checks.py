@@ -1,13 +1,16 @@
-"""JSON that can be signed: what has no canonical form is refused, with the way that leads to it."""
+"""JSON that can be read in one way and signed: what has no canonical form, or a name twice, is
+refused, with the way that leads to it."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from typing import Any, cast
 
 import rfc8785
 
+from handover.proof import integer
 from workflows.answers import MAX_NUMBER
 from workflows.sentences import N_, Sentence
 
@@ -25,6 +28,7 @@ INEXACT = N_(
     " text."
 )
 NO_NUMBER = N_("JSON has no NaN and no infinity; send a finite number, or null.")
+TWICE = N_("This name is there twice; write it once.")
 HALF = N_("This has half of a character (a lone surrogate); leave it out.")
 AT = N_("At %(path)s: %(what)s")
 
@@ -43,6 +47,28 @@ class UnfitJsonError(ValueError):
         self.sentence = Sentence(AT, told) if path else what
 
 
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON document in which each object has each name once.
+
+    Raises `UnfitJsonError` for another one, and what `json.loads` does.
+    """
+    repeats: list[_Repeating] = []
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        told = dict(pairs)
+        if len(told) == len(pairs):
+            return told
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in told if names.count(name) > 1)
+        repeats.append(_Repeating(told, repeated))
+        return repeats[-1]
+
+    value = json.loads(text, object_pairs_hook=made)
+    if repeats:
+        raise UnfitJsonError(TWICE, _way_to_repeat(value))
+    return value
+
+
 def check_json(value: Any, most: int | None = None) -> Any:
     """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes.
 
@@ -57,6 +83,53 @@ def check_json(value: Any, most: int | None = None) -> Any:
     if most and size > most:
         raise UnfitJsonError(TOO_LARGE, count=size, most=most)
     return value
+
+
+def check_answer(value: Any, most: int) -> Any:
+    """As `check_json`, for an answer, which may quote the payload: where it has an integer that is
+    how canonical JSON, and every JavaScript, writes a large float, it is that float."""
+    if _is_deeper(value, MAX_DEPTH):
+        raise UnfitJsonError(TOO_DEEP, most=MAX_DEPTH)
+    return check_json(_with_large_floats(value), most)
+
+
+class _Repeating(dict[str, Any]):
+    """An object with a name that is there twice."""
+
+    def __init__(self, told: dict[str, Any], name: str) -> None:
+        super().__init__(told)
+        self.name = name
+
+
+def _way_to_repeat(value: Any) -> Path:
+    """To the outermost: of what was there twice, the first is not here any more."""
+    level: list[tuple[Path, Any]] = [((), value)]
+    while level:
+        for path, part in level:
+            if isinstance(part, _Repeating):
+                return (*path, part.name)
+        level = [((*path, n), inner) for path, part in level for n, inner in _parts(part)]
+    return ()
+
+
+def _with_large_floats(value: Any) -> Any:
+    match value:
+        case dict():
+            told = cast(dict[str, Any], value)
+            return {name: _with_large_floats(part) for name, part in told.items()}
+        case list():
+            return [_with_large_floats(part) for part in cast(list[Any], value)]
+        case int() if abs(value) > MAX_NUMBER:
+            return _as_float(value)
+        case _:
+            return value
+
+
+def _as_float(number: int) -> int | float:
+    try:
+        return integer(str(number))
+    except (ValueError, OverflowError):
+        return number
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, Path, Request, Response
-from fastapi.routing import APIRoute
 
+from api.bodies import JsonRoute
 from api.decisions import decision_of
 from api.deps import Service, the_service
 from api.errors import Gone, NotFound
@@ -43,7 +43,7 @@ async def decision_behind(service: Service, link: Link) -> Fold:
     return fold
 
 
-class LinkRoute(APIRoute):
+class LinkRoute(JsonRoute):
     """Asks for the link, and counts its use, before anything of the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

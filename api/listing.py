@@ -7,7 +7,6 @@ from it, and every filter is applied again to what was folded.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -22,7 +21,15 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
-from api.errors import ApiError, LaterRules, NotFound, Unavailable, asking_temporal, invalid
+from api.errors import (
+    ApiError,
+    LaterRules,
+    NotFound,
+    Unavailable,
+    Unreadable,
+    asking_temporal,
+    invalid,
+)
 from api.schemas import Address, Moment, Strict
 from encryption import Encryption
 from handover.addresses import one_form
@@ -47,8 +54,6 @@ no backslash and no double quote, which the server doubles and escapes for MySQL
 ENDED_BY_OPERATORS = "'Terminated', 'Failed', 'Canceled', 'TimedOut'"
 NOT_A_PLACE = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN)
 """What index stores make of a token that another one has given out."""
-
-log = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -174,21 +179,30 @@ class Listing:
         found = await find(self._client, filters.query(self._encryption), limit, token)
         runs = (run.execution for run in found.executions)
         entries = await asyncio.gather(
-            *(self.entry(run.workflow_id, filters, run.run_id) for run in runs)
+            *(self._that_can_be_read(run.workflow_id, filters, run.run_id) for run in runs)
         )
         return [entry for entry in entries if entry], found.next_page_token
+
+    async def _that_can_be_read(
+        self, decision_id: str, filters: Filters, run_id: str
+    ) -> DecisionSummary | None:
+        """One that cannot is in the log, and keeps nobody from the others."""
+        try:
+            return await self.entry(decision_id, filters, run_id)
+        except (LaterRules, Unreadable):
+            return None
 
     async def entry(
         self, decision_id: str, filters: Filters, run_id: str | None = None
     ) -> DecisionSummary | None:
-        """One decision, where all filters hold of it and, if it is told, this is its run."""
+        """One decision, where all filters hold of it and, if it is told, this is its run.
+
+        Raises `Unavailable`, `LaterRules` and `Unreadable`.
+        """
         async with self._gate:
             try:
                 fold = await self._look(decision_id)
             except NotFound:  # its retention ended, or it was never asked
-                return None
-            except LaterRules as error:  # it keeps no other one from the list
-                log.warning("%s is left out of a list: %s", decision_id, error)
                 return None
         if not is_ours(fold, run_id or fold.run_id):
             return None

@@ -1,17 +1,13 @@
-"""Times as people write them: by a clock on a wall, in a zone, and sometimes twice or never."""
+"""What a clock on a wall shows, as a moment: there are times that it shows twice, or never."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from templates.reader import is_time_zone
-from workflows.sentences import N_, Sentence
-
-LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?")
-"""As `<input type="datetime-local">` sends it."""
+from workflows.sentences import N_, AnyOf, Sentence
 
 NO_SUCH_ZONE = Sentence(
     N_("Give a time zone by its name, such as Europe/Berlin, America/New_York or UTC."),
@@ -19,7 +15,7 @@ NO_SUCH_ZONE = Sentence(
 )
 SKIPPED = N_("Clocks in %(zone)s skip this time on that day. Give another one, such as %(time)s.")
 TWICE = N_(
-    "Clocks in %(zone)s are set back on that day and show this time twice; the first one counts."
+    "Clocks in %(zone)s are set back on that day and show this time twice: write %(meanings)s."
 )
 
 
@@ -31,34 +27,30 @@ class NoSuchTimeError(ValueError):
         super().__init__(str(sentence))
 
 
+class TimeTwiceError(NoSuchTimeError):
+    """There are two such moments."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """`moment` is in UTC; where clocks show this time twice it is the first."""
+    """What a clock shows, in that zone unless it has an offset of its own."""
 
-    moment: datetime
+    shown: datetime
     zone: str
-    is_twice: bool
 
     @property
-    def remark(self) -> Sentence | None:
-        """What a person should know about it."""
-        return Sentence(TWICE, {"zone": self.zone}) if self.is_twice else None
-
-
-def read_local_time(text: str, zone: str) -> LocalTime | None:
-    """None for what is no date and time at all. Raises `NoSuchTimeError`."""
-    if not is_time_zone(zone):
-        raise NoSuchTimeError(NO_SUCH_ZONE)
-    try:
-        shown = datetime.fromisoformat(text) if LOCAL_TIME.fullmatch(text) else None
-        first = shown and shown.replace(tzinfo=ZoneInfo(zone))
-        moment = first and first.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    if not first or not moment:
-        return None
-    there = moment.astimezone(first.tzinfo)
-    if there.replace(tzinfo=None) != shown:
-        values = {"zone": zone, "time": f"{there:%H:%M}"}
-        raise NoSuchTimeError(Sentence(SKIPPED, values, "execute_at"))
-    return LocalTime(moment, zone, is_twice=first.replace(fold=1).utcoffset() != first.utcoffset())
+    def moment(self) -> datetime:
+        """In UTC. Raises `NoSuchTimeError` where this is no moment, or two."""
+        if not is_time_zone(self.zone):
+            raise NoSuchTimeError(NO_SUCH_ZONE)
+        there = self.shown if self.shown.tzinfo else self.shown.replace(tzinfo=ZoneInfo(self.zone))
+        moment = there.astimezone(UTC)
+        back = moment.astimezone(there.tzinfo)
+        if back.replace(tzinfo=None) != there.replace(tzinfo=None):
+            values = {"zone": self.zone, "time": f"{back:%H:%M}"}
+            raise NoSuchTimeError(Sentence(SKIPPED, values, "execute_at"))
+        later = there.replace(fold=1)
+        if later.utcoffset() != there.utcoffset():
+            values = {"zone": self.zone, "meanings": AnyOf((there, later))}
+            raise TimeTwiceError(Sentence(TWICE, values, "execute_at"))
+        return moment

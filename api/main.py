@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -13,6 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
 from api import errors, openapi
@@ -23,7 +25,7 @@ from api.images import Images
 from api.limiting import Limits, TellStandings
 from api.metrics import Metrics
 from api.oidc import Issuer
-from api.requests import BodyLimit, Requests
+from api.requests import BodyLimit, Proxies, Requests, Slashes
 from api.routes import (
     approvers,
     assets,
@@ -51,6 +53,7 @@ from api.slack import SlackApp
 from api.uploads import max_body
 from api.waiting import Waiting
 from config import (
+    ConfigurationError,
     Settings,
     connect,
     create_once,
@@ -59,12 +62,13 @@ from config import (
     load_exceptions,
     load_secrets,
     load_settings,
+    naming,
 )
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_web import SlackWeb
-from store import open_store
-from store.files import open_files
+from store import UnusableStoreError, open_store
+from store.files import FilesError, open_files
 from store.keys import new_key
 
 log = logging.getLogger(__name__)
@@ -79,22 +83,26 @@ SLACK_TIMEOUT = 5
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    settings = load_settings()
+    settings = load_settings(limits_of)
     logs.configure(settings.log_level, addresses=not settings.encrypts)
     for warning in (*settings.warnings, *keep_private(settings.data_dir)):
         log.warning(warning)
-    secrets = load_secrets(settings)
+    with naming("HANDOVER_DATA_DIR", OSError):
+        secrets = load_secrets(settings)
+        first_key = create_once(settings.data_dir / "api-key", new_key())
     signer = Signer(secrets.signing_keys, secrets.verify_keys)
     encryption = load_encryption(settings)
     client = await connect(encryption, lazy=True)
-    store = await open_store(settings.store_url)
-    await store.keys.ensure(create_once(settings.data_dir / "api-key", new_key()), FIRST_KEY)
+    with naming(settings.store_setting, UnusableStoreError):
+        store = await open_store(settings.store)
+    await store.keys.ensure(first_key, FIRST_KEY)
     callback_secrets = store.callback_secrets(secrets.link_keys)
     await callback_secrets.reseal()
     webhooks = store.webhooks(secrets.link_keys)
     await webhooks.reseal()
     outgoing = GuardedClient(load_exceptions(settings))
-    files = open_files(settings.storage_url)
+    with naming("HANDOVER_FILES_URL", FilesError):
+        files = open_files(settings.storage_url)
     waiting = Waiting(client, signer.keyring, settings.max_waits)
     service = app.state.service = Service(
         settings=settings,
@@ -125,12 +133,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         outgoing=outgoing,
         metrics=Metrics(client, store),
         bearers=Bearers(store, issuer_of(settings), waiting),
-        limits=Limits(
-            settings.limits_url.get_secret_value(),
-            rate=settings.rate_limit,
-            link_rate=settings.link_rate_limit,
-            fail_open=settings.limits_fail == "open",
-        ),
+        limits=limits_of(settings),
         slack=slack_app(settings),
     )
     answer_waits_when_stopped(waiting.close)
@@ -142,6 +145,17 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     preparing.cancel()
     await service.limits.close()
     await store.close()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Raises `ConfigurationError`."""
+    with naming("HANDOVER_LIMITS_URL", ValueError):
+        return Limits(
+            settings.limits_url.get_secret_value(),
+            rate=settings.rate_limit,
+            link_rate=settings.link_rate_limit,
+            fail_open=settings.limits_fail == "open",
+        )
 
 
 def slack_app(settings: Settings) -> SlackApp | None:
@@ -177,6 +191,25 @@ def answer_waits_when_stopped(close: Callable[[], None]) -> None:
         signal.signal(number, handle)
 
 
+class SayWhyNot:
+    """ASGI middleware: where settings keep the service from starting, it says what is wrong with
+    them, and not where in the code."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def tell(message: Message) -> None:
+            fault = sys.exception()
+            if message["type"] == "lifespan.startup.failed" and isinstance(
+                fault, ConfigurationError
+            ):
+                message["message"] = str(fault)
+            await send(message)
+
+        await self._app(scope, receive, tell if scope["type"] == "lifespan" else send)
+
+
 # Its page of the API loads nothing from elsewhere, as FastAPI's own would.
 app = FastAPIOffline(
     title="Handover",
@@ -184,11 +217,15 @@ app = FastAPIOffline(
     summary="Ask a person before an AI agent acts.",
     redoc_url=None,
     lifespan=lifespan,
+    redirect_slashes=False,
 )
 app.add_middleware(BodyLimit, most=max_body)
 app.add_middleware(codec.FromTheUi)
 app.add_middleware(TellStandings)
+app.add_middleware(Slashes)
 app.add_middleware(Requests)
+app.add_middleware(Proxies)
+app.add_middleware(SayWhyNot)
 errors.install(app)
 for routes in (
     decisions,

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from api.approvers import check_places
 from api.errors import Invalid
 from api.schemas import allowed_approver
-from config import load_settings
-from store import open_store
+from config import ConfigurationError, load_settings, naming
+from store import UnusableStoreError, open_store
 from store.keys import AGENT_SCOPES, SCOPES, is_name, new_key
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -33,7 +33,8 @@ async def make_key(
     """Raises `Invalid` for approvers in a network that no operator has allowed."""
     settings = load_settings()
     check_places(settings.local_domains, [("--approvers", each) for each in approvers or ()])
-    store = await open_store(settings.store_url)
+    with naming(settings.store_setting, UnusableStoreError):
+        store = await open_store(settings.store)
     try:
         key = new_key()
         await store.keys.ensure(
@@ -64,6 +65,8 @@ def main() -> None:
         key = asyncio.run(making)
     except Invalid as error:
         parser.error(error.error)
+    except ConfigurationError as error:
+        sys.exit(str(error))
     sys.stdout.write(key + "\n")
 
 

@@ -108,7 +108,8 @@ class Issuer:
             async with asyncio.timeout(TIMEOUT):
                 self._keys = await self._fetch()
             self._seen_at = time.monotonic()
-        except (_Away, httpx2.HTTPError, TimeoutError) as error:
+        # A proxy of the environment that needs a package, a file of certificates that is not there.
+        except (_Away, httpx2.HTTPError, ImportError, OSError) as error:
             log.error("the keys of %s cannot be fetched: %r", self._issuer, error)  # noqa: TRY400 - no fault of ours
         self._ask_from = time.monotonic() + (ONCE_IN if self._keys else AGAIN_IN)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from dataclasses import replace
 
 from babel.core import negotiate_locale
 from fastapi import Request
@@ -12,12 +14,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from api.deps import Service
 from templates import LANGUAGES, Reader
 
+REGIONAL = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?-([a-z]{2}|[0-9]{3})(?:-.*)?")
+"""A language with where it is written (RFC 5646), as `de-ch`."""
+
 log = logging.getLogger(__name__)
 
 
 async def reader_of(service: Service, request: Request, approver: str) -> Reader:
     """For this approver, who opened a link."""
-    return await _preferred(service, of_browser(service, request), approver)
+    return _there(await _preferred(service, of_browser(service, request), approver), request)
 
 
 async def reader_for(service: Service, approver: str) -> Reader:
@@ -41,14 +46,33 @@ async def _preferred(service: Service, reader: Reader, approver: str) -> Reader:
 
 def of_browser(service: Service, request: Request) -> Reader:
     """For whoever sent this request."""
-    return default_reader(service).preferring(wanted(request.headers.get("accept-language", "")))
+    return _there(default_reader(service).preferring(wanted(_header(request))), request)
 
 
 def wanted(header: str) -> str | None:
     """The best of our languages for an `Accept-Language` (RFC 9110, section 12.5.4)."""
+    return negotiate_locale(_names(header), LANGUAGES, sep="-")
+
+
+def region_of(language: str, header: str) -> str | None:
+    """Where this language is written, as the first entry says that names a place for it."""
+    matches = (REGIONAL.fullmatch(name) for name in _names(header))
+    return next((each[2].upper() for each in matches if each and each[1] == language), None)
+
+
+def _there(reader: Reader, request: Request) -> Reader:
+    """Where their browser says that they are: of the language they read, and of no other."""
+    return replace(reader, region=region_of(reader.language, _header(request)))
+
+
+def _header(request: Request) -> str:
+    return request.headers.get("accept-language", "")
+
+
+def _names(header: str) -> list[str]:
+    """Those that are wanted, the best first."""
     ranked = sorted(map(_ranked, header[:500].split(",")), key=lambda entry: -entry[1])
-    names = [name for name, weight in ranked if weight > 0]
-    return negotiate_locale(names, LANGUAGES, sep="-")
+    return [name for name, weight in ranked if weight > 0]
 
 
 def _ranked(entry: str) -> tuple[str, float]:

@@ -39,7 +39,7 @@ def record_of(
     beside = [
         *(_attempt(each) for each in refused),
         *(_arrival(each) for each in told),
-        *(entry for run in runs.signed for entry in _of_run(run)),
+        *_of_runs(runs.signed),
         *(() if runs.is_whole else [_unproven()]),
     ]
     entries = (_whole(fold, entry) for entry in fold.entries)
@@ -63,9 +63,19 @@ def _arrival(told: Told) -> AuditEntry:
     return AuditEntry(None, ARRIVALS[event], at, {name: details[name] for name in shown})
 
 
-def _of_run(run: Run) -> Iterator[AuditEntry]:
-    claimed = {"by": run.claim.agent, "worker": run.claim.worker}
-    yield AuditEntry(None, "execution.claimed", run.claim.received_at, claimed)
+def _of_runs(runs: Iterable[Run]) -> Iterator[AuditEntry]:
+    """A claim that took the place of another is told apart: the action may have run before."""
+    before: Run | None = None
+    for run in runs:
+        at = run.claim.received_at
+        again = before is not None and not before.was_given_back(at)
+        who = {"by": run.claim.agent, "worker": run.claim.worker}
+        yield AuditEntry(None, "execution.claimed_again" if again else "execution.claimed", at, who)
+        yield from _end_of(run)
+        before = run
+
+
+def _end_of(run: Run) -> Iterator[AuditEntry]:
     if report := run.report:
         details = {"by": report.agent, "result": report.result}
         yield AuditEntry(None, ENDS[report.status], report.received_at, details)

@@ -1,5 +1,5 @@
-"""A request's id, who may keep its answer, and its log line: by route, because a link's path is a
-secret."""
+"""What each request passes: bounds, whom a proxy speaks for, who may keep the answer, and a log
+line by its route, because a link's path is a secret."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.errors import TooLarge, problem
+from api.deps import Service
 from api.static import path_shown
 
 TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
+
+LINKS = ("/d/", "/i/", "/responses/", "/outbox/")
+"""How the paths begin that people are sent: some programs take the character behind them along."""
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +33,8 @@ Headers = list[tuple[bytes, bytes]]
 class BodyLimit:
     """ASGI middleware: 413 for a body of more than `most` bytes, told or not.
 
-    `most` is asked for each request, because those that bring files may bring more.
+    `most` is asked for each request, because those that bring files may bring more. Whoever reads
+    the body is told: a page answers with a page.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[Scope], int]) -> None:
@@ -37,21 +43,59 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = self._most(scope)
+        length = dict(scope.get("headers", [])).get(b"content-length", b"")
+        is_told = length.isdigit() and int(length) > most
         taken = 0
 
         async def take() -> Message:
             nonlocal taken
+            if is_told:
+                raise HTTPException(413, TOO_LARGE)
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:
                 raise HTTPException(413, TOO_LARGE)
             return message
 
-        length = dict(scope.get("headers", [])).get(b"content-length", b"")
-        if length.isdigit() and int(length) > most:
-            await problem(TooLarge(TOO_LARGE))(scope, receive, send)
+        await self._app(scope, take, send)
+
+
+class Slashes:
+    """ASGI middleware: a link with slashes at its end is the link without.
+
+    It is served as it is: a redirect would say where to, and of that a request knows too little.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        if path.startswith(LINKS):
+            scope["path"] = path.rstrip("/")
+        await self._app(scope, receive, send)
+
+
+class Proxies:
+    """ASGI middleware: whom a proxy speaks for is as it says, where it is one of
+    `HANDOVER_TRUSTED_PROXIES`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._believing: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            app = self._believing or self._believe(scope["app"].state.service)
         else:
-            await self._app(scope, take, send)
+            app = self._app
+        await app(scope, receive, send)
+
+    def _believe(self, service: Service) -> ASGIApp:
+        """The settings are known once there is a request."""
+        trusted = service.settings.trusted_proxies
+        self._believing = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, self._app), trusted))
+        return self._believing
 
 
 class Requests:

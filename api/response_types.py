@@ -5,7 +5,6 @@ What counts as an answer to each stands in `workflows.answers`.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,13 +21,11 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from handover._file_types import read_accept, read_entry
 from workflows.answers import DEFAULT_FILES, MAX_FILES, MAX_NUMBER
 
 SPELLINGS = {"text": "text_input", "number": "number_input"}
 """Other names of a type; answers have the one name."""
-
-ENDING = r"\.[A-Za-z0-9][A-Za-z0-9_+-]{0,19}"
-MEDIA_TYPE = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}/(\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126})"
 
 
 def _canonical(type: str) -> str:
@@ -49,12 +46,6 @@ def _one_line(choice: str) -> str:
     return choice
 
 
-def _file_type(entry: str) -> str:
-    if not re.fullmatch(f"{ENDING}|{MEDIA_TYPE}", entry):
-        raise ValueError("this is no media type, such as image/*, and no ending, such as .pdf")
-    return entry
-
-
 Label = Annotated[str, StringConstraints(strict=True, max_length=500)]
 Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
 Offered = Annotated[
@@ -67,7 +58,7 @@ FieldName = Annotated[
     str, StringConstraints(strict=True, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_NUMBER, le=MAX_NUMBER)]
-FileType = Annotated[str, StringConstraints(strict=True), AfterValidator(_file_type)]
+FileType = Annotated[str, StringConstraints(strict=True), AfterValidator(read_entry)]
 
 
 class _Strict(BaseModel):
@@ -164,8 +155,10 @@ class FileUpload(_Strict):
         Field(
             min_length=1,
             max_length=20,
-            description="Media types (`image/*`) or endings (`.pdf`); by default all are taken.",
+            description="Media types (`image/*`) or endings (`.pdf`) of what is taken; by default"
+            " all that is. They are told in the one form of each kind.",
         ),
+        AfterValidator(read_accept),
     ] = None
 
 

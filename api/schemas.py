@@ -27,10 +27,11 @@ from pydantic import (
 )
 
 from api.errors import ONE_OR_LIST
-from api.json_checks import check_json
+from api.json_checks import check_answer, check_json
 from api.response_types import ApproveDeny, NewResponseType
 from handover import addresses
 from handover.models import DecisionRequest, Execution
+from links import Codes
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
 FORM = "[A-Za-z0-9_-]{16,40}"
@@ -186,7 +187,7 @@ AttachmentId = Annotated[Text, StringConstraints(pattern=r"^att_[0-9a-f]{32}$")]
 
 Payload = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_PAYLOAD))]
 Metadata = Annotated[dict[str, Text], AfterValidator(partial(check_json, most=MAX_METADATA))]
-ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))]
+ResponseData = Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))]
 Notes = Annotated[
     Text,
     StringConstraints(max_length=MAX_NOTES),
@@ -317,6 +318,13 @@ class NewClaim(Strict):
         | None,
         Field(description="Who runs it, for whoever finds it claimed: a host or a job."),
     ] = None
+    instead_of: Annotated[
+        ClaimId | None,
+        Field(
+            description="The `claim_id` of a claim that failed, or whose worker has died: this one"
+            " takes its place, and nobody else's."
+        ),
+    ] = None
 
 
 class NewReport(Strict):
@@ -357,7 +365,8 @@ class NewResponse(Strict):
     notes: Notes | None = None
     response_data: ResponseData | None = None
     code: Annotated[
-        Annotated[Text, StringConstraints(max_length=40), AfterValidator(check_json)] | None,
+        Annotated[Text, StringConstraints(max_length=Codes.LONGEST), AfterValidator(check_json)]
+        | None,
         Field(description="What was mailed to the approver, where the decision needs it."),
     ] = None
     form: Annotated[

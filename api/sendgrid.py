@@ -10,7 +10,6 @@ A `deferred` one it does try again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +19,8 @@ from functools import lru_cache
 from typing import Any
 
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
+
+from api.json_checks import read_json
 
 PROVIDER = "sendgrid"
 SIGNATURE = EventWebhookHeader.SIGNATURE
@@ -84,7 +85,7 @@ def verify(key: str, headers: Mapping[str, str], body: bytes, now: datetime) -> 
 def read(body: bytes, now: datetime) -> list[MailEvent]:
     """The events that tell whether a mail arrived, each once. Raises `ValueError`."""
     try:
-        told = json.loads(body)
+        told = read_json(body)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(told, list):

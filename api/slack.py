@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from slack_sdk.signature import SignatureVerifier
 
+from api.json_checks import read_json
 from links import SlackLink
 from slack_web import SlackWeb
 from templates import blocks
@@ -158,8 +159,8 @@ def read(body: bytes) -> Told:
     """What Slack tells. Raises `ValueError`."""
     try:
         [payload] = parse_qs(body.decode(), strict_parsing=True)["payload"]
-        return TOLD.validate_json(payload)
-    except (KeyError, ValidationError) as error:
+        return TOLD.validate_python(read_json(payload))
+    except (KeyError, ValidationError, RecursionError) as error:
         raise ValueError("this is no interaction") from error
 
 

@@ -24,14 +24,14 @@ from api.limiting import ANSWER
 from api.linked import decision_behind
 from api.readers import default_reader, reader_for
 from api.slack import Container, Page, Pressed, SlackApp, Submitted
-from api.slack_forms import SlackForm
+from api.slack_forms import Answered, SlackForm
 from api.telling import failure_told, told
 from handover.models import Choice, ResponseType
 from links import BadTokenError, Link, SlackLink
 from slack_web import SlackError
 from templates import Reader
 from templates.slack import is_whole
-from templates.slack_modals import NOT_ME, NOTE, answer_modal, opens_here
+from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here
 from templates.words import words
 from workflows import objections
 from workflows.messages import Response
@@ -107,12 +107,12 @@ async def submit(
     service: Service, app: SlackApp, submitted: Submitted, received_at: datetime
 ) -> tuple[dict[str, Any], Taking | None]:
     """What Slack is to do with the form, and what is left to do then."""
-    form = SlackForm(submitted.view.state)
     metadata = _metadata(submitted.view.private_metadata)
     link = _read(service, metadata.get("value", ""))
     if link is None:
         return {}, None
     reader = default_reader(service)
+    form = SlackForm(submitted.view.state, words(reader))
     if not submitted.is_by(link):
         return _errors(form, None, words(reader).gettext(_FOR) % {"who": link.approver}), None
     message = Container(
@@ -122,7 +122,8 @@ async def submit(
         async with asyncio.timeout(PATIENCE):
             reader = await reader_for(service, link.approver)
             visitor = Visitor(app, service, link, submitted.user.id, message, reader)
-            return await _submit(visitor, form, metadata.get("choice", ""), received_at)
+            form = SlackForm(submitted.view.state, words(reader))
+            return await _submit(visitor, form, metadata, received_at)
     except TimeoutError:
         return _errors(form, None, failure_told(Unavailable("Too slow."), reader)[1]), None
     except _AWAY as error:
@@ -179,10 +180,11 @@ async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str)
 
 
 async def _submit(
-    visitor: Visitor, form: SlackForm, choice: str, received_at: datetime
+    visitor: Visitor, form: SlackForm, metadata: dict[str, str], received_at: datetime
 ) -> tuple[dict[str, Any], Taking | None]:
     await visitor.service.limits.count_link(visitor.page_link, ANSWER)
     fold = await decision_behind(visitor.service, visitor.page_link)
+    choice = metadata.get("choice", "")
     answered = form.answer(fold.request, choice)
     response = _response(fold, visitor.link, answered.choice, received_at).model_copy(
         update={"notes": answered.notes, "data": answered.data}
@@ -190,14 +192,33 @@ async def _submit(
     why = _objection(fold, response)
     if answered.wrong and (why is None or why.reason == "invalid_answer"):
         why = Objection("invalid_answer", answered.wrong)
+    if why is None and answered.mark != metadata.get("understood"):
+        return _shown_again(visitor, fold, form, answered, metadata), None
     if why is None:
         return {}, partial(_guarded, visitor, _take, fold, response)
     if answering.is_outcome(fold, response):
         return {}, None  # told twice
-    await answering.record(visitor.service, response, why)
+    if why.sentence is not answered.wrong or not answered.asks_back:
+        await answering.record(visitor.service, response, why)
     type = fold.request.response_type
     block = form.block_of(why.sentence.field, type)
     return _errors(form, block, told(why.sentence, visitor.reader, type)), None
+
+
+def _shown_again(
+    visitor: Visitor, fold: Fold, form: SlackForm, answered: Answered, metadata: dict[str, str]
+) -> dict[str, Any]:
+    """The form with how it is read, which counts when it is sent again."""
+    request, mark = fold.request, answered.mark or ""
+    view = answer_modal(
+        request,
+        answered.choice,
+        visitor.reader,
+        json.dumps(metadata | {"understood": mark}),
+        whole=is_whole(request),
+        typed=Typed(form.typed, answered.data),
+    )
+    return {"response_action": "update", "view": view}
 
 
 async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from api.forms import NOW_OR_THEN, WHEN, number_of, repair
+from api.forms import NOW_OR_THEN, WHEN, repair
 from api.json_checks import UnfitJsonError, check_json
+from api.payload_changes import A_NUMBER
 from api.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.slack import ViewState, moment_of
+from api.typed import UnclearError, read_number
 from handover.models import Choice, DecisionRequest, ResponseType
-from templates.slack_modals import NOTE, NOW, PAYLOAD, TEXT, THEN, TRUE, Value
+from templates.slack_modals import NOTE, NOW, PAYLOAD, TEXT, THEN, TRUE, Value, initial_of
+from templates.words import Words
 from workflows.answers import A_DATE_AND_TIME
-from workflows.sentences import N_, Sentence
-
-A_NUMBER = N_("This has to be a number.")
+from workflows.canonical import digest
+from workflows.sentences import Sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """`wrong` is what keeps it from being understood; its field is that of the form."""
+    """`wrong` is what keeps it from being understood; its field is that of the form. `asks_back`
+    says that it could be several things, which is no attempt at an answer."""
 
     choice: str
     notes: str | None
     data: dict[str, Any] | None
     wrong: Sentence | None = None
+    asks_back: bool = False
+
+    @property
+    def mark(self) -> str | None:
+        """Of what has to be shown as it is read, before it counts."""
+        is_read = not self.wrong and self.data and ("payload" in self.data or "value" in self.data)
+        return digest(self.data) if is_read else None
 
 
 class SlackForm:
-    """A form of `slack_modals.answer_modal`, filled in. `blocks` are the names of its fields."""
+    """A form of `slack_modals.answer_modal`, filled in by a reader of these words. `blocks` are the
+    names of its fields."""
 
-    def __init__(self, state: ViewState) -> None:
+    def __init__(self, state: ViewState, said: Words) -> None:
         self._values = state.values
+        self._said = said
 
     @property
     def blocks(self) -> list[str]:
@@ -46,7 +57,12 @@ class SlackForm:
         try:
             return Answered(choice, notes, self._data(request, choice))
         except _WrongError as error:
-            return Answered(choice, notes, None, error.sentence)
+            return Answered(choice, notes, None, error.sentence, error.asks_back)
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What stands in its fields."""
+        return {block: self._typed(block) or self._chosen(block) for block in self._values}
 
     def block_of(self, name: str | None, type: ResponseType) -> str:
         """The field of the form at fault, where an answer's is; else the first."""
@@ -76,7 +92,9 @@ class SlackForm:
                 named = enumerate(type.fields or ())
                 return {each.name: self._typed(f"{TEXT}{i}").strip() for i, each in named}
             case "number_input":
-                return {"value": number_of(self._typed("value").strip())}
+                typed = self._typed("value").strip()
+                number = self._number(typed, "value")
+                return {"value": typed if number is None else number}
             case "schedule":
                 return self._schedule(offers_now=type.allow_immediate is not False)
             case _:
@@ -109,8 +127,23 @@ class SlackForm:
             case str():
                 return self._typed(block)
             case _:
-                typed = self._typed(block).strip()
-                return value if typed == repr(value) else _number(typed, block)
+                return self._changed_number(block, value)
+
+    def _changed_number(self, block: str, value: float) -> float:
+        typed = self._typed(block).strip()
+        if typed == initial_of(value, self._said):
+            return value
+        number = self._number(typed, block)
+        if number is None:
+            raise _WrongError(Sentence(A_NUMBER, field=block))
+        return number
+
+    def _number(self, typed: str, block: str) -> float | None:
+        try:
+            return read_number(typed, self._said.notation)
+        except UnclearError as error:
+            sentence = replace(error.sentence, field=block)
+            raise _WrongError(sentence, asks_back=True) from error
 
     def _typed(self, block: str) -> str:
         value = self._value(block).get("value")
@@ -136,16 +169,7 @@ class SlackForm:
 
 
 class _WrongError(Exception):
-    def __init__(self, sentence: Sentence) -> None:
+    def __init__(self, sentence: Sentence, *, asks_back: bool = False) -> None:
         super().__init__(str(sentence))
         self.sentence = sentence
-
-
-def _number(typed: str, block: str) -> int | float:
-    try:
-        number = json.loads(typed)
-    except ValueError:
-        number = None
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise _WrongError(Sentence(A_NUMBER, field=block))
-    return number
+        self.asks_back = asks_back

@@ -19,8 +19,13 @@ FOLDER = Path(__file__).parent / "assets"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 path_shown: ContextVar[str] = ContextVar("path_shown", default="/d/token")
-"""The path of the page that is being made. What it loads is named relative to it, because a proxy
-may have the service below a path of its own."""
+"""The path of the page that is being made. What it loads and leads to is named relative to it,
+because a proxy may have the service below a path of its own."""
+
+
+def root() -> str:
+    """The way from the page that is being made to the service's first path."""
+    return "/".join([".."] * (path_shown.get().count("/") - 1)) or "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Asset:
     @property
     def address(self) -> str:
         stem, _, ending = self.name.rpartition(".")
-        return f"{_root()}/assets/{stem}.{self.digest}.{ending}"
+        return f"{root()}/assets/{stem}.{self.digest}.{ending}"
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +76,3 @@ def loaders(nonce: str) -> dict[str, Callable[[str], Markup]]:
         return Markup('<link rel="icon" href="{}">').format(assets()[name].address)
 
     return {"style": style, "script": script, "icon": icon}
-
-
-def _root() -> str:
-    return "/".join([".."] * (path_shown.get().count("/") - 1)) or "."

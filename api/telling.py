@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
@@ -15,10 +16,13 @@ from templates import Reader
 from templates.catalogs import N_
 from templates.text import visible_line
 from templates.words import words
-from workflows.sentences import Marked, Sentence
+from workflows.sentences import AnyOf, Marked, Sentence
 
 LISTED = 300
 """Characters of a list inside a sentence."""
+
+GROUPED = 1_000_000
+"""From here on digits are grouped: with one group alone they would pass for a decimal elsewhere."""
 
 STATUSES = {
     Status.PENDING: N_("pending"),
@@ -49,7 +53,10 @@ FAILURES = {
     "invalid_request": (DID_NOT_WORK, UNREADABLE),
     "content_too_large": (
         N_("That was too much"),
-        N_("What was sent is larger than anything that is taken here. Nothing was recorded."),
+        N_(
+            "What was sent is larger than anything that is taken here: at most 10 files of 10 MB"
+            " each. Nothing was recorded."
+        ),
     ),
     "rate_limited": (
         N_("Too often"),
@@ -107,11 +114,23 @@ def _value(value: Any, reader: Reader, type: ResponseType) -> str:
             return words(reader).button(value, type)
         case Status():
             return words(reader).gettext(STATUSES[value])
-        case int() | float() if isfinite(value):
+        case AnyOf():
+            return words(reader).any_of([_typeable(each, reader) for each in value.values])
+        case int():
+            return format_decimal(value, locale=reader.locale)
+        case float() if isfinite(value) and abs(value) < GROUPED:
+            return _typeable(value, reader)
+        case float() if isfinite(value):
             exact = Decimal(repr(value))
-            return format_decimal(exact, locale=reader.language, decimal_quantization=False)
+            return format_decimal(exact, locale=reader.locale, decimal_quantization=False)
         case list() | tuple():
             each = (_value(part, reader, type) for part in cast(Iterable[Any], value))
             return visible_line(", ".join(each), LISTED)
         case _:
             return visible_line(str(value))
+
+
+def _typeable(value: float | datetime, reader: Reader) -> str:
+    """As it can be typed into a field."""
+    said = words(reader)
+    return said.typeable(value) if isinstance(value, datetime) else said.number(value)

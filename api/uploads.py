@@ -42,6 +42,9 @@ AROUND = 64 * 1024
 MAX_FILES = 10
 """Files that one answer brings at most."""
 
+MAX_TEXTS = 20
+"""Parts besides its files."""
+
 EMPTY = N_("%(file)s is empty.")
 
 FIELD = "file"
@@ -64,9 +67,18 @@ def max_body(scope: Scope) -> int:
 
 
 class _Parser(MultiPartParser):
-    """Keeps less of each file in memory, and the rest on the disk: many arrive at once."""
+    """Keeps less of each file in memory, and the rest on the disk: many arrive at once. All texts
+    together, which stay in memory, are as large as one may be."""
 
     spool_max_size = 64 * 1024
+    texts = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self.texts += end - start
+            if self.texts > self.max_part_size:
+                raise MultiPartException("Its texts are too large.")
+        super().on_part_data(data, start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +89,18 @@ class _Examined:
 
 
 @asynccontextmanager
-async def read_form(request: Request) -> AsyncGenerator[FormData]:
+async def read_form(
+    request: Request, *, texts: int = MAX_TEXTS, bytes_of_text: int = AROUND
+) -> AsyncGenerator[FormData]:
     """The parts of a multipart body; afterwards nothing is left of them. Raises `Invalid`."""
     if not request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
         raise invalid(FIELD, "send it as a part of a multipart/form-data body.")
     parser = _Parser(
-        request.headers, request.stream(), max_files=20, max_fields=20, max_part_size=AROUND
+        request.headers,
+        request.stream(),
+        max_files=20,
+        max_fields=texts,
+        max_part_size=bytes_of_text,
     )
     try:
         form = await parser.parse()

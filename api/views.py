@@ -7,19 +7,22 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from fastapi.responses import HTMLResponse
 
 from api.decisions import decision_of
 from api.errors import ApiError
-from api.forms import FILES
-from api.static import loaders
+from api.forms import FILES, Filled, Understood
+from api.local_times import LocalTime
+from api.static import loaders, root
 from api.step_up import CodeNeeded, new_form
 from api.telling import failure_told, told
-from handover.models import DecisionRequest, ResponseType
-from links import Link
+from api.uploads import MAX_FILE
+from handover.models import Choice, DecisionRequest, ResponseType
+from links import Codes, Link
 from templates import Reader, render_page
+from templates.payload import fields
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
 from workflows.answers import most_files
@@ -47,12 +50,12 @@ class Opened:
     @property
     def files(self) -> str:
         """Where its files are, seen from its page."""
-        return f"./{self.token}/files"
+        return f"{root()}/d/{self.token}/files"
 
     @property
     def images(self) -> str:
         """Where the images are that the agent names."""
-        return f"./{self.token}/images"
+        return f"{root()}/d/{self.token}/images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +95,47 @@ def ask(
     typed: Mapping[str, str] | None = None,
     refused: Sentence | None = None,
     code: CodeNeeded | None = None,
-    given: Mapping[str, Any] | None = None,
+    confirms: bool = False,
     status: int = 200,
 ) -> HTMLResponse:
-    """The question; where it is shown again, with what was typed and why that was refused. `given`
-    is a changed payload, of which the changes are shown."""
+    """The question; where it is shown again, with what was typed, how that is read, and why it was
+    refused. `confirms` says that it counts once it is sent again."""
     input, state = opened.fold.input, opened.fold.state
     assert input  # noqa: S101 - the route answered 404 where there was none
     assert state  # noqa: S101
     request, link = opened.fold.request, opened.link
     level = next((a.level for a in state.asked if a.approver == link.approver), 0)
     wrong = _wrong(refused, request.response_type, opened.reader) if refused else None
+    understood = _understood(opened, typed or {}, highlighted)
+    notation, now = words(opened.reader).notation, datetime.now(UTC)
     context = {
         "request": request,
         "agent": input.agent,
         "link": link,
         "expires_at": state.rules.expires_at,
-        "now": datetime.now(UTC),
+        "now": now,
+        "notation": notation.for_scripts(),
+        "example_time": notation.example(now.year),
         "digest": state.shown,
         "asked_before": [a.approver for a in state.asked if a.level < level],
         "attachments": state.attachments,
         "files": opened.files,
         "images": opened.images,
         "most_files": most_files(request.response_type),
+        "largest_file": MAX_FILE,
         "typed": defaultdict(str, _as_asked(request) if typed is None else typed),
-        "notice": wrong and _notice(wrong, request.response_type, opened.reader),
+        "read": _told(understood, opened.reader),
+        "marks": understood.marks,
+        "notice": wrong and _notice(wrong, request, opened.reader),
         "wrong": wrong,
         "highlighted": highlighted,
         "needs_code": state.rules.step_up,
         "code": code,
+        "code_pattern": Codes.PATTERN,
+        "longest_code": Codes.LONGEST,
         "form": code.form if code else (typed or {}).get("form") or new_form(),
-        "given": given,
+        "confirms": confirms,
+        "given": _changed_payload(understood, highlighted),
     }
     return page("ask", context, opened.reader, status)
 
@@ -168,6 +181,32 @@ def _as_asked(request: DecisionRequest) -> dict[str, str]:
     return {"action": visible(request.action), "payload": payload}
 
 
+def _understood(opened: Opened, typed: Mapping[str, str], highlighted: str | None) -> Understood:
+    """Of what was typed, for the button that it is about."""
+    form = Filled({**typed, "choice": highlighted or ""})
+    if not typed:
+        return Understood(None)
+    return form.understood(opened.fold.request, words(opened.reader).notation)
+
+
+def _told(understood: Understood, reader: Reader) -> dict[str, str]:
+    """How it was read, by the name of its field."""
+    return {name: _as_read(value, reader) for name, value in understood.read.items()}
+
+
+def _as_read(value: float | LocalTime, reader: Reader) -> str:
+    if isinstance(value, LocalTime):
+        return words(reader.preferring(None, value.zone)).moment(value.moment)
+    return words(reader).number(value)
+
+
+def _changed_payload(understood: Understood, highlighted: str | None) -> dict[str, Any] | None:
+    """The changed payload, of which the changes are shown."""
+    given: object = (understood.data or {}).get("payload")
+    is_one = highlighted == Choice.MODIFY and not understood.wrong and isinstance(given, dict)
+    return cast(dict[str, Any], given) if is_one else None
+
+
 def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:
     name = refused.field or ""
     if type.type == "file_upload" and name.startswith(("file", FILES)):
@@ -175,9 +214,11 @@ def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:
     return Wrong(name, told(refused, reader, type))
 
 
-def _notice(wrong: Wrong, type: ResponseType, reader: Reader) -> str:
+def _notice(wrong: Wrong, request: DecisionRequest, reader: Reader) -> str:
     """The sentence, with the label of its field where there are several."""
-    labels = {field.name: field.label or field.name for field in type.fields or ()}
+    asked = request.response_type.fields or ()
+    labels = {field.name: field.label or field.name for field in asked}
+    labels |= {field.name: field.label for field in fields(request.payload)}
     say, text = words(reader).gettext, wrong.text
     if label := labels.get(wrong.name):
         text = say("%(field)s: %(fault)s") % {"field": visible_line(label), "fault": text}

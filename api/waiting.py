@@ -15,7 +15,7 @@ from weakref import WeakSet
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
-from api.errors import asking_temporal
+from api.errors import asking_temporal, reading
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold
@@ -68,8 +68,9 @@ class Watch:
 
     async def _take(self, pages: WorkflowHistoryEventAsyncIterator) -> None:
         await pages.fetch_next_page()
-        for event in pages.current_page or ():
-            self.fold.feed(await decoded(event, self._codec))
+        with reading(self.fold.decision_id):
+            for event in pages.current_page or ():
+                self.fold.feed(await decoded(event, self._codec))
         self._tell()
 
     def _tell(self) -> None:
@@ -106,7 +107,7 @@ class Waiting:
         or when the caller's task was released.
 
         `reserve` is for those who wait for their own answer to be heard: `RESERVE` polls beyond the
-        bound are theirs. Raises `NotFound` and `Unavailable`.
+        bound are theirs. Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
         most = self._most + (RESERVE if reserve else 0)
         free = decision_id in self._watches or len(self._watches) < most
@@ -127,13 +128,14 @@ class Waiting:
     async def look(self, decision_id: str) -> Fold:
         """The decision as its history tells it now, without what the store keeps of it.
 
-        Raises `NotFound` and `Unavailable`.
+        Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
         fold = Fold(decision_id, self._keyring)
         codec = self._client.data_converter.payload_codec
         async with asking_temporal():
             async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-                fold.feed(await decoded(event, codec))
+                with reading(decision_id):
+                    fold.feed(await decoded(event, codec))
         return fold
 
     async def has(self, decision_id: str, signature: str) -> bool:

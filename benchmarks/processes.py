@@ -41,13 +41,15 @@ class Processes:
             await _stop(process)
         await self._watch.__aexit__(kind, error, trace)
 
-    async def start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> int:
+    async def start(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path = ROOT
+    ) -> int:
         """The process's id."""
         log = self._logs / f"{name}.log"
         tie = [sys.executable, "-I", tied.__file__, str(os.getpid())]
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *tie, *command, env=self._environment(env), cwd=ROOT,
+                *tie, *command, env=self._environment(env), cwd=cwd,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip

@@ -72,7 +72,7 @@ class Builder:
         plan = Plan(Settings(data_dir=self.folder), _free_ports(), program)
         metrics = _free_port("metrics").number
         command = [*plan.dev_server_command(), "--metrics-port", str(metrics)]
-        temporal = await self.processes.start("temporal", command, os.environ)
+        temporal = await self.processes.start("temporal", command, os.environ, self.folder)
         client = await _eventually(lambda: _connected(plan.ports.temporal.address))
         pids = {"server": temporal, "load": os.getpid()}
         return Stage(

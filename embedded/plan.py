@@ -40,12 +40,14 @@ class Plan:
 
     def dev_server_command(self) -> list[str]:
         command = [
-            str(self.dev_server), "server", "start-dev",
+            str(self.dev_server and self.dev_server.absolute()), "server", "start-dev",
             "--log-level", "warn",
             "--ip", HOST,
             "--port", str(self.ports.temporal.number),
             "--ui-port", str(self.ports.temporal_ui.number),
-            "--db-filename", str(self.data / "temporal.db"),
+            # In the data folder, where it is started: of a whole path it makes a URL, in which
+            # some characters mean something.
+            "--db-filename", "temporal.db",
             # Nearly twice as many decisions a second; a killed process still loses nothing.
             "--sqlite-pragma", "journal_mode=wal",
             "--sqlite-pragma", "synchronous=normal",
@@ -71,8 +73,9 @@ class Plan:
 
     def api_command(self) -> list[str]:
         where = ["--host", HOST, "--port", str(self.ports.api.number)]
-        bounds = ["--http", "api.protocol:Bounded"]
-        return [sys.executable, "-m", "uvicorn", "api.main:app", *bounds, *where]
+        # Whom a proxy speaks for is told by a setting, and not by uvicorn's own.
+        how = ["--http", "api.protocol:Bounded", "--no-proxy-headers"]
+        return [sys.executable, "-m", "uvicorn", "api.main:app", *how, *where]
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
         """For every program of the run: `outer`, with what the run itself decides."""

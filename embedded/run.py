@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx2
-from pydantic import ValidationError
 
-from config import ConfigurationError, keep_private, load_settings
-from embedded.errors import NotReadyError, RunError
+from config import ConfigurationError, Settings, keep_private, load_settings
+from embedded.errors import NotReadyError, RunError, StartRefusedError
 from embedded.lock import locked
 from embedded.plan import ROOT, Plan
-from embedded.ports import read_ports, require_free
+from embedded.ports import Ports, read_ports, require_free
 from embedded.programs import get_dev_server
 from embedded.steps import say
 from embedded.supervisor import Supervisor
@@ -36,8 +35,6 @@ def main() -> int:
         asyncio.run(_run())
     except KeyboardInterrupt:  # before there was anything to stop
         pass
-    except ValidationError as error:
-        return _failed("; ".join(f"HANDOVER_{_name(e['loc'])}: {e['msg']}" for e in error.errors()))
     except (ConfigurationError, RunError) as error:
         return _failed(str(error))
     say("Stopped.")
@@ -45,11 +42,13 @@ def main() -> int:
 
 
 async def _run() -> None:
-    settings = load_settings()
+    settings = load_settings(_ports)
+    for warning in settings.warnings:
+        say(warning)
     with locked(settings.data_dir):
         for warning in keep_private(settings.data_dir):
             say(warning)
-        plan = Plan(settings, read_ports(os.environ))
+        plan = Plan(settings, _ports(settings))
         if os.environ.get("TEMPORAL_ADDRESS"):
             require_free(plan.ports.api)
         else:
@@ -57,6 +56,13 @@ async def _run() -> None:
         supervisor = Supervisor(plan.data / "logs")
         with _stopping_by_signal(supervisor):
             await supervisor.run(_bring_up(supervisor, plan))
+
+
+def _ports(_: Settings) -> Ports:
+    try:
+        return read_ports(os.environ)
+    except StartRefusedError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @contextmanager
@@ -90,7 +96,7 @@ async def _start_dev_server(supervisor: Supervisor, plan: Plan) -> Plan:
     plan = replace(plan, dev_server=await get_dev_server())
     environment = plan.environment(os.environ)
     say(f"Starting the Temporal dev server ({plan.dev_server}) ...")
-    await supervisor.start("temporal", plan.dev_server_command(), environment, ROOT)
+    await supervisor.start("temporal", plan.dev_server_command(), environment, plan.data)
     await _until("The Temporal dev server", lambda: _keep_histories(plan, environment))
     return plan
 
@@ -136,10 +142,6 @@ async def _readiness(client: httpx2.AsyncClient) -> str | None:
     except httpx2.TransportError:
         return "the API does not answer yet"
     return None if response.is_success else response.text
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    return "_".join(str(part) for part in location).upper()
 
 
 def _failed(message: str) -> int:

@@ -6,7 +6,6 @@ because what is too long for them is cut where it is seen.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -110,12 +109,6 @@ def typed(
     return element | _given(initial_value=initial) | _shown(placeholder)
 
 
-def number(*, least: float | None, most: float | None, placeholder: str = "") -> Block:
-    """The bounds are told where they can be, and checked by us in any case."""
-    bounds = _given(min_value=_bound(least), max_value=_bound(most))
-    return {"type": "number_input", "is_decimal_allowed": True} | bounds | _shown(placeholder)
-
-
 def one_of(choices: Sequence[tuple[str, str]], initial: str | None = None) -> Block:
     """Of these values and what they are called."""
     made = [{"text": plain(visible_line(text), MAX_OPTION), "value": v} for v, text in choices]
@@ -173,9 +166,3 @@ def _given(**values: object) -> Block:
 def _shown(placeholder: str) -> Block:
     line = visible_line(placeholder)
     return {"placeholder": plain(line, MAX_PLACEHOLDER)} if line else {}
-
-
-def _bound(value: float | None) -> str | None:
-    """As Slack writes numbers: no exponent."""
-    text = "" if value is None else repr(value).removesuffix(".0")
-    return text if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else None

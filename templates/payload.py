@@ -1,14 +1,16 @@
-"""A payload as people read it: one row for each value, and what a change to it changes."""
+"""A payload as people read it: one row for each value, and what a change to it changes. Where they
+change it themselves, each value has a field."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handover.proof import digest, dumps
+from templates.text import visible
 
 MAX_ROWS = 60
 """More are no longer read; the JSON has them."""
@@ -19,10 +21,19 @@ MAX_DEPTH = 6
 MAX_TEXT = 600
 """Characters of one value in a row."""
 
+MAX_FIELDS = 60
+"""A payload with more values is changed as JSON."""
+
+MAX_LINE = 60
+"""Characters of a text that has a field of one line."""
+
 BETWEEN = " → "
 
 NEEDS_QUOTES = re.compile(r'|\s.*|.*\s|["#{\[].*|.*→.*', re.DOTALL)
 """Texts that, as they are, would pass for something else, or for nothing."""
+
+
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +77,53 @@ class Changes:
     same: int
 
 
-def rows(payload: Any) -> Rows:
+Writer = Callable[[float], str]
+"""Writes a number as its reader does."""
+
+
+def canonical(number: float) -> str:
+    """A number as it is signed."""
+    return dumps(number).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a value of the payload is changed with. `kind` is `number`, `text`, `lines`, `flag`, or
+    `fixed` for what only the JSON can change. `text` is what stands in it at first."""
+
+    name: str
+    path: Path
+    label: str
+    kind: str
+    text: str
+    value: Any
+
+
+def rows(payload: Any, write: Writer = canonical) -> Rows:
     """Each value of the payload, by the way that leads to it."""
-    found = [Row(_name(path), _value(leaf)) for path, leaf in _leaves(payload, MAX_DEPTH)]
+    found = [Row(_name(path), _value(leaf, write)) for path, leaf in _leaves(payload, MAX_DEPTH)]
     return Rows(found[:MAX_ROWS], len(found[MAX_ROWS:]))
 
 
-def changes(asked: Any, given: Any) -> Changes:
+def fields(payload: Any, write: Writer = canonical) -> list[Field]:
+    """One for each value; none where they are too many."""
+    leaves = list(_leaves(payload))
+    if not payload or len(leaves) > MAX_FIELDS:
+        return []
+    return [
+        Field(f"payload.{number}", path, _name(path), _kind(leaf), _written(leaf, write), leaf)
+        for number, (path, leaf) in enumerate(leaves)
+    ]
+
+
+def changes(asked: Any, given: Any, write: Writer = canonical) -> Changes:
     """What is other in `given`, in the order of what was asked. Equal is what is equal as canonical
     JSON: `1` and `1.0`, but not `1` and `"1"`."""
     before, after = dict(_leaves(asked)), dict(_leaves(given))
     paths = [*before, *(path for path in after if path not in before)]
     other = [path for path in paths if not _is_same(path, before, after)]
     told = [
-        Change(_name(path), _value_at(path, before), _value_at(path, after))
+        Change(_name(path), _value_at(path, before, write), _value_at(path, after, write))
         for path in other[:MAX_ROWS]
     ]
     return Changes(told, len(other[MAX_ROWS:]), len(paths) - len(other))
@@ -101,9 +145,6 @@ def grouped(hex: str) -> str:
     return " ".join(hex[start : start + 4] for start in range(0, 16, 4))
 
 
-Path = tuple[str | int, ...]
-
-
 def _leaves(value: Any, depth: int | None = None, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """The values that hold no others, or are `depth` levels down."""
     if (
@@ -121,8 +162,8 @@ def _is_same(path: Path, before: Mapping[Path, Any], after: Mapping[Path, Any]) 
     return path in before and path in after and dumps(before[path]) == dumps(after[path])
 
 
-def _value_at(path: Path, values: Mapping[Path, Any]) -> Value | None:
-    return _value(values[path]) if path in values else None
+def _value_at(path: Path, values: Mapping[Path, Any], write: Writer) -> Value | None:
+    return _value(values[path], write) if path in values else None
 
 
 def _name(path: Path) -> str:
@@ -133,18 +174,37 @@ def _key(key: str) -> str:
     return _quoted(key) if NEEDS_QUOTES.fullmatch(key) else key
 
 
-def _value(leaf: Any) -> Value:
+def _value(leaf: Any, write: Writer) -> Value:
     if isinstance(leaf, str):
         shown = _quoted(leaf) if NEEDS_QUOTES.fullmatch(leaf) or _is_json(leaf) else leaf
         return _cut(shown, is_text=True)
-    return _cut(_compact(leaf), is_text=False)
+    return _cut(_compact(leaf, write), is_text=False)
 
 
-def _compact(value: Any) -> str:
-    """A number as its canonical form has it, which is what is signed."""
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return dumps(value).decode()
+def _compact(value: Any, write: Writer) -> str:
+    match value:
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+        case None | bool():
+            return json.dumps(value)
+        case _:
+            return write(value)
+
+
+def _kind(leaf: Any) -> str:
+    match leaf:
+        case bool():
+            return "flag"
+        case int() | float():
+            return "number"
+        case str() if visible(leaf) == leaf and "\r" not in leaf:
+            return "lines" if len(leaf) > MAX_LINE or "\n" in leaf else "text"
+        case _:
+            return "fixed"  # also for what cannot be seen, which the JSON writes out
+
+
+def _written(leaf: Any, write: Writer) -> str:
+    return visible(leaf) if isinstance(leaf, str) else _compact(leaf, write)
 
 
 def _is_json(text: str) -> bool:

@@ -34,7 +34,10 @@ MAX_SUBJECT = 150
 MAX_ROWS, MAX_TABLE = 16, 1_500
 """Rows of a table in a mail, and the characters in it; the page has room for more."""
 
-WORDS = ("moment", "clock", "distance", "listed", "size", "answered", "asked", "button", "verdict")
+WORDS = (
+    *("moment", "clock", "distance", "listed", "size", "number", "bounds"),
+    *("answered", "asked", "button", "verdict"),
+)
 """Filters that depend on who reads."""
 
 
@@ -135,6 +138,21 @@ def _as_html(name: str) -> str | None:
     return (FOLDER / "email/shared.txt").read_text() if name == "email/shared.html" else None
 
 
+@pass_context
+def _rows(context: Context, given: Any) -> payload.Rows:
+    return payload.rows(given, _words(context).number)
+
+
+@pass_context
+def _fields(context: Context, asked: Any) -> list[payload.Field]:
+    return payload.fields(asked, _words(context).number)
+
+
+@pass_context
+def _changes(context: Context, asked: Any, given: Any) -> payload.Changes:
+    return payload.changes(asked, given, _words(context).number)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=ChoiceLoader([FunctionLoader(_as_html), FileSystemLoader(FOLDER)]),
@@ -153,12 +171,12 @@ def _environment() -> Environment:
         excerpt=text.excerpt,
         quoted=text.quoted,
         as_json=text.as_json,
-        number=text.number,
         folded=text.folded,
         mixed_scripts=text.mixed_scripts,
-        rows=payload.rows,
+        rows=_rows,
+        fields=_fields,
         texts=payload.texts,
-        changes=payload.changes,
+        changes=_changes,
         fingerprint=payload.fingerprint,
         grouped=payload.grouped,
         spaced=_spaced,

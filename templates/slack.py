@@ -57,7 +57,7 @@ def render_slack(
 
 def is_whole(request: DecisionRequest) -> bool:
     """Whether a message has room for all of what would be done."""
-    return not (_action(request).cut or _data(request.payload).cut)
+    return not (_action(request).cut or _data(request.payload, words(Reader()).number).cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class _About:
         if given is None:
             return
         yield _titled(self.say("Exactly what would be done"))
-        yield from self._cut(blocks.literal, _data(given))
+        yield from self._cut(blocks.literal, _data(given, self.words.number))
         yield blocks.small(self.shared.fingerprint(given))
 
     def _background(self) -> Iterator[Block]:
@@ -228,7 +228,7 @@ class _About:
             yield from self._cut(blocks.quote, _told(outcome["notes"], MAX_NOTES))
 
     def _changes(self, given: object) -> _Told:
-        told = payload.changes(self.request.payload, given)
+        told = payload.changes(self.request.payload, given, self.words.number)
         if not fits(told):
             return _told(text.as_json(given), MAX_DATA)
         lines = [self._change(row) for row in told.rows]
@@ -254,9 +254,10 @@ def _action(request: DecisionRequest) -> _Told:
     return _told(request.action, MAX_ACTION)
 
 
-def _data(given: object) -> _Told:
-    """Rows where each has its line, else JSON, in which a line break is two characters."""
-    told = payload.rows(given)
+def _data(given: object, write: payload.Writer) -> _Told:
+    """Rows where each has its line, else JSON, in which a line break is two characters. All readers
+    write numbers with as many characters."""
+    told = payload.rows(given, write)
     if given and fits(told):
         return _told("\n".join(f"{row.name}: {row.value.text}" for row in told.rows), MAX_DATA)
     return _told(text.as_json(given), MAX_DATA)

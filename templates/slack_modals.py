@@ -5,11 +5,12 @@ A form is opened only where it can ask for everything, as it is; for the rest th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from handover.models import Choice, DecisionRequest, ResponseType
-from templates import blocks, text
+from templates import blocks, payload, text
 from templates.blocks import Block
 from templates.reader import Reader
 from templates.words import Words, words
@@ -32,10 +33,22 @@ MAX_VALUES = 10
 
 MAX_ACTION = 2_000
 
+MAX_NUMBER = 100
+"""Characters of one."""
+
 NOW, THEN = "now", "then"
 TRUE, FALSE = "true", "false"
 
 Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form that was sent, for showing it again: what stands in its fields, and how that is read,
+    as the data of an answer."""
+
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: Mapping[str, Any] | None = None
 
 
 def opens_here(request: DecisionRequest, choice: str) -> bool:
@@ -58,25 +71,59 @@ def noted(request: DecisionRequest, *, whole: bool) -> list[str]:
 
 
 def answer_modal(
-    request: DecisionRequest, choice: str, reader: Reader, metadata: str, *, whole: bool
+    request: DecisionRequest,
+    choice: str,
+    reader: Reader,
+    metadata: str,
+    *,
+    whole: bool,
+    typed: Typed = Typed(),
 ) -> Block:
     """The form for this choice, or for a note; `metadata` comes back with what is typed."""
     said = words(reader)
-    say = said.gettext
+    say, given = said.gettext, typed.fields
     match choice:
         case "note":
             title, fields = say("Your answer"), _choice(request, said, whole=whole)
         case Choice.MODIFY:
-            title, fields = said.button(choice, request.response_type), _instead(request, said)
+            title = said.button(choice, request.response_type)
+            fields = _instead(request, said, given)
         case _:
             title = said.button(choice, request.response_type)
-            fields = _asked(request.response_type, said)
+            fields = _asked(request.response_type, said, given)
     notes = blocks.field(
-        "notes", say("Note for the agent"), blocks.typed(lines=True), optional=True
+        "notes",
+        say("Note for the agent"),
+        blocks.typed(lines=True, initial=given.get("notes", "")),
+        optional=True,
     )
     summary = blocks.quote(text.visible_line(request.action, 500))
-    made = [summary, *fields, notes]
+    made = [summary, *_read(request, said, typed.data), *fields, notes]
     return blocks.modal("answer", title, say("Send"), say("Back"), made, metadata)
+
+
+def _read(request: DecisionRequest, said: Words, data: Mapping[str, Any] | None) -> Iterator[Block]:
+    """How what was typed is read, with what was asked."""
+    say = said.gettext
+    match data:
+        case {"value": int() | float() as number}:
+            yield blocks.section(say("Read as: %(value)s") % {"value": said.number(number)})
+        case {"payload": given}:
+            yield blocks.section(say("This is what changes; nothing is decided yet"))
+            changes = payload.changes(request.payload, given, said.number)
+            lines = "\n".join(_change(row, said) for row in changes.rows)
+            nothing = say("Nothing is changed: this is what was asked.")
+            yield blocks.literal(lines) if lines else blocks.section(nothing)
+        case _:
+            return
+    again = say("See how what you typed is read, and press “%(button)s” again.")
+    yield blocks.section(again % {"button": say("Send")})
+
+
+def _change(row: payload.Change, said: Words) -> str:
+    now, was = (each.text if each else "" for each in (row.now, row.was))
+    asked = said.gettext("asked:")
+    return f"{row.name}: {now}  ({asked} {was})"
 
 
 def values_of(payload: dict[str, Any]) -> list[tuple[str, Value]]:
@@ -124,7 +171,7 @@ def _choice(request: DecisionRequest, said: Words, *, whole: bool) -> Iterator[B
     yield blocks.field("choice", said.gettext("Your answer"), blocks.one_of(offered))
 
 
-def _asked(type: ResponseType, said: Words) -> Iterator[Block]:
+def _asked(type: ResponseType, said: Words, given: Mapping[str, str]) -> Iterator[Block]:
     say = said.gettext
     if type.label or type.fields:
         yield blocks.small(say("The agent asks for these, in its own words:"))
@@ -135,8 +182,13 @@ def _asked(type: ResponseType, said: Words) -> Iterator[Block]:
         case "text_input":
             yield from _texts(type)
         case "number_input":
-            asked = blocks.number(least=type.min, most=type.max, placeholder=type.placeholder or "")
+            # Slack's own field for numbers reads them by rules of its own.
+            asked = blocks.typed(
+                initial=given.get("value", ""), placeholder=type.placeholder or "", most=MAX_NUMBER
+            )
             yield blocks.field("value", type.label or say("A number"), asked)
+            if bounds := said.bounds(type):
+                yield blocks.small(bounds)
         case "schedule":
             yield from _schedule(type, said)
         case _:
@@ -161,7 +213,7 @@ def _schedule(type: ResponseType, said: Words) -> Iterator[Block]:
     yield blocks.field("execute_at", say("Date and time"), blocks.moment(), optional=True)
 
 
-def _instead(request: DecisionRequest, said: Words) -> Iterator[Block]:
+def _instead(request: DecisionRequest, said: Words, given: Mapping[str, str]) -> Iterator[Block]:
     say = said.gettext
     if request.payload is None:
         yield blocks.small(
@@ -176,17 +228,30 @@ def _instead(request: DecisionRequest, said: Words) -> Iterator[Block]:
         return
     yield blocks.small(say("Change what would be run. What was asked stands above."))
     for index, (name, value) in enumerate(values_of(request.payload)):
-        yield _changed(f"{PAYLOAD}{index}", name, value)
+        block = f"{PAYLOAD}{index}"
+        yield _changed(block, name, value, given.get(block, initial_of(value, said)))
 
 
-def _changed(block: str, name: str, value: Value) -> Block:
+def initial_of(value: Value, said: Words) -> str:
+    """What stands in the field of this value at first."""
+    match value:
+        case bool():
+            return TRUE if value else FALSE
+        case str():
+            return value
+        case _:
+            return said.number(value)
+
+
+def _changed(block: str, name: str, value: Value, initial: str) -> Block:
     match value:
         case bool():
             offered = [(TRUE, TRUE), (FALSE, FALSE)]
-            return blocks.field(block, name, blocks.one_of(offered, TRUE if value else FALSE))
+            return blocks.field(block, name, blocks.one_of(offered, initial))
         case str():
             lines = "\n" in value or len(value) > 100
-            element = blocks.typed(initial=value, lines=lines)
+            element = blocks.typed(initial=initial, lines=lines)
             return blocks.field(block, name, element, optional=True)
         case _:
-            return blocks.field(block, name, blocks.typed(initial=repr(value)))
+            element = blocks.typed(initial=initial, most=MAX_NUMBER)
+            return blocks.field(block, name, element)

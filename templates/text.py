@@ -123,11 +123,6 @@ def is_web_link(text: str) -> bool:
     return re.fullmatch(r"https?://[!-~]+", text) is not None
 
 
-def number(value: float) -> str:
-    """Without the end that a whole number has as a float."""
-    return repr(value).removesuffix(".0")
-
-
 def _is_plain(text: str, index: int) -> bool:
     character = text[index]
     if character in "\n\t":

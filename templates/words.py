@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from babel import Locale
 from babel.dates import format_skeleton, format_time
 from babel.lists import format_list
 from babel.numbers import format_decimal
@@ -16,8 +15,9 @@ from babel.units import format_unit
 
 from handover.models import Attachment, Choice, ResponseType
 from templates.catalogs import translations
+from templates.notation import notation_of
 from templates.reader import Reader
-from templates.text import as_json, number, visible_line
+from templates.text import as_json, visible_line
 
 DAY = "yMMMEd"
 """CLDR's name for what a day is told by: `Thu, Mar 12, 2026`."""
@@ -42,7 +42,8 @@ class Words:
 
     def __init__(self, reader: Reader) -> None:
         self._zone = reader.zone
-        self._locale = Locale(reader.language)
+        self._locale = reader.locale
+        self.notation = notation_of(self._locale)
         catalog = translations(reader.language)
         self.gettext = catalog.gettext
         self.ngettext = catalog.ngettext
@@ -75,6 +76,35 @@ class Words:
         """`a, b and c`."""
         return format_list(words, "standard", self._locale)
 
+    def any_of(self, words: list[str]) -> str:
+        """`a, b or c`."""
+        return format_list(words, "or", self._locale)
+
+    def number(self, value: float) -> str:
+        """As nobody reads it otherwise: see `Notation.number`."""
+        return self.notation.number(value)
+
+    def bounds(self, type: ResponseType) -> str:
+        """`From 1 to 20.`, where a number is asked for within bounds."""
+        told = {"least": type.min, "most": type.max}
+        values = {name: self.number(each) for name, each in told.items() if each is not None}
+        match type.min, type.max:
+            case None, None:
+                return ""
+            case _, None:
+                return self.gettext("At least %(least)s.") % values
+            case None, _:
+                return self.gettext("At most %(most)s.") % values
+            case _:
+                return self.gettext("From %(least)s to %(most)s.") % values
+
+    def typeable(self, shown: datetime) -> str:
+        """`2026-03-12 14:30 (Thu, Mar 12, 2026)`: what a clock shows, as it can be typed, and what
+        day that is."""
+        day = _plain(format_skeleton(DAY, shown, locale=self._locale))
+        offset = f" {_offset(shown)}" if shown.tzinfo else ""
+        return f"{shown:%Y-%m-%d %H:%M}{offset} ({day})"
+
     def size(self, count: int) -> str:
         """`812 bytes`, `12 KB`, `3.4 MB`."""
         if count < 1000:
@@ -93,7 +123,7 @@ class Words:
                 labels = {field.name: field.label or field.name for field in type.fields}
                 return [Answered(labels.get(name, name), str(text)) for name, text in data.items()]
             case "number_input", {"value": int() | float() as value}:
-                return [Answered(type.label or self.gettext("Value"), number(value))]
+                return [Answered(type.label or self.gettext("Value"), self.number(value))]
             case "schedule", {"execute_at": str(moment)}:
                 return [Answered(type.label or self.gettext("To be done"), self._told(moment))]
             case "file_upload", {"uploaded_files": [*files]}:

@@ -49,7 +49,19 @@ async def press(link: str, choice: str, **typed: str) -> httpx2.Response:
         opened = await browser.get(link)
         form = Form.of(opened.text)
         assert choice in form.choices, (opened.status_code, form.choices)
-        return await browser.post(link, data={**form.fields, **typed, "choice": choice})
+        answer = await browser.post(link, data={**form.fields, **typed, "choice": choice})
+        return await confirmed(browser, link, choice, answer)
+
+
+async def confirmed(
+    browser: httpx2.AsyncClient, link: str, choice: str, answer: httpx2.Response
+) -> httpx2.Response:
+    """The page after it; where that shows how it reads what was typed, after one more press."""
+    fields = Form.of(answer.text).fields
+    shown = [value for name, value in fields.items() if name.startswith("understood.")]
+    if answer.status_code != 200 or not any(shown) or fields.get("code") is not None:
+        return answer
+    return await browser.post(link, data={**fields, "choice": choice})
 
 
 class Form(HTMLParser):
@@ -60,6 +72,8 @@ class Form(HTMLParser):
         self.fields: dict[str, str] = {}
         self.choices: list[str] = []
         self._textarea: str | None = None
+        self._select: str | None = None
+        self._option = False
 
     @classmethod
     def of(cls, page: str) -> Form:
@@ -69,18 +83,29 @@ class Form(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "input":
-            self.fields[given["name"]] = given["value"]
+        if tag == "input" and "name" in given:
+            self.fields[given["name"]] = given.get("value", "")
         elif tag == "textarea":
             self._textarea = given["name"]
             self.fields[self._textarea] = ""
+        elif tag == "select":
+            self._select = given["name"]
+        elif tag == "option" and self._select:
+            self._option = "selected" in given or self._select not in self.fields
         elif tag == "button" and given.get("name") == "choice":
             self.choices.append(given["value"])
 
     def handle_data(self, data: str) -> None:
         if self._textarea:
-            self.fields[self._textarea] += data
+            # The first line break in it belongs to the tag.
+            is_first = not self.fields[self._textarea]
+            self.fields[self._textarea] += data.removeprefix("\n") if is_first else data
+        elif self._select and self._option:
+            self.fields[self._select] = data
+            self._option = False
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._textarea = None
+        elif tag == "select":
+            self._select = None

@@ -6,18 +6,17 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from types import TracebackType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.listener import Listener
 from tests.support import free_port
 
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -35,18 +34,16 @@ class Received:
     body: bytes
 
 
-class Receiver:
+class Receiver(Listener):
     """Takes any request. `behaviours` are used up first, one for each; after them it says 204."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.port = free_port()
+        super().__init__(free_port(), tls)
         self.requests: list[Received] = []
         self.behaviours: deque[Behaviour] = deque()
         self.names: list[str | None] = []
         """What clients asked for by SNI."""
         self.connections = 0
-        self._tls = tls
-        self._tasks: set[asyncio.Task[None]] = set()
         if tls:
             tls.sni_callback = lambda _, name, __: self.names.append(name)
 
@@ -59,37 +56,11 @@ class Receiver:
         """Whether all requests are answered, or their clients gone."""
         return not self._tasks
 
-    async def __aenter__(self) -> Receiver:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=self._tls)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                self.requests.append(await _read(reader))
-                behave = self.behaviours.popleft() if self.behaviours else say(204)
-                await behave(writer)
-        except asyncio.CancelledError:
-            pass  # the test is over; asyncio would log it as an error of ours
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        self.requests.append(await _read(reader))
+        behave = self.behaviours.popleft() if self.behaviours else say(204)
+        await behave(writer)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:

@@ -61,7 +61,7 @@ class RunningService:
 
     async def start_api(self, name: str = "api", port: int | None = None) -> None:
         port = port or self.port
-        protocol = ["--http", "api.protocol:Bounded"]
+        protocol = ["--http", "api.protocol:Bounded", "--no-proxy-headers"]
         command = [sys.executable, "-m", "uvicorn", "api.main:app", *protocol, "--port", str(port)]
         self._start(name, command)
         await eventually(lambda: self.answers("/healthz", port), timeout=STARTED)

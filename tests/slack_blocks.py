@@ -117,16 +117,6 @@ def _text_input(element: dict[str, Any]) -> Complaint:
     return _placeholder(element)
 
 
-def _number_input(element: dict[str, Any]) -> Complaint:
-    known = {"type", "action_id", "is_decimal_allowed", "min_value", "max_value", "placeholder"}
-    if set(element) - known or not isinstance(element["is_decimal_allowed"], bool):
-        return "number_input"
-    bounds = [element[name] for name in ("min_value", "max_value") if name in element]
-    if not all(isinstance(b, str) and re.fullmatch(r"-?\d+(\.\d+)?", b) for b in bounds):
-        return "bounds"
-    return _placeholder(element)
-
-
 def _options(most: int) -> Callable[[dict[str, Any]], Complaint]:
     def check(element: dict[str, Any]) -> Complaint:
         options = element["options"]
@@ -181,7 +171,6 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], Complaint]] = {
 }
 ELEMENTS: dict[str, Callable[[dict[str, Any]], Complaint]] = {
     "plain_text_input": _text_input,
-    "number_input": _number_input,
     "radio_buttons": _options(10),
     "static_select": _options(100),
     "datetimepicker": _datetime,

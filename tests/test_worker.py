@@ -74,7 +74,6 @@ def test_it_waits_for_temporal_and_stops_when_told(start_worker: StartWorker, tm
         ("HANDOVER_EMAIL_FROM", "Handover"),
         ("HANDOVER_EMAIL_TRANSPORT", "smtp"),
         ("HANDOVER_EMAIL_TRANSPORT", "sendgrid"),
-        ("HANDOVER_ENVIRONMENT", "production"),
         ("HANDOVER_OUTGOING_EXCEPTIONS", "localhost"),
     ],
 )
@@ -85,7 +84,7 @@ def test_settings_that_cannot_work_are_one_sentence(
     worker = start_worker(**{name: value})
     assert worker.wait(30) == 2
     [line] = log_of(tmp_path).splitlines()
-    assert line.startswith("worker: HANDOVER_")
+    assert line.startswith("HANDOVER_")
 
 
 def asked_now(decision_id: str) -> DecisionInput:

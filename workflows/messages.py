@@ -206,7 +206,8 @@ class Claim(Statement):
     """The agent takes the one run that the decision permits. It is kept in the store, since the
     workflow may be over by then, and so is a `Report`.
 
-    `number` counts the claims of a decision: there is another after one that was given back.
+    `number` counts the claims of a decision: there is another after one that was given back, or
+    whose place is taken.
     """
 
     number: int

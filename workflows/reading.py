@@ -395,7 +395,7 @@ class Fold:
     def _compare(self, event: HistoryEvent) -> None:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
         recorded = fields.indexed_fields.get(STATUS_ATTRIBUTE)
-        if recorded and self.state and json.loads(recorded.data) != self.state.status:
+        if recorded and self.state and _status(recorded) != self.state.status:
             self._annul(event, "the workflow's own record contradicts the proven responses")
 
     def _close(self, event: HistoryEvent, how: str) -> None:
@@ -421,6 +421,14 @@ class Fold:
 def time_of(timestamp: Timestamp) -> datetime:
     """The instant, rounded just as `workflow.now()` rounds it."""
     return datetime.fromtimestamp(timestamp.ToNanoseconds() / 1e9, UTC)
+
+
+def _status(recorded: Payload) -> object:
+    """None for what is no JSON: then no worker of ours has written it."""
+    try:
+        return json.loads(recorded.data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _what(sending: SendNotificationInput) -> dict[str, Any]:

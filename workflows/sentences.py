@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
+from datetime import datetime
 from typing import Any, cast
 
 
@@ -21,11 +22,19 @@ def N_(text: str) -> Marked:  # noqa: N802 - gettext's own name for it
 
 
 @dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Numbers or times with an “or” between them, each as it can be typed."""
+
+    values: tuple[float | datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """`str()` of it is English, for the API and for the record.
 
     `text` is that English with named places, as gettext's catalogs have it. What stands in them is
-    a text, a number, a list of texts, or another sentence. `field` names the field at fault.
+    a text, a count (an integer), a number (a float), a list of texts, `AnyOf` several, or another
+    sentence. `field` names the field at fault.
     """
 
     text: str
@@ -54,6 +63,8 @@ def _english(value: Any) -> str:
     match value:
         case Sentence():
             return value.clause
+        case AnyOf():
+            return " or ".join(map(_typeable, value.values))
         case int():
             return f"{value:,}"
         case float():
@@ -64,3 +75,7 @@ def _english(value: Any) -> str:
             return textwrap.shorten(listed, 300, placeholder=" …")
         case _:
             return str(value)
+
+
+def _typeable(value: float | datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M%z}" if isinstance(value, datetime) else _english(float(value))

@@ -41,19 +41,23 @@ class SetAside:
 
 
 def set_aside(parts: Mapping[str, Any]) -> SetAside:
-    """Those of these parts that are too large."""
+    """Those of these parts that are too large. Raises `ValueError` for one that could not be read
+    back: nothing may be asked or answered with it."""
     stored: dict[str, str] = {}
     bodies: dict[str, str] = {}
     for name, part in parts.items():
         body = dumps(part)
         if len(body) > INLINE:
+            if dumps(_read(body.decode())) != body:
+                raise ValueError(f"{name} would be read back as something else")
             stored[name] = hashlib.sha256(body).hexdigest()
             bodies[stored[name]] = body.decode()
     return SetAside(stored, bodies)
 
 
 def whole_request(input: DecisionInput, bodies: Mapping[str, str]) -> DecisionRequest:
-    """The request as the agent sent it. Raises `MissingContentError`."""
+    """The request as the agent sent it. Raises `MissingContentError`, and `ValueError` for a part
+    that is no JSON."""
     return input.request.model_copy(update=_put_back(input.stored, bodies))
 
 
@@ -64,9 +68,11 @@ def whole_response(response: R, bodies: Mapping[str, str]) -> R:
 
 def _put_back(stored: Mapping[str, str], bodies: Mapping[str, str]) -> dict[str, Any]:
     try:
-        # Canonical JSON writes a large float as an integer, which would have no canonical form.
-        return {
-            name: json.loads(bodies[digest], parse_int=integer) for name, digest in stored.items()
-        }
+        return {name: _read(bodies[digest]) for name, digest in stored.items()}
     except KeyError as error:
         raise MissingContentError(f"the store does not have {error}") from error
+
+
+def _read(body: str) -> Any:
+    """Canonical JSON writes a large float as an integer, which would have no canonical form."""
+    return json.loads(body, parse_int=integer)

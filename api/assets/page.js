@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const page = document.documentElement;
-  const language = page.lang || "en";
+  const language = page.dataset.locale || page.lang || "en";
   const say = (pattern, text) => pattern.split("{}").join(text);
 
   function make(tag, properties = {}, ...children) {
@@ -76,6 +76,52 @@
     return release;
   }
 
+  // What can mean several things is asked back; `write` tells each of them as it can be typed.
+  function askBack(form, text, meanings, write) {
+    const told = new Intl.ListFormat(language, { type: "disjunction" }).format(meanings.map(write));
+    const pattern = meanings.length > 1 ? form.dataset.two : form.dataset.other;
+    return pattern.replace("{meanings}", () => told).replace("{typed}", () => visible(text.trim().slice(0, 40)));
+  }
+
+  // How a field is read stands below it, before it counts: the form says so, and the service compares.
+  function readTyped(root) {
+    const form = root.querySelector("form[data-notation]");
+    if (!form) return;
+    const notation = JSON.parse(form.dataset.notation);
+    const number = (each) => typed.writeNumber(each, notation);
+    follow(form, "value", (text) => typed.readNumber(text, notation), number, number, JSON.stringify, form.dataset.number);
+    const zone = form.querySelector("#time_zone");
+    const day = (each) => moment(each, { weekday: "short", year: "numeric", month: "short", day: "numeric" });
+    const time = (each) => `${moment(each, { weekday: "short", year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit" })} (${zone.value.trim()})`;
+    const typeable = (each) => `${each.slice(0, 16).replace("T", " ")} (${day(each)})`;
+    follow(form, "execute_at", (text) => typed.readTime(text, notation), time, typeable, (each) => `${each} ${zone.value.trim()}`, "", zone);
+    editByField(form, notation);
+  }
+
+  // What a clock shows, whichever it is.
+  const moment = (shown, parts) => new Intl.DateTimeFormat(language, { ...parts, timeZone: "UTC" }).format(new Date(`${shown}Z`));
+
+  // `none` is said of what cannot be read here; empty where the service may still read it.
+  function follow(form, name, read, write, typeable, mark, none, beside) {
+    const input = form.querySelector(`#${name}`);
+    if (!input) return;
+    const shown = form.querySelector(`#${name}-read`);
+    const understood = form.elements[`understood.${name}`];
+    const update = () => {
+      const found = read(input.value);
+      const nothing = input.value.trim() ? none : "";
+      const wrong = found?.meanings ? askBack(form, input.value, found.meanings, typeable) : found ? "" : nothing;
+      const isOne = found && !wrong;
+      shown.textContent = isOne ? say(form.dataset.read, write(found.value)) : wrong;
+      shown.classList.toggle("wrong", wrong !== "");
+      understood.value = isOne ? mark(found.value) : "";
+      input.setCustomValidity(wrong);
+    };
+    input.addEventListener("input", update);
+    beside?.addEventListener("input", update);
+    if (input.value) update();
+  }
+
   // A date means that time, and "as soon as" takes none.
   function pairWhen(root) {
     const then = root.querySelector("input[name=when][value=then]");
@@ -87,16 +133,33 @@
       const known = Intl.supportedValuesOf ? Intl.supportedValuesOf("timeZone") : [];
       zone.list.append(...known.map((name) => make("option", { value: name })));
     }
+    if (time) offerCalendar(time, root.querySelector("#execute_at-hint"));
     if (!then) return;
     time.addEventListener("input", () => (then.checked = time.value !== ""));
-    root.querySelector("input[name=when][value=now]").addEventListener("change", () => (time.value = ""));
+    root.querySelector("input[name=when][value=now]").addEventListener("change", () => write(time, ""));
+  }
+
+  function write(input, text) {
+    input.value = text;
+    input.dispatchEvent(new Event("input"));
+  }
+
+  // The browser's own calendar writes into the field what everybody reads alike.
+  function offerCalendar(time, hint) {
+    const picker = make("input", { type: "datetime-local", className: "picker", tabIndex: -1 });
+    if (!picker.showPicker) return;
+    picker.setAttribute("aria-hidden", "true");
+    const button = make("button", { type: "button", className: "plain", textContent: time.dataset.pick });
+    button.addEventListener("click", () => picker.showPicker());
+    picker.addEventListener("input", () => picker.value && write(time, picker.value.replace("T", " ")));
+    hint.after(make("div", { className: "calendar" }, button, picker));
   }
 
   // Files: dragged here, listed, taken out again.
+  const inUnit = (unit, count, digits) =>
+    new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(count);
   const size = (bytes) =>
-    bytes < 1e6
-      ? `${Math.max(1, Math.round(bytes / 1000))} KB`
-      : `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(bytes / 1e6)} MB`;
+    bytes < 1e6 ? inUnit("kilobyte", Math.max(1, bytes / 1000), 0) : inUnit("megabyte", bytes / 1e6, 1);
 
   function keep(input, files) {
     const kept = new DataTransfer();
@@ -144,6 +207,7 @@
   // Files are sent with a bar that says how far, and stay chosen when the answer is refused.
   function sendFiles(form, release) {
     if (!("progress" in form.dataset)) return;
+    const input = form.querySelector("input[type=file]");
     form.addEventListener("submit", (event) => {
       if (event.defaultPrevented || !event.submitter) return;
       event.preventDefault();
@@ -157,30 +221,36 @@
       form.querySelector(".sending")?.remove();
       form.querySelector(".buttons").before(state);
       const request = new XMLHttpRequest();
-      const fail = () => {
+      const fail = (words) => {
         bar.remove();
         told.className = "wrong";
-        told.textContent = form.dataset.failed;
+        told.textContent = words;
         release();
       };
+      const { largest, tooLarge } = input.closest(".drop").dataset;
+      const large = [...input.files].find((file) => file.size > Number(largest));
+      if (body.get("choice") !== "approve") body.delete(input.name);
+      else if (large) return setTimeout(fail, 0, say(tooLarge, large.name));
       request.open("POST", location.href);
       request.upload.addEventListener("progress", ({ loaded, total }) => {
         bar.value = total ? (100 * loaded) / total : 0;
         const percent = new Intl.NumberFormat(language, { style: "percent" }).format(bar.value / 100);
         told.textContent = say(form.dataset.progress, percent);
       });
-      request.addEventListener("error", fail);
+      request.addEventListener("error", () => fail(form.dataset.failed));
       request.addEventListener("load", () => {
         const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-        const main = answer.querySelector("main");
-        if (!main) return fail();
-        replaceMain(main, answer, form.querySelector("input[type=file]").files);
+        // A proxy's own page is none of ours.
+        if ("zone" in answer.documentElement.dataset) return replaceMain(answer, input.files);
+        const together = [...input.files].reduce((sum, file) => sum + file.size, 0);
+        fail(request.status === 413 ? say(form.dataset.tooLarge, size(together)) : say(form.dataset.refused, request.status));
       });
       request.send(body);
     });
   }
 
-  function replaceMain(main, answer, files) {
+  function replaceMain(answer, files) {
+    const main = answer.querySelector("main");
     document.querySelector("main").replaceWith(document.adoptNode(main));
     document.title = answer.title;
     const input = main.querySelector("input[type=file]");
@@ -195,8 +265,7 @@
     first.focus();
   }
 
-  // A payload by its fields. The JSON is what is sent; it is written when a field is edited.
-  const MOST_FIELDS = 60;
+  // A payload by its fields. What is edited there is written into the JSON, and the other way round.
   const isHolder = (value) => value !== null && typeof value === "object" && Object.keys(value).length > 0;
 
   function leaves(value, path = []) {
@@ -211,7 +280,7 @@
     /[\u200c\u200d]/.test(each) && text.charCodeAt(index - 1) > 127 && text.charCodeAt(index + 1) > 127;
   const visible = (text) =>
     text.replace(HIDDEN, (...found) => (isJoiner(...found) ? found[0] : `⟨U+${code(found[0].codePointAt(0)).toUpperCase()}⟩`));
-  const write = (value) =>
+  const asJson = (value) =>
     JSON.stringify(value, null, 2).replace(HIDDEN, (...found) =>
       isJoiner(...found) ? found[0] : found[0].split("").map((unit) => `\\u${code(unit.charCodeAt(0))}`).join(""));
 
@@ -230,105 +299,123 @@
     Object.defineProperty(holder, last, { value: leaf, enumerable: true, configurable: true, writable: true });
   }
 
+  const names = (value) =>
+    isHolder(value) ? Object.values(value).reduce((sum, each) => sum + names(each), Array.isArray(value) ? 0 : Object.keys(value).length) : 0;
+  const NAME = /"(?:[^"\\]|\\.)*"(?=\s*:)/g;
+
+  // Null for what is no object, and where a name is there twice: of those JSON.parse has only the last.
   const parse = (text) => {
     try {
       const value = JSON.parse(text);
-      return isHolder(value) && !Array.isArray(value) ? value : null;
+      const isWhole = isHolder(value) && !Array.isArray(value) && names(value) === (text.match(NAME) ?? []).length;
+      return isWhole ? value : null;
     } catch {
       return null;
     }
   };
 
-  function editByField(root) {
-    const box = root.querySelector(".by-field");
-    const json = root.querySelector("#payload");
-    const asked = box && parse(box.dataset.asked);
-    if (!asked || leaves(asked).length > MOST_FIELDS || !parse(json.value)) return;
-    const whole = root.querySelector(".by-json");
-    const fold = make("details", {}, make("summary", { textContent: whole.querySelector("label").textContent }));
-    whole.replaceWith(fold);
-    fold.append(whole);
-    fold.open = json.hasAttribute("aria-invalid");
-    const preview = root.querySelector(".changed");
-    const show = () => {
-      const given = parse(json.value);
-      box.hidden = !given;
-      if (given) box.replaceChildren(...leaves(given).map(([path, leaf], index) => field(path, leaf, index)));
-    };
-    const field = (path, leaf, index) => {
-      const id = `payload-${index}`;
-      const input = control(leaf);
-      input.id = id;
-      const name = path.map((key, depth) => (Array.isArray(at(asked, path.slice(0, depth))) ? `#${Number(key) + 1}` : key));
-      const was = make("p", { className: "soft was", id: `${id}-was` });
-      const wrong = make("p", { className: "wrong", id: `${id}-wrong`, hidden: true, textContent: box.dataset.number });
-      const row = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: visible(name.join(" → ")) }), input, wrong, was);
-      const mark = () => {
-        const before = at(asked, path);
-        const now = at(parse(json.value) ?? {}, path);
-        const edited = JSON.stringify(before) !== JSON.stringify(now);
-        row.classList.toggle("edited", edited);
-        was.textContent = edited && before !== undefined ? say(box.dataset.was, visible(typeof before === "string" ? before : JSON.stringify(before))) : "";
-        was.hidden = !was.textContent;
-        input.setAttribute("aria-describedby", `${id}-was`);
-      };
-      input.addEventListener("input", () => {
-        const value = read(input, leaf);
-        wrong.hidden = value !== undefined;
-        if (value === undefined) {
-          input.setAttribute("aria-invalid", "true");
-          input.setAttribute("aria-describedby", `${id}-wrong`);
-          input.setCustomValidity(box.dataset.number);
-          return;
-        }
-        input.removeAttribute("aria-invalid");
-        input.setCustomValidity("");
-        const given = parse(json.value);
-        if (!given) return;
-        put(given, path, value);
-        json.value = write(given);
-        preview.replaceChildren(); // it was of something else
-        mark();
-      });
-      mark();
-      return row;
-    };
-    json.addEventListener("input", () => {
+  const kindOf = (leaf) => (leaf !== null && typeof leaf !== "object" ? typeof leaf : JSON.stringify(leaf));
+
+  function editByField(form, notation) {
+    const box = form.querySelector(".by-field");
+    if (!box) return;
+    const json = form.querySelector("#payload");
+    const preview = form.querySelector(".changed");
+    const asked = JSON.parse(box.dataset.asked);
+    const rows = [...box.querySelectorAll(".field")].map((element) => row(element, asked, form, box, notation));
+    // What was shown was of something else.
+    const outdate = () => {
       preview.replaceChildren();
-      show();
+      form.elements["understood.payload"].value = "";
+    };
+    const fits = (given) => {
+      const found = given ? leaves(given) : [];
+      return found.length === rows.length && rows.every((each, index) => each.fits(...found[index]));
+    };
+    const show = () => {
+      const isOne = fits(parse(json.value));
+      box.hidden = !isOne;
+      for (const each of rows) each.input.disabled = !isOne;
+      return isOne;
+    };
+    for (const each of rows) {
+      each.input.addEventListener("input", () => {
+        outdate();
+        const value = each.update();
+        const given = parse(json.value);
+        if (value === undefined || !given) return;
+        put(given, each.path, value);
+        json.value = asJson(given);
+      });
+    }
+    json.addEventListener("input", () => {
+      outdate();
+      if (!show()) return;
+      const given = parse(json.value);
+      for (const each of rows) each.take(at(given, each.path));
     });
     // A field that cannot be read is not in the JSON: what is sent would not be what is seen.
     const stop = (event) => {
-      const wrong = ["modify", "yes"].includes(event.submitter?.value) && box.querySelector("[aria-invalid=true]");
+      const wrong = ["modify", "yes"].includes(event.submitter?.value) && box.querySelector("[aria-invalid=true]:enabled");
       if (!wrong) return;
       event.preventDefault();
       wrong.focus();
     };
-    json.form.addEventListener("submit", stop, { capture: true });
-    show();
+    form.addEventListener("submit", stop, { capture: true });
+    if (show()) for (const each of rows) each.update();
   }
 
-  function control(leaf) {
-    if (typeof leaf === "boolean") {
-      const options = ["true", "false"].map((each) => make("option", { textContent: each, selected: each === String(leaf) }));
-      return make("select", {}, ...options);
+  // One value: its field, and what is told below it of how it is read and of what was asked.
+  function row(element, asked, form, box, notation) {
+    const path = JSON.parse(element.dataset.path);
+    const before = at(asked, path);
+    const input = element.querySelector("input, textarea, select");
+    const [wrong, was] = [element.querySelector(".wrong"), element.querySelector(".was")];
+    const isText = typeof before === "string";
+    const isNumber = typeof before === "number";
+    const told = (value) => (isNumber ? typed.writeNumber(value, notation) : isText ? visible(value) : JSON.stringify(value));
+    const first = isText || isNumber ? told(before) : JSON.stringify(before);
+    const mark = make("input", { type: "hidden", name: `understood.${input.name}`, disabled: true });
+    element.append(mark);
+
+    // { value }, or { why } it is none.
+    function read() {
+      if (input.readOnly || input.value === first) return { value: before };
+      if (typeof before === "boolean") return { value: input.value === "true" };
+      if (!isNumber) return { value: input.value };
+      const found = typed.readNumber(input.value, notation);
+      if (found?.meanings) return { why: askBack(form, input.value, found.meanings, told) };
+      return found ?? { why: form.dataset.number };
     }
-    // What cannot be seen is edited in the JSON, where it is written out.
-    if (typeof leaf === "string" && visible(leaf) !== leaf) return make("input", { type: "text", value: visible(leaf), readOnly: true });
-    if (typeof leaf === "string" && leaf.length > 60) return make("textarea", { rows: 3, value: leaf });
-    const isText = typeof leaf === "string";
-    const input = make("input", { type: "text", value: isText ? leaf : JSON.stringify(leaf) });
-    if (typeof leaf === "number") input.inputMode = "decimal";
-    if (!isText && typeof leaf !== "number") input.readOnly = true;
-    return input;
-  }
 
-  // undefined for what is no number where one has to be.
-  function read(input, leaf) {
-    if (typeof leaf === "boolean") return input.value === "true";
-    if (typeof leaf !== "number") return input.value;
-    const text = input.value.trim();
-    return /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined;
+    function update() {
+      const { value, why = "" } = read();
+      const isEdited = why !== "" || JSON.stringify(value) !== JSON.stringify(before);
+      wrong.textContent = why;
+      wrong.hidden = !why;
+      if (why) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+      element.classList.toggle("edited", isEdited);
+      const lines = [isNumber && !why && say(form.dataset.read, told(value)), say(box.dataset.was, told(before))];
+      was.textContent = isEdited ? lines.filter(Boolean).join(" · ") : "";
+      mark.disabled = !isEdited || why !== "";
+      mark.value = mark.disabled ? "" : JSON.stringify(value);
+      return why ? undefined : value;
+    }
+
+    // Whether this field can have that value of a changed JSON.
+    function fits(other, leaf) {
+      if (JSON.stringify(other) !== JSON.stringify(path) || kindOf(leaf) !== kindOf(before)) return false;
+      if (input.readOnly) return JSON.stringify(leaf) === JSON.stringify(before);
+      return !isText || (visible(leaf) === leaf && (input.tagName === "TEXTAREA" || !leaf.includes("\n")));
+    }
+
+    function take(leaf) {
+      if (!input.readOnly) input.value = told(leaf);
+      update();
+    }
+
+    return { path, input, update, fits, take };
   }
 
   function improve(root) {
@@ -336,7 +423,7 @@
     countDown(root);
     pairWhen(root);
     takeFiles(root);
-    editByField(root);
+    readTyped(root);
     for (const form of root.querySelectorAll("form[method=post]")) sendFiles(form, guard(form));
   }
 

@@ -11,6 +11,7 @@ from api import sendgrid
 from api.delivery_events import take
 from api.deps import The
 from api.errors import ApiError, Forbidden, NotFound
+from api.json_checks import UnfitJsonError
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ async def sendgrid_events(service: The, request: Request) -> Response:
     except sendgrid.ForgedError as error:
         log.warning("events were refused: %s", error)
         raise Forbidden(f"This is not taken: {error}.", code="not_signed") from error
+    except UnfitJsonError as error:
+        raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no JSON list of events.", code="bad_request") from error
     await take(service, events)

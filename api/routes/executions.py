@@ -48,14 +48,15 @@ async def claim(
     """Take the one run that the decision permits, before the action runs.
 
     Of all who claim, one gets it. The same `claim_id` again is answered with 200, so that a claim
-    whose answer was lost can be repeated; every other claim is refused.
+    whose answer was lost can be repeated; every other claim is refused, unless it names with
+    `instead_of` one that failed, or whose worker has died: then it takes its place.
     """
     fold = await service.decisions.read_own(agent, decision_id)
     _check_permitted(fold, agent)
     given = body or NewClaim()
     claim_id = given.claim_id or f"claim_{secrets.token_hex(13)}"
     fold.execution, is_new = await service.decisions.executions.claim(
-        fold, agent.name, claim_id, given.worker
+        fold, agent.name, claim_id, given.worker, given.instead_of
     )
     if not is_new and not _is_open(fold.execution, claim_id):
         raise Conflict(

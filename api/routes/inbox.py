@@ -26,6 +26,7 @@ from api.readers import reader_of
 from api.requests import DECISION_ID
 from api.routes.pages import PageRoute
 from api.schemas import MAX_NOTES
+from api.static import root
 from api.views import page
 from links import BadTokenError, PersonalLink
 from store.approvers import Preferences
@@ -91,7 +92,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
         "approver": visitor.approver,
         "results": results,
         "page_of": partial(link_to, service, visitor.approver),
-        "inbox": f"./{visitor.token}",
+        "inbox": f"{root()}/i/{visitor.token}",
     }
     status = _status(results)
     headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
@@ -154,7 +155,7 @@ async def _inbox(
         "found": found,
         "page_of": partial(link_to, service, visitor.approver),
         "now": datetime.now(UTC),
-        "inbox": f"./{visitor.token}",
+        "inbox": f"{root()}/i/{visitor.token}",
         "after": after if after else "",
         "further": cursors.mint(str(found.further).encode(), list_of) if found.further else None,
         "typed": typed or {},
@@ -218,7 +219,7 @@ def _settings(
         "wrong": wrong or set(),
         "saved": saved,
         "now": datetime.now(UTC),
-        "inbox": f"../{visitor.token}",
+        "inbox": f"{root()}/i/{visitor.token}",
     }
     return page("settings", context, visitor.reader, 422 if wrong else 200)
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -38,7 +38,6 @@ from api.origins import is_from_us
 from api.packing import pack
 from api.readers import of_browser, reader_of
 from api.step_up import CodeNeeded, pass_step
-from api.telling import told
 from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
@@ -159,16 +158,13 @@ async def _open(service: Service, token: str, request: Request) -> Opened:
 
 def _preview(opened: Opened, form: Filled) -> Response:
     """The question with what a changed payload changes; nothing is decided."""
-    data, wrong = form.payload()
-    given = data["payload"]
-    if wrong or not isinstance(given, dict):
-        return _ask_again(opened, form, wrong or objections.AN_OBJECT, 422, Choice.MODIFY)
-    return ask(
-        opened,
-        highlighted=Choice.MODIFY,
-        typed=form.fields,
-        given=cast(dict[str, Any], given),
-    )
+    payload, notation = opened.fold.request.payload, words(opened.reader).notation
+    assert payload is not None  # noqa: S101 - `_may_modify` looked
+    changed = form.changed(payload, notation)
+    given = (changed.data or {})["payload"]
+    if changed.wrong or not isinstance(given, dict):
+        return _ask_again(opened, form, changed.wrong or objections.AN_OBJECT, 422, Choice.MODIFY)
+    return ask(opened, highlighted=Choice.MODIFY, typed=form.fields)
 
 
 def _no_answer(opened: Opened, form: Filled) -> Response:
@@ -182,8 +178,8 @@ def _no_answer(opened: Opened, form: Filled) -> Response:
 async def _answer(
     service: Service, opened: Opened, form: Filled, received_at: datetime
 ) -> Response:
-    fold, rules = opened.fold, _state(opened.fold).rules
-    data, unreadable = form.data(rules.response_type, has_payload=rules.has_payload)
+    fold = opened.fold
+    given = form.understood(fold.request, words(opened.reader).notation)
     response = Answer(
         decision_id=fold.decision_id,
         run_id=fold.run_id,
@@ -191,12 +187,16 @@ async def _answer(
         approver=opened.link.approver,
         choice=form.choice,
         notes=form.notes,
-        data=data,
+        data=given.data,
         received_at=received_at,
     )
+    if given.wrong and given.asks_back and _is_welcome(fold, response):
+        return _ask_again(opened, form, given.wrong, 422)
+    if not given.is_seen and _is_good(fold, response):
+        return ask(opened, highlighted=form.choice, typed=form.fields, confirms=True)
     try:
-        if unreadable and _is_welcome(fold, response):
-            await _refuse(service, fold, response, Objection("invalid_answer", unreadable))
+        if given.wrong and _is_welcome(fold, response):
+            await _refuse(service, fold, response, Objection("invalid_answer", given.wrong))
         if _lacks_a_code(fold, form, response):
             step = await _step_up(service, fold, form, response)
             if isinstance(step, CodeNeeded):
@@ -208,7 +208,7 @@ async def _answer(
         fold = await _take(service, fold, form, response)
     except AnswerRefused as refused:
         return _refused(replace(opened, fold=refused.fold), form, response, refused.objection)
-    return _heard(replace(opened, fold=fold), form, response)
+    return _heard(replace(opened, fold=fold), response)
 
 
 async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
@@ -235,6 +235,12 @@ def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
         why.reason == "needs_code"
         or (why.reason == "invalid_answer" and _brings_files(fold, form, response))
     )
+
+
+def _is_good(fold: Fold, response: Answer) -> bool:
+    """Whether it would count, at least with a code."""
+    why = objections.objection(_state(fold), answering.normal(fold, response))
+    return not fold.settled and (why is None or why.reason == "needs_code")
 
 
 async def _step_up(
@@ -302,13 +308,11 @@ async def _refuse(service: Service, fold: Fold, response: Answer, why: Objection
     raise AnswerRefused(why, fold)
 
 
-def _heard(opened: Opened, form: Filled, response: Answer) -> Response:
+def _heard(opened: Opened, response: Answer) -> Response:
     """Say what became of an answer that is in the history: recorded, received, or too late."""
     fold, say = opened.fold, words(opened.reader).gettext
     if fold.is_settled_by(response):
-        remark = form.remark(_state(fold).rules.response_type)
-        recorded = say("Your answer is recorded.")
-        return outcome(opened, f"{recorded} {told(remark, opened.reader)}" if remark else recorded)
+        return outcome(opened, say("Your answer is recorded."))
     if fold.settled:
         return _over(opened, response)
     if response.choice == objections.NOT_ME and fold.has_declined(response.approver):

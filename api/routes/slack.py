@@ -21,6 +21,7 @@ from starlette.background import BackgroundTask
 from api import slack
 from api.deps import The
 from api.errors import ApiError, Forbidden, NotFound
+from api.json_checks import UnfitJsonError
 from api.slack import ForgedError, Pressed, Submitted
 from api.slack_answers import PATIENCE, press, submit
 
@@ -44,6 +45,8 @@ async def interactions(service: The, request: Request) -> Response:
     except ForgedError as error:
         log.warning("an interaction was refused: %s", error)
         raise Forbidden(f"This is not taken: {error}.", code="not_signed") from error
+    except UnfitJsonError as error:
+        raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no interaction of Slack's.", code="bad_request") from error
     until = asyncio.get_running_loop().time() + PATIENCE

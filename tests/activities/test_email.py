@@ -441,6 +441,8 @@ def test_what_is_no_address_is_permanent(address: str):
 def test_a_domain_beyond_ascii_is_sent_in_its_ascii_form():
     """Every mail server takes that."""
     assert make_email(approver="ann@exämple.com").to.addr_spec == "ann@xn--exmple-cua.com"
+    assert make_email(approver="Ann@straße.de").to.addr_spec == "Ann@xn--strae-oqa.de"
+    assert make_email(approver="ann@mailhost").to.addr_spec == "ann@mailhost"
 
 
 @pytest.mark.parametrize("sender", ["Handover", "Handover <>", ""])

@@ -58,6 +58,16 @@ class Asked:
         parts = [("uploaded_files", file) for file in files or [("", b"", "application/x-empty")]]
         return await self.agent.http.post(self.link, data=fields, files=parts)
 
+    async def answer(self, **typed: str) -> httpx2.Response:
+        """What comes of pressing a button, and once more where the page first shows how it reads
+        what was typed."""
+        answer = await self.send(**typed)
+        fields = BrowserForm.of(answer.text).fields
+        shown = [name for name, value in fields.items() if name.startswith("understood.") and value]
+        if answer.status_code != 200 or not shown or "code" in fields:
+            return answer
+        return await self.agent.http.post(self.link, data=fields | {"choice": typed["choice"]})
+
     async def read(self) -> dict[str, Any]:
         return await self.agent.get(self.decision)
 

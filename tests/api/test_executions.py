@@ -73,6 +73,25 @@ async def test_what_is_given_back_is_claimed_by_one(agent: Agent, operator: Agen
     assert (audit["execution"]["status"], audit["execution"]["finished_at"]) == ("claimed", None)
 
 
+async def test_of_many_who_take_a_claims_place_one_runs(agent: Agent, operator: Agent) -> None:
+    """Its worker has died, and all who come after it know its name; the first report of all is of
+    the claim that it names, and leaves the others as they are."""
+    decision = await approved(agent, operator)
+    await agent.claim(decision, claim_id="job 1", worker="worker-1")
+    claims = (agent.claim(decision, worker="worker-2", instead_of="job 1") for _ in range(10))
+    answers = await asyncio.gather(*claims)
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 9}
+    await agent.done(decision, "not_run", claim_id="job 1")
+    audit = (await agent.http.get(f"/decisions/{decision}/audit")).json()
+    by = {"by": agent.name}
+    assert [(e["type"], e["details"]) for e in audit["entries"] if "execution" in e["type"]] == [
+        ("execution.claimed", by | {"worker": "worker-1"}),
+        ("execution.claimed_again", by | {"worker": "worker-2"}),
+        ("execution.given_back", by | {"result": None}),
+    ]
+    assert audit["execution"]["worker"] == "worker-2"
+
+
 async def test_what_is_scheduled_is_claimed_from_its_time_on(agent: Agent, operator: Agent) -> None:
     """Before it, the answer says when."""
     decision = (await agent.ask(response_type={"type": "schedule"}))["id"]

@@ -13,7 +13,9 @@ import pytest
 
 from api.documents import RefusedFileError
 from api.filetypes import HEAD, MAX_DRAWING, PARSED, judge
+from handover._file_types import TYPES, read_accept, read_entry
 from tests.api.files import NOISE, PE, png
+from workflows.answers import accepts
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 OPEN = "application/vnd.oasis.opendocument."
@@ -61,6 +63,7 @@ def bitmap(header: int = 40) -> bytes:
     return b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + struct.pack("<I", header) + NOISE
 
 
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + NOISE + b"\n%%EOF\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
 
 TAKEN = [
@@ -74,12 +77,21 @@ TAKEN = [
     ("a.tif", b"MM\0*\0\0\0\x08" + NOISE, "image/tiff"),
     ("a.heic", box(b"heic", b"mif1", b"heic"), "image/heic"),
     ("a.heic", box(b"mif1", b"mif1", b"heic"), "image/heic"),
+    ("a.heic", box(b"hevc", b"msf1", b"hevc", b"iso8"), "image/heic"),
+    ("a.heic", box(b"mif3", b"mif3", b"heix"), "image/heic"),
     ("a.heif", box(b"mif1", b"mif1"), "image/heif"),
+    ("a.hif", box(b"mif2", b"mif2", b"miaf", b"jpeg"), "image/heif"),
+    ("a.hif", box(b"mif3"), "image/heif"),
     ("a.avif", box(b"avif", b"avif", b"mif1", b"miaf"), "image/avif"),
     ("a.svg", SVG, "image/svg+xml"),
     ("a.xml", b'<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, "image/svg+xml"),
-    ("a.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + NOISE + b"%%EOF", "application/pdf"),
+    ("a.pdf", PDF, "application/pdf"),
     ("a.pdf", b"%PDF-1.4\n1 0 obj\nendobj\n%%EOF", "application/pdf"),
+    ("a.pdf", b"\r\n" + PDF, "application/pdf"),
+    ("a.pdf", b"\x1b%-12345X@PJL JOB\n" + PDF, "application/pdf"),
+    ("a.pdf", b"<br />\n<b>Warning</b>: no such file in print.php\n" + PDF, "application/pdf"),
+    ("a.pdf", bytes(128) + PDF, "application/pdf"),
+    ("a.pdf", b"x" * 1019 + b"%PDF-1.4\nendobj\n%%EOF\n", "application/pdf"),
     ("a.docx", ooxml(OFFICE + "wordprocessingml.document"), OFFICE + "wordprocessingml.document"),
     ("a.xlsx", ooxml(OFFICE + "spreadsheetml.sheet"), OFFICE + "spreadsheetml.sheet"),
     (
@@ -87,7 +99,17 @@ TAKEN = [
         ooxml(OFFICE + "presentationml.presentation"),
         OFFICE + "presentationml.presentation",
     ),
+    *(
+        (f"a.{ending}", ooxml(OFFICE + kind), OFFICE + kind)
+        for ending, kind in (
+            ("dotx", "wordprocessingml.template"),
+            ("xltx", "spreadsheetml.template"),
+            ("ppsx", "presentationml.slideshow"),
+            ("potx", "presentationml.template"),
+        )
+    ),
     ("a.odt", open_document("text"), OPEN + "text"),
+    ("a.odg", open_document("graphics"), OPEN + "graphics"),
     ("a.ods", open_document("spreadsheet"), OPEN + "spreadsheet"),
     ("a.odp", open_document("presentation"), OPEN + "presentation"),
     ("a.doc", ole("WordDocument", "1Table"), "application/msword"),
@@ -160,8 +182,18 @@ REFUSED = [
     ("a.bmp", bitmap(header=7), "not taken"),
     ("a.txt", b"text with \0 in it", "not taken"),
     ("a.txt", b"\x1b[31mred\x1b[0m", "not taken"),
-    ("a.txt", "Gr\u00fc\u00dfe".encode("latin-1"), "not taken"),
-    ("a.txt", b"\xff\xfea", "not taken"),
+    ("a.txt", "Gr\u00fc\u00dfe".encode("latin-1"), "encoding UTF-8"),
+    ("a.csv", "Stra\u00dfe;5,50 \u20ac\r\n".encode("cp1252"), "CSV UTF-8"),
+    ("a.csv", "\u0423\u043b\u0438\u0446\u0430;5\r\n".encode("cp1251"), "CSV UTF-8"),
+    ("a.TSV", "\u540d\u524d\t5\r\n".encode("cp932"), "CSV UTF-8"),
+    ("a.json", '{"a": "\u00fc"}'.encode("cp1252"), "encoding UTF-8"),
+    ("a.pdf", PE[:64] + PDF, "programs"),
+    ("a.pdf", b"#!/bin/sh\n" + PDF, "programs"),
+    ("a.pdf", b"<html><script>1</script>" + PDF, "web pages"),
+    ("a.pdf", b"PK" + PDF, "archives"),
+    ("a.pdf", bytes(1020) + PDF, "not taken"),
+    ("a.pdf", b"\0" + PDF.replace(b"%%EOF", b""), "not taken"),
+    ("a.txt", b"\xff\xfea", "encoding UTF-8"),
     ("a.pdf", NOISE, "not taken"),
 ]
 
@@ -170,6 +202,14 @@ REFUSED = [
 def test_what_is_taken(name: str, content: bytes, type: str) -> None:
     """Each kind is told by its content."""
     assert judge(content, name) == type
+
+
+def test_what_is_taken_can_be_asked_for() -> None:
+    """By its type and by its ending; and no other type can."""
+    assert {type for _, _, type in TAKEN} == set(TYPES)
+    for name, _, type in TAKEN:
+        for entry in (type, f".{name.rpartition('.')[2]}"):
+            assert accepts(read_accept([read_entry(entry)]), type, name)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +252,12 @@ def test_a_text_whose_ending_promises_more(name: str, content: bytes) -> None:
 def test_letters_that_begin_like_a_signature() -> None:
     """A text may begin with BM, MZ or PK."""
     for content in (b"BMW sold 3", b"MZ and PE", b"PK\n", b"RIFF", b"II*", b"GIF is a format"):
+        assert judge(content, "a.txt") == "text/plain"
+
+
+def test_a_text_about_pdf() -> None:
+    """It has no end of one."""
+    for content in (b"Look for %PDF-1.7 in the file.", b"%!PS\n%PDF- stands for itself"):
         assert judge(content, "a.txt") == "text/plain"
 
 

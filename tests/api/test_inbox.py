@@ -37,7 +37,7 @@ from workflows.messages import WORKFLOW
 MANY, FEW = volume(500, 120), 50
 AT_ONCE = 20
 URGENCY = re.compile(r'class="urgency (\w+)"')
-FURTHER = re.compile(r'class="further" href="\./[^?]+(\?after=[^"]+)"')
+FURTHER = re.compile(r'class="further" href="\.\./i/[^?]+(\?after=[^"]+)"')
 BOUND = 5.0
 """Seconds for a page of a full inbox, on a machine that does other things too."""
 

@@ -182,8 +182,8 @@ async def test_a_key_ends_when_it_expires(admin: Agent) -> None:
 async def test_a_typing_error_is_told_apart_from_an_unknown_key(agent: Agent) -> None:
     """Both are 401; the code says which it is."""
     key = agent.http.headers["Authorization"].removeprefix("Bearer ")
-    swapped = key[:10] + key[10:12][::-1] + key[12:]
-    assert swapped != key
+    at = next(place for place in range(10, len(key) - 1) if key[place] != key[place + 1])
+    swapped = key[:at] + key[at : at + 2][::-1] + key[at + 2 :]
     for sent, code in (
         (swapped, "malformed_key"),
         (key[:-1], "malformed_key"),
@@ -331,6 +331,7 @@ async def made_by(
         ["a", "--expires", "2099-01-01"],
         ["a", "--expires", "soon"],
         ["a", "--approvers", "nobody"],
+        ["a", "--approvers", "@corp.local"],
     ],
 )
 def test_the_command_refuses_what_the_api_refuses(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -35,10 +36,16 @@ FAULTS: dict[str, list[dict[str, str]]] = {
     ],
     "choose": [{"choice": "approve"}],
     "text_input": [{"choice": "approve"}, {"choice": "approve", "field.x": "1" * 10_001}],
-    "number_input": [{"choice": "approve", "value": text} for text in ("", "3000", "9" * 40)],
+    "number_input": [
+        {"choice": "approve", "value": text}
+        for text in ("", "3000", "9" * 40, "1.500", "1,2", "1", "x")
+    ],
     "schedule": [
         {"choice": "approve", "execute_at": text}
-        for text in ("", "1", "2001-01-01T00:00", "2999-01-01T00:00")
+        for text in (
+            *("", "1", "2001-01-01T00:00", "2999-01-01T00:00", "3/4/2030 10:00"),
+            *("3/14/2030 14:00", f"{datetime.now(UTC):%Y}-12-31 23:59"),
+        )
     ],
     "file_upload": [{"choice": "approve"}],
 }
@@ -85,10 +92,12 @@ async def test_a_payload_is_in_the_readers_language(agent: Agent) -> None:
     """Around the payload itself; and why a changed one is refused."""
     asked, theirs = await ask(agent, payload={"1": [2, {"3": "4"}]}, urgency="high")
     await in_every_language(asked.link, theirs)
-    for payload in ("{", "[1]", "[" * 70 + "]" * 70, '{"1": NaN}', "1" * 5000):
+    for payload in ("{", "[1]", "[" * 70 + "]" * 70, '{"1": NaN}', "1" * 5000, '{"1":2,"1":3}'):
         refused = {**asked.form, "choice": "modify", "payload": payload}
         await in_every_language(asked.link, f"{theirs} nan", post=refused)
-    await asked.send(choice="modify", payload='{"1": 2}')
+    changed = {**asked.form, "choice": "modify", "payload": '{"1": 2.5}'}
+    await in_every_language(asked.link, theirs, post=changed)
+    await asked.answer(choice="modify", payload='{"1": 2}')
     await in_every_language(asked.link, theirs)
 
 

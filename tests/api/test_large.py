@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from handover import Decision
 from tests.api.agent import Agent, in_store, link_to, question, refused_fields, someone
+from tests.api.systems import System
 from tests.approver import newest_mail, press
+from tests.javascript import rewritten
 from tests.service import RunningService
 
 MAX_PAYLOAD = 256 * 1024
@@ -69,6 +73,46 @@ async def test_the_largest_request_and_answer(
         {"op": "replace", "path": "/payload/rest", "value": edited["rest"]}
     ]
     assert await history_of(temporal, decision) < MAX_HISTORY
+
+
+async def test_floats_that_look_like_integers(
+    agent: Agent, service: RunningService, temporal: Client
+) -> None:
+    """In a payload beyond 16 KB, as it was asked and as it was changed, by the page's script and by
+    a system in JavaScript: the mail is sent, all of it can be read, and what was rewritten by
+    JavaScript is still proven."""
+    payload = {"wei": 1.2345678901234567e20, "memo": "x" * 17_000}
+    keys = (await agent.http.get("/.well-known/handover-keys")).json()
+    for changed in ({"wei": 1.2345678901234568e19}, {"memo": "y" * 18_000}):
+        approver, given = someone(), payload | changed
+        body = question(approver=approver, payload=payload)
+        decision = (await agent.ask(**body))["id"]
+        link = await link_to(service, approver)
+        text = rewritten(json.dumps({"payload": given}))
+        assert not re.search("[0-9]e[+]?[0-9]", text)
+        if "wei" in changed:
+            page = await press(link, "modify", payload=rewritten(json.dumps(given)))
+            assert page.status_code == 200
+        else:
+            system = System(agent, decision, approver)
+            digest = (await system.read())["digest"]
+            data = json.loads(text)["payload"]
+            assert isinstance(data["wei"], int)
+            await system.answer("modify", digest=digest, response_data={"payload": data})
+        settled = await agent.get(decision, wait=30)
+        assert (settled["status"], settled["response_data"]) == ("modified", {"payload": given})
+        assert await agent.audited(decision, "decision.modified")
+        told = (await agent.http.get(f"/decisions/{decision}")).text
+        for each in (told, rewritten(told)):
+            Decision.model_validate_json(each).verify(keys, request=body)
+
+
+async def test_an_integer_beyond_what_is_exact_is_refused_where_an_agent_sends_it(
+    agent: Agent,
+) -> None:
+    """Also where a float is written so: an agent that means wei means each of them."""
+    answer = await agent.post(question(payload={"wei": 123456789012345670000}))
+    assert refused_fields(answer) == ["payload.wei"]
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ async def test_a_changed_payload_reaches_the_agent(agent: Agent) -> None:
     """What was asked stands beside it, and the new arguments are the answer."""
     asked = await Asked.by(agent, payload={"amount": 100, "to": "Zoë"})
     assert json.loads(asked.form["payload"]) == {"amount": 100, "to": "Zoë"}
-    assert (await asked.send(choice="modify", payload='{"amount": 50}')).status_code == 200
+    assert (await asked.answer(choice="modify", payload='{"amount": 50}')).status_code == 200
     decision = await asked.read()
     assert decision["response_data"] == {"payload": {"amount": 50}}
     assert decision["payload"] == {"amount": 100, "to": "Zoë"}
@@ -412,8 +412,8 @@ class Tags(HTMLParser):
 
 
 OURS = re.compile(
-    r'<script src="\.\./assets/page\.\w+\.js" nonce="[\w-]+" defer></script>'
-    r'|<img src="\./[\w.-]+/images/1" '
+    r'<script src="\.\./assets/(?:page|typed)\.\w+\.js" nonce="[\w-]+" defer></script>'
+    r'|<img src="\.\./d/[\w.-]+/images/1" '
 )
 """What no agent has written."""
 
@@ -435,7 +435,8 @@ async def test_an_agents_text_is_text(another_agent: Agent) -> None:
         context_images=["https://example.com/a?%22'onclick=alert(1)"],
     )
     wrong = await asked.send(choice="", notes=hostile, payload=hostile)
-    done = await asked.send(choice="modify", notes=hostile, payload=json.dumps({hostile: hostile}))
+    changed = {"notes": hostile, "payload": json.dumps({hostile: hostile})}
+    done = await asked.answer(choice="modify", **changed)
     assert (wrong.status_code, done.status_code) == (422, 200)
     for page in (asked.page, wrong.text, done.text):
         tags = Tags(OURS.sub("", page))

@@ -11,7 +11,9 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
+from api.approvers import check_places
 from api.decisions import search_attributes
+from api.errors import Invalid
 from api.signing import Signer
 from encryption import Encryption
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE
@@ -149,6 +151,16 @@ async def test_a_network_of_ones_own_takes_a_setting(admin: Agent, address: str)
     ):
         assert refused_fields(answer) == [field]
         assert "HANDOVER_LOCAL_DOMAINS" in answer.json()["error"]
+
+
+def test_what_an_operator_allowed_is_asked() -> None:
+    """The domain and all below it; for all who are named so, and for nobody else."""
+    allowed = ["corp.local", "mailhost"]
+    within = ["ann@it.corp.local", "@corp.local", "ann@mailhost", "ann@example.com"]
+    check_places(allowed, [("approver", each) for each in within])
+    with pytest.raises(Invalid) as refused:
+        check_places(allowed, [("a", "ann@corp.local"), ("b", "@local"), ("c", "ann@mycorp.local")])
+    assert [error["field"] for error in refused.value.more["errors"]] == ["b", "c"]
 
 
 async def test_what_only_a_newer_release_can_read(

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.forms import Filled
-from handover.models import ResponseType
-from templates import Reader
+from handover.models import DecisionRequest, ResponseType
+from templates import LANGUAGES, Reader
 from templates.words import words as told_in
 from tests.api.agent import Agent, in_store, question, refused_fields, someone
 from tests.api.asked import Asked, BrowserForm, Files, check_guards
@@ -81,7 +81,7 @@ async def test_an_answer_reaches_the_agent(
 ) -> None:
     """Asked, answered on the page and approved; the page and the receipt say what was answered."""
     asked = await Asked.by(agent, response_type=response_type, enforce=True)
-    page = await asked.send(choice="approve", notes="Go", **typed)
+    page = await asked.answer(choice="approve", notes="Go", **typed)
     assert page.status_code == 200, page.text
     decision = await asked.read()
     assert (decision["status"], decision["approved"]) == ("approved", True)
@@ -178,7 +178,7 @@ async def test_an_attempt_that_was_refused_leaves_the_next_one_free(agent: Agent
     """The page that comes back can be answered."""
     asked = await Asked.by(agent, response_type=NUMBER)
     again = BrowserForm.of((await asked.send(choice="approve", value="101")).text).fields
-    page = await asked.send(**{**again, "choice": "approve", "value": "100"})
+    page = await asked.answer(**{**again, "choice": "approve", "value": "100"})
     assert page.status_code == 200
     assert (await asked.read())["response_data"] == {"value": 100}
 
@@ -188,7 +188,7 @@ async def test_what_is_scheduled_is_permitted_from_its_time_on(agent: Agent) -> 
     asked = await Asked.by(agent, response_type=LATER, enforce=True)
     execute_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
     local = execute_at.replace(tzinfo=None).isoformat()
-    page = await asked.send(choice="approve", execute_at=local)
+    page = await asked.answer(choice="approve", execute_at=local)
     assert page.status_code == 200, page.text
     assert f"Approved by {asked.approver}, for {execute_at:%a}" in words(page.text)
 
@@ -210,7 +210,7 @@ async def test_what_is_scheduled_for_next_year_is_not_permitted_today(agent: Age
     asked = await Asked.by(agent, response_type=SCHEDULE, enforce=True)
     assert "UTC" in asked.page
     moment = (datetime.now(UTC) + timedelta(days=365)).replace(second=0, microsecond=0)
-    page = await asked.send(choice="approve", execute_at=f"{moment:%Y-%m-%dT%H:%M}")
+    page = await asked.answer(choice="approve", execute_at=f"{moment:%Y-%m-%dT%H:%M}")
     assert page.status_code == 200
     decision = await asked.read()
     assert (decision["status"], decision["action_permitted"]) == ("scheduled", False)
@@ -223,20 +223,24 @@ async def test_a_time_is_by_the_clock_of_the_zone_beside_it(agent: Agent) -> Non
     """A wall clock's time in Kolkata is another moment than the same one in UTC."""
     asked = await Asked.by(agent, response_type=LATER)
     typed = {"execute_at": "2030-06-01T09:15", "time_zone": "Asia/Kolkata"}
-    assert (await asked.send(choice="approve", **typed)).status_code == 200
+    assert (await asked.answer(choice="approve", **typed)).status_code == 200
     assert (await asked.read())["response_data"] == {"execute_at": "2030-06-01T03:45:00Z"}
 
 
-async def test_of_a_time_that_comes_twice_the_first_counts_and_the_page_says_so(
-    agent: Agent,
-) -> None:
-    """In the night in which clocks are set back, 2:30 comes twice."""
+async def test_a_time_that_comes_twice_is_asked_back(agent: Agent) -> None:
+    """In the night in which clocks are set back, 2:30 comes twice; with its offset it is one."""
     asked = await Asked.by(agent, response_type=LATER)
     typed = {"execute_at": "2030-10-27T02:30", "time_zone": "Europe/Berlin"}
     page = await asked.send(choice="approve", **typed)
-    assert (await asked.read())["response_data"] == {"execute_at": "2030-10-27T00:30:00Z"}
+    assert page.status_code == 422
     assert "Clocks in Europe/Berlin are set back on that day" in words(page.text)
-    assert "12:30 AM UTC" in words(page.text)
+    assert "2030-10-27 02:30 UTC+2 (Sun, Oct 27, 2030) or 2030-10-27 02:30 UTC+1" in page.text
+    await asked.untouched()
+    page = await asked.send(choice="approve", **typed | {"execute_at": "2030-10-27 02:30 UTC+1"})
+    assert "Read as: Sun, Oct 27, 2030, 2:30 AM UTC+1" in words(page.text)
+    await asked.untouched()
+    await asked.send(**BrowserForm.of(page.text).fields, choice="approve")
+    assert (await asked.read())["response_data"] == {"execute_at": "2030-10-27T01:30:00Z"}
 
 
 async def test_now_is_never_what_an_empty_field_means(agent: Agent) -> None:
@@ -309,6 +313,21 @@ async def test_files_are_taken_only_from_whoever_approves(agent: Agent) -> None:
     assert (await asked.read())["response_data"] is None
 
 
+async def test_files_beside_a_payload_that_may_be_changed(agent: Agent) -> None:
+    """The page sends all of its form with every button, and all of it is read."""
+    payload = {f"value {number}": number for number in range(60)} | {"note": "x" * 100_000}
+    payload.pop("value 0")
+    options = ["approve", "deny", "modify"]
+    asked = await Asked.by(agent, response_type=UPLOAD, payload=payload, options=options)
+    marks = {f"understood.payload.{number}": "1" for number in range(60)}
+    page = await asked.send([PDF], choice="approve", **marks)
+    assert page.status_code == 200, page.text
+    assert (await asked.read())["status"] == "approved"
+    asked = await Asked.by(agent, response_type=UPLOAD)
+    page = await asked.send([PDF], choice="deny", notes="x" * (5 * 1024 * 1024))
+    assert (page.status_code, (await asked.read())["status"]) == (422, "pending")
+
+
 async def test_more_files_than_any_answer_takes_are_no_fault_of_ours(agent: Agent) -> None:
     """Refused with a page; the decision is untouched by it."""
     asked = await Asked.by(agent, response_type=UPLOAD)
@@ -363,6 +382,7 @@ async def test_a_page_from_before_a_file_is_shown_again(agent: Agent) -> None:
     again = BrowserForm.of(page.text).fields
     assert again["value"] == "7"
     assert (await asked.send(**{**again, "choice": "approve"})).status_code == 200
+    assert (await asked.read())["response_data"] == {"value": 7}
 
 
 @pytest.mark.parametrize(
@@ -423,20 +443,30 @@ times = st.datetimes().map(lambda moment: moment.isoformat())
     ),
     st.sampled_from(["approve", "modify", "deny"]),
     st.booleans(),
+    st.sampled_from(LANGUAGES),
 )
 def test_every_form_has_data_that_can_be_judged_and_recorded(
-    response_type: dict[str, Any], fields: dict[str, str], choice: str, has_payload: bool
+    response_type: dict[str, Any],
+    fields: dict[str, str],
+    choice: str,
+    has_payload: bool,
+    language: str,
 ) -> None:
     """Whatever was typed: with a canonical form, and an answer or a complaint."""
     type = ResponseType.model_validate(response_type)
     filled = Filled({**fields, "choice": choice})
-    data, unreadable = filled.data(type, has_payload=has_payload)
-    assert dumps(data)
-    complaint = answers.complaint(type, data, datetime.now(UTC))
+    payload = {"a": 1.5, "b": ["x"]} if has_payload else None
+    request = DecisionRequest(
+        action="x", approver="a@example.com", response_type=type, payload=payload
+    )
+    given = filled.understood(request, told_in(Reader(language)).notation)
+    assert dumps(given.data)
+    complaint = answers.complaint(type, given.data, datetime.now(UTC))
     if choice == "approve":
-        assert unreadable is None or complaint is not None  # it could count for nothing
+        assert given.wrong is None or complaint is not None  # it could count for nothing
+        assert given.is_seen is not bool(given.marks)
     else:
-        assert (unreadable is not None) is (choice == "modify" and has_payload)
+        assert (given.wrong is not None) is (choice == "modify" and has_payload)
 
 
 @pytest.mark.parametrize(
@@ -578,6 +608,6 @@ async def test_the_others_are_told_what_was_answered(agent: Agent) -> None:
     approver, other = someone(), someone("bob")
     asked = await Asked.by(agent, approver=[approver, other], response_type=LATER)
     moment = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0)
-    await asked.send(choice="approve", execute_at=f"{moment:%Y-%m-%dT%H:%M}")
+    await asked.answer(choice="approve", execute_at=f"{moment:%Y-%m-%dT%H:%M}")
     mail = await newest_mail(agent.service, other, f"Approved by {approver}, for {moment:%a}")
     assert told_in(Reader()).clock(moment) in plain(mail)

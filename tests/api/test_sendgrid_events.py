@@ -386,6 +386,7 @@ async def test_a_batch_of_a_thousand(scene: Scene) -> None:
         (b"", "bad_request", 400),
         (b"{", "bad_request", 400),
         (b'{"event": "bounce"}', "bad_request", 400),
+        (b'[{"event": "bounce", "event": "delivered"}]', "bad_request", 400),
         (b"[" * 100_000, "bad_request", 400),
         (b"[" + b" " * MB + b"]", "content_too_large", 413),
     ],

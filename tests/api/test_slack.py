@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from temporalio.client import Client
 
@@ -20,11 +21,12 @@ from store.keys import AGENT_SCOPES, RESOLVE
 from templates import blocks
 from tests.api.agent import Agent, in_store, refused_fields, someone
 from tests.api.asked import Asked
-from tests.api.inboxes import link_keys, page_url
+from tests.api.inboxes import PRESSED, inbox_url, link_keys, page_url
 from tests.api.systems import System
 from tests.approver import mails, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
+from tests.slack_blocks import complain_of_view
 from tests.slack_server import SIGNING_SECRET, TOKEN, Message, SlackServer, refusal
 from tests.slack_user import SlackUser, body_of, send, signed
 from tests.support import eventually
@@ -297,7 +299,18 @@ async def test_another_body_under_a_good_signature(bot: Agent, slack: SlackServe
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"payload=", b"payload=%7B", b"payload=[]", b"x=1", b"payload=%7B%7D&payload=%7B%7D"],
+    [
+        *(
+            b"",
+            b"payload=",
+            b"payload=%7B",
+            b"payload=[]",
+            b"x=1",
+            b"payload=%7B%7D&payload=%7B%7D",
+        ),
+        *(b"payload=" + b"[" * 9_000, b'payload={"type":"view_closed","type":"view_closed"}'),
+    ],
+    ids=lambda body: repr(body[:40]),
 )
 async def test_what_is_no_interaction(bot: Agent, slack: SlackServer, body: bytes) -> None:
     """Is said to be none."""
@@ -390,9 +403,9 @@ async def test_a_form_that_is_told_twice(bot: Agent, slack: SlackServer) -> None
     [view] = await eventually(lambda: slack.views[before:])
     await send(bot.service, body, headers | AGAIN)
     await eventually(lambda: "exchanged_trigger_id" in slack.refused)
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert (await case.settled())["response_data"] == {"value": 7}
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert case.whispers() == []
 
 
@@ -534,7 +547,7 @@ async def test_a_form_for_each_type(bot: Agent, slack: SlackServer, name: str) -
     type, typed, data = FORMS[name]
     case = await Case.of(bot, slack, response_type=type)
     view = await case.user.opened(case.message, "approve")
-    assert await case.user.submit(view, **typed, notes="fine") == {}
+    assert await case.user.answer(view, **typed, notes="fine") == {}
     decision = await case.settled()
     assert decision["status"] in ("approved", "scheduled")
     assert (decision["response_data"], decision["response_notes"]) == (data, "fine")
@@ -603,6 +616,58 @@ async def test_what_is_wrong_stands_beside_its_field(
     assert case.refusals() == ["invalid_answer"]
 
 
+async def speaks_german(case: Case) -> None:
+    settings = f"{inbox_url(case.agent.service, case.user.email)}/settings"
+    async with httpx2.AsyncClient(timeout=30) as browser:
+        chosen = {"language": "de", "time_zone": ""} | PRESSED
+        assert (await browser.post(settings, data=chosen)).status_code == 200
+
+
+async def test_a_number_counts_as_it_was_shown(bot: Agent, slack: SlackServer) -> None:
+    """What could be two is asked back, and is no attempt; what is read is shown before it counts,
+    and shown anew where something else is typed then."""
+    case = await Case.of(bot, slack, response_type={"type": "number_input", "min": 1, "max": 2000})
+    await speaks_german(case)
+    view = await case.user.opened(case.message, "approve")
+    assert "Von 1 bis 2000." in json.dumps(view)
+    answer = await case.user.submit(view, value="1.500")
+    assert answer["errors"]["value"].startswith("„1.500“ kann 1500 oder 1,5 heißen.")
+    for typed, read in (("1.234,50", "Gelesen als: 1234,5"), ("7,5", "Gelesen als: 7,5")):
+        answer = await case.user.submit(view, value=typed, notes="Bitte")
+        assert answer["response_action"] == "update"
+        view = answer["view"]
+        assert complain_of_view(view) is None
+        assert read in json.dumps(view, ensure_ascii=False)
+        await case.pending()
+    assert await case.user.submit(view) == {}
+    decision = await case.settled()
+    assert (decision["response_data"], decision["response_notes"]) == ({"value": 7.5}, "Bitte")
+    assert case.refusals() == []
+
+
+async def test_a_changed_payload_is_shown_before_it_counts(bot: Agent, slack: SlackServer) -> None:
+    """With what was asked beside it, each number as its reader writes it."""
+    case = await Case.of(bot, slack, payload=PAYLOAD | {"wei": 1.2345678901234567e20})
+    await speaks_german(case)
+    view = await case.user.opened(case.message, "modify")
+    assert '"1,5"' in json.dumps(view)
+    answer = await case.user.submit(view, payload__0="1.500", payload__1="2,25")
+    assert list(answer["errors"]) == ["payload.0"]
+    answer = await case.user.submit(view, payload__0="1500", payload__1="2,25", payload__3="false")
+    shown = json.dumps(answer["view"], ensure_ascii=False)
+    for line in (
+        "amount: 1500  (gefragt war: 40)",
+        "rate: 2,25  (gefragt war: 1,5)",
+        "express: false",
+    ):
+        assert line in shown
+    await case.pending()
+    assert await case.user.submit(answer["view"]) == {}
+    given = PAYLOAD | {"wei": 1.2345678901234567e20, "amount": 1500, "rate": 2.25, "express": False}
+    assert (await case.settled())["response_data"] == {"payload": given}
+    assert case.refusals() == []
+
+
 PAYLOAD: dict[str, Any] = {
     "amount": 40,
     "rate": 1.5,
@@ -616,7 +681,7 @@ async def test_a_changed_payload(bot: Agent, slack: SlackServer) -> None:
     """Each value has its field, keeps its type, and stays as it was where nobody changed it."""
     case = await Case.of(bot, slack, payload=PAYLOAD)
     view = await case.user.opened(case.message, "modify")
-    assert await case.user.submit(view, payload__0="25", payload__3="false") == {}
+    assert await case.user.answer(view, payload__0="25", payload__3="false") == {}
     decision = await case.settled()
     assert decision["status"] == "modified"
     assert decision["response_data"] == {"payload": {**PAYLOAD, "amount": 25, "express": False}}
@@ -723,7 +788,7 @@ async def test_a_form_that_opened_too_late(bot: Agent, slack: SlackServer) -> No
     await case.user.press(case.message, "approve", trigger_age=4)
     await case.whispered("Please press the button again.")
     view = await case.user.opened(case.message, "approve")
-    assert await case.user.submit(view, value=7) == {}
+    assert await case.user.answer(view, value=7) == {}
     assert (await case.settled())["response_data"] == {"value": 7}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api.agent import Agent, in_store
-from tests.api.asked import Asked
+from tests.api.asked import Asked, BrowserForm
 from tests.api.codes import CRITICAL, age_codes, codes_mailed, mailed_code
 from tests.approver import newest_mail
 from tests.service import RunningService
@@ -41,6 +41,24 @@ async def test_an_answer_counts_with_its_code(agent: Agent, choice: str) -> None
         if e["type"].startswith("decision.") and e["type"] != "decision.created"
     ]
     assert settled["details"]["step_up"] == decision["proof"]["step_up"]
+
+
+async def test_how_a_number_is_read_is_shown_before_a_code_is_mailed(agent: Agent) -> None:
+    """And stays shown while the code is typed; another number is shown anew."""
+    number = {"type": "number_input"}
+    asked = await Asked.by(agent, urgency="critical", response_type=number)
+    page = await asked.send(choice="approve", value="1,234.50")
+    assert "Read as: 1234.5" in page.text
+    await asked.untouched()
+    page = await asked.send(**BrowserForm.of(page.text).fields, choice="approve")
+    assert ("Read as: 1234.5" in page.text, 'name="code"' in page.text) == (True, True)
+    code = await mailed_code(agent.service, asked.approver)
+    fields = BrowserForm.of(page.text).fields | {"choice": "approve", "code": code}
+    page = await asked.send(**fields | {"value": "1,234.75"})
+    assert "Read as: 1234.75" in page.text
+    assert (await asked.read())["status"] == "pending"
+    assert (await asked.send(**fields)).status_code == 200
+    assert (await asked.read())["response_data"] == {"value": 1234.5}
 
 
 async def test_the_mail_has_the_code_and_no_link(agent: Agent) -> None:

@@ -53,8 +53,7 @@ async def test_the_page_and_its_outcome(browser: Browser, agent: Agent, album: P
     async with opened(browser, asked.link, device_scale_factor=2) as page:
         await take(page, album, "page")
         await page.get_by_text("Approve something else…").click()
-        field = page.locator(".by-field input").nth(1)
-        await field.fill("40")
+        await page.get_by_label("amount", exact=True).fill("40")
         await page.get_by_text("Approve something else…").evaluate("e => e.scrollIntoView()")
         await take(page, album, "changes")
         await page.locator("button[value=modify]").click()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = sorted((ROOT / "findings").glob("*.sh"))
+INSTALLED = re.compile(r"([^\s\"']+?)(?:==|@v?)(\d[\w.]*)")
+"""A package with its version, as pip names it, or as npm and Go do."""
+
 HEAD = re.compile(
     r"#!/usr/bin/env bash\n"
     r"# (?P<packages>\S+==[\w.]+(?:, \S+==[\w.]+)*): .+\n"
@@ -26,8 +29,8 @@ def test_a_finding_says_what_it_is_of() -> None:
         assert head, script.name
         assert os.access(script, os.X_OK), script.name
         assert subprocess.run(["bash", "-n", script], check=False).returncode == 0, script.name
-        installed = re.findall(r"\S+==[\w.]+", text[head.end() :])
-        assert sorted(installed) == sorted(head["packages"].split(", ")), script.name
+        installed = {"==".join(found) for found in INSTALLED.findall(text[head.end() :])}
+        assert installed == {*head["packages"].split(", ")}, script.name
 
 
 def test_the_readme_has_them_all() -> None:

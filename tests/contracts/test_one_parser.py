@@ -27,15 +27,17 @@ NO_ADDRESSES = {
     "api/forms.py": ["request.headers.get('Content-Type', '').lower"],
     "api/listing.py": ["error.message.lower"],
     "api/openapi.py": ["problem.title"],
-    "api/origins.py": ["f'{parts.scheme}://{parts.netloc}'.lower"],
-    "api/readers.py": ["entry.lower"],  # a language
+    "api/origins.py": ["url.lower"],
+    "api/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
+    "api/requests.py": ["name.lower"],  # of a header
+    "api/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
     "api/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
     "embedded/programs.py": ["package.rpartition('/')[2].partition('@')"],  # its version
-    "embedded/run.py": ["'_'.join((str(part) for part in location)).upper"],
     "outgoing/exceptions.py": ["host.lower"],
     "sdk/python/handover/_environment.py": ["name.lower"],
+    "sdk/python/handover/_file_types.py": ["entry.lower"],
     "sdk/python/handover/_http.py": ["name.lower"],  # of a header
     "sdk/python/handover/_memory/answers.py": [
         *("entry.strip().lower", "name.lower", "type.lower"),  # of files
@@ -53,8 +55,10 @@ NO_ADDRESSES = {
     "sdk/python/handover/policy.py": ["unicodedata.normalize('NFKC', text).casefold"],
     "sdk/python/handover/webhooks.py": ["name.lower"],
     "secret_checks.py": ["secret.value.casefold"],
+    "setting_names.py": ["name.upper", "variable.upper"],
     "slack_web.py": ["k.lower"],  # of a header
     "store/keys.py": ["name.casefold"],  # of a key
+    "templates/notation.py": ["day.lower", "name.casefold"],
     "templates/words.py": ["choice.capitalize", "visible_line(status).capitalize"],
     "workflows/answers.py": ["entry.strip().lower", "name.lower", "type.lower", "value.upper"],
     "workflows/options.py": ["state.outcome.status.capitalize"],

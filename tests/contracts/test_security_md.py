@@ -22,7 +22,7 @@ MUST_NAME = (
     *("Forged or replayed presses", "another's button", "imitate in Slack", "account in Slack"),
     *("runs twice", "A run is made up", "A claim is deleted", "Forged events"),
     *("wrong codes", "all ten codes"),
-    *("presses *Approve*", "denies or cancels", "mistake when a key"),
+    *("presses *Approve*", "denies or cancels", "mistake when a key", "another host"),
 )
 """Of every threat that somebody thought of, so that a row does not get lost."""
 

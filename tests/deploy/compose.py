@@ -88,7 +88,7 @@ def lay_out(image: Path) -> None:
     keep_out = shutil.ignore_patterns(*(rule.removeprefix("**/") for rule in rules))
     for sources, target in copied(stages()[-1]):
         for source in sources:
-            to = image / target / source if target == "./" else image / target
+            to = image / target / Path(source).name if target.endswith("/") else image / target
             to.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / source).is_dir():
                 shutil.copytree(ROOT / source, to, ignore=keep_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -78,6 +79,27 @@ def test_the_worker_cannot_tell_what_slack_signs():
     holders = {n for n, s in SERVICES.items() if "SLACK_SIGNING_SECRET" in yaml.safe_dump(s)}
     writers = {n for n, s in SERVICES.items() if "SLACK_BOT_TOKEN" in yaml.safe_dump(s)}
     assert (holders, writers) == ({"api"}, {"api", "worker"})
+
+
+def test_a_misspelt_name_in_env_stops_ours():
+    """It would be handed on to nobody: a job reads the names, and what is ours waits for it."""
+    job = SERVICES["env-names"]
+    assert (job["env_file"], job["network_mode"]) == ([".env"], "none")
+    for service in OURS:
+        needed = SERVICES[service]["depends_on"]["env-names"]
+        assert needed == {"condition": "service_completed_successfully"}
+
+    def ended(env: str) -> tuple[int, str]:
+        command = [sys.executable, *job["command"][1:]]
+        variables = {"PATH": os.environ["PATH"], **compose.read_env(env)}
+        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    example = ENV_EXAMPLE.read_text().replace("\n# HANDOVER_", "\nHANDOVER_")
+    assert ended(example) == (0, "")
+    misspelt = example.replace("HANDOVER_SMTP_HOST=", "HANDOVER_SMPT_HOST=")
+    meant = "HANDOVER_SMPT_HOST is no setting, and would be ignored. HANDOVER_SMTP_HOST is one.\n"
+    assert ended(misspelt) == (1, meant)
 
 
 def test_make_secrets_prints_what_env_example_leaves_open():
@@ -176,7 +198,7 @@ def test_without_mailpit_the_worker_wants_another_transport():
     assert SERVICES["worker"]["environment"]["HANDOVER_SMTP_HOST"] is None
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "env-names"])
 def test_our_containers_can_do_little(name: str):
     """No root, no capabilities, nothing to write to but the data volume."""
     service: dict[str, Any] = SERVICES[name]

@@ -15,7 +15,7 @@ import httpx2
 
 from tests.api.agent import someone
 from tests.api.asked import BrowserForm
-from tests.approver import answer_link, newest_mail
+from tests.approver import answer_link, confirmed, newest_mail
 from tests.e2e.documented import Example, Press, differences
 from tests.receiver import Receiver
 from tests.service import ROOT, RunningService
@@ -175,4 +175,5 @@ class Reader:
                 data={**form.fields, **typed, "choice": press.choice},
                 files=[("uploaded_files", (name, each.encode())) for each in content],
             )
+            answer = await confirmed(browser, link, press.choice, answer)
         assert answer.status_code in (httpx2.codes.OK, httpx2.codes.ACCEPTED), answer.text

@@ -4,59 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
-from types import TracebackType
 
-GONE = (ConnectionError, asyncio.IncompleteReadError)
+from tests.listener import Listener
 
 
-class Gateway:
+class Gateway(Listener):
     """On what is held for `limit` seconds it gives up: with a page of this status, or by dropping
     the connection where that is None."""
 
     def __init__(self, port: int, limit: float, status: int | None) -> None:
-        self._port = port
+        super().__init__()
+        self._service = port
         self._limit = limit
         self._status = status
-        self._tasks: set[asyncio.Task[None]] = set()
         self.cuts = 0
         self.asked: list[str] = []
         """The first line of each request."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Gateway:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
-        answers, asks = await asyncio.open_connection("127.0.0.1", self._port)
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, asks = await asyncio.open_connection("127.0.0.1", self._service)
         try:
-            with suppress(*GONE):
-                while await self._pass_on(reader, writer, answers, asks):
-                    await writer.drain()
-        except asyncio.CancelledError:
-            pass  # the test is over; asyncio would log it as an error of ours
+            while await self._pass_on(reader, writer, answers, asks):
+                await writer.drain()
         finally:
-            self._tasks.discard(task)
             asks.close()
-            writer.close()
 
     async def _pass_on(
         self,

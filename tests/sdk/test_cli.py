@@ -304,6 +304,13 @@ def test_what_is_not_understood_is_no_answer(arguments: list[str]) -> None:
     assert told.code == 64, told
 
 
+def test_a_name_that_is_there_twice() -> None:
+    """Only the last would be sent; the way to it is told."""
+    payload = '{"a": [{"b": 1, "b": 2}]}'
+    told = ended_at_once("ask", "x", "--approver", "a@example.com", "--payload", payload)
+    assert "a.0.b: this name is there twice" in " ".join(told.err.split())
+
+
 def test_service_that_refuses(serve: Any) -> None:
     """A refusal is told with its words, and ends with 3."""
     refusal = problem(422, "invalid_request", error="the address is none")

@@ -292,6 +292,40 @@ async def test_a_claim_can_be_repeated_and_given_back(house: House) -> None:
     ]
 
 
+async def test_a_claim_takes_the_place_of_another(house: House) -> None:
+    """Of one that it names, and that has failed or says nothing: once, and never of what has
+    succeeded. The record tells it apart, because the action may have run before."""
+    decision = await house.ask(enforce=True)
+    await house.resolver.decisions.resolve(decision.id, "approve")
+    claim, done = house.agent.decisions.claim, house.agent.decisions.done
+    await claim(decision.id, claim_id="job 1")
+    for name, before in (("job 2", "job 3"), ("job 2", "job 2"), ("job 2", None)):
+        with pytest.raises(AlreadyClaimed):
+            await claim(decision.id, claim_id=name, instead_of=before)
+    taken = await claim(decision.id, claim_id="job 2", instead_of="job 1")
+    assert taken.execution
+    assert taken.execution.claim_id == "job 2"
+    again = await claim(decision.id, claim_id="job 2", instead_of="job 1")  # its answer was lost
+    assert again.execution == taken.execution
+    with pytest.raises(AlreadyClaimed):
+        await claim(decision.id, claim_id="job 3", instead_of="job 1")
+    assert (await done(decision.id, "not_run", claim_id="job 1")).execution == taken.execution
+    await done(decision.id, "failed", claim_id="job 2", result="OSError")
+    await claim(decision.id, claim_id="job 4", instead_of="job 2")
+    await done(decision.id, "succeeded", claim_id="job 4")
+    with pytest.raises(AlreadyClaimed, match="and has succeeded"):
+        await claim(decision.id, claim_id="job 5", instead_of="job 4")
+    runs = [type for type in await house.types(decision) if "execution" in type]
+    assert runs == [
+        "execution.claimed",
+        "execution.claimed_again",
+        "execution.given_back",
+        "execution.failed",
+        "execution.claimed_again",
+        "execution.succeeded",
+    ]
+
+
 async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
     """Nor by anybody but the agent that asked; the error has the decision as it stands."""
     decision = await house.ask(response_type=SCHEDULE, enforce=True, options=["approve", "modify"])
@@ -324,6 +358,7 @@ async def test_what_is_not_permitted_is_not_claimed(house: House) -> None:
         ({"claim_id": ""}, "claim_id"),
         ({"claim_id": "ä"}, "claim_id"),
         ({"claim_id": "x" * 256}, "claim_id"),
+        ({"instead_of": "ä"}, "instead_of"),
         ({"worker": "x" * 201}, "worker"),
         ({"worker": "  "}, "worker"),
     ):
@@ -448,6 +483,20 @@ async def test_uploaded_files(house: House) -> None:
     assert (file["name"], file["type"], file["size"]) == ("contract.txt", "text/plain", 14)
 
 
+async def test_what_may_be_asked_for(house: House) -> None:
+    """A kind of file by its one name; what nobody could answer with is refused."""
+    asked = ["image/JPG", ".TIF", "application/x-pdf", ".log"]
+    decision = await house.ask(response_type={"type": "file_upload", "accept": asked})
+    taken = ["image/jpeg", ".tif", ".tiff", "application/pdf", ".log"]
+    assert decision.response_type.accept == taken
+    everything = {"type": "file_upload", "accept": [".pdf", "*/*"]}
+    assert (await house.ask(response_type=everything)).response_type.accept is None
+    for unanswerable in ("video/*", ".zip", "text/html", "application/octet-stream"):
+        with pytest.raises(InvalidRequestError, match="nobody could answer") as caught:
+            await house.ask(response_type={"type": "file_upload", "accept": [".pdf", unanswerable]})
+        assert [error.field for error in caught.value.fields] == ["response_type.accept.1"]
+
+
 LONG = "x" * 2001
 STEP = {"after_minutes": 30, "approvers": ["backup@example.com"]}
 
@@ -462,6 +511,9 @@ STEP = {"after_minutes": 30, "approvers": ["backup@example.com"]}
         ({"approver": "alice"}, ["approver"]),
         ({"approver": "alice@localhost"}, ["approver"]),
         ({"approver": "alice@example.test"}, ["approver"]),
+        ({"approver": ["a@example.com", "b@corp.local"]}, ["approver.1"]),
+        ({"escalation": [STEP, {**STEP, "approvers": ["b@host"]}]}, ["escalation.1.approvers.0"]),
+        ({"approver": ["A@b\xfccher.example", "a@xn--bcher-kva.example"]}, ["approver"]),
         ({"approver": 3}, ["approver"]),
         ({"approver": []}, ["approver"]),
         ({"approver": ["a@example.com", "a@example.com"]}, ["approver"]),
@@ -655,6 +707,8 @@ async def test_attachments(house: House) -> None:
         ("note.txt", b"#!/bin/sh\n", "file_type_refused"),
         ("page.html", b"<html></html>", "file_type_refused"),
         ("tool", b"\x7fELF\x02\x01\x01\x00\xff\xfe", "file_type_refused"),
+        ("note.LNK", b"L", "file_type_refused"),
+        ("old.csv", "Stra\u00dfe;5,50\r\n".encode("cp1252"), "file_type_refused"),
         ("large.txt", b"x" * (10 * 1024 * 1024 + 1), "file_too_large"),
     ],
 )
@@ -663,6 +717,20 @@ async def test_files_that_are_not_taken(house: House, name: str, content: bytes,
     with pytest.raises(APIError) as caught:
         await house.agent.attachments.upload(content, name=name)
     assert (caught.value.code, caught.value.fields[0].field) == (code, "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "type"),
+    [
+        ("scan.pdf", b"\r\n\xe2\xe3%PDF-1.7\n%%EOF\n", "application/pdf"),
+        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"),
+        ("photo.heif", b"\0\0\0\x10ftypmif2\0\0\0\0", "image/heif"),
+        ("tool.py", b"print(1)\n", "text/plain"),
+    ],
+)
+async def test_files_that_are_taken(house: House, name: str, content: bytes, type: str) -> None:
+    """Each is what its content says."""
+    assert (await house.agent.attachments.upload(content, name=name)).type == type
 
 
 async def test_lists(house: House) -> None:

@@ -253,6 +253,10 @@ def test_changes_that_do_not_fit_are_refused(
     again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - our own
     assert str(again) == str(refused.value)
     assert again.decision.status == "modified"
+    why = f"It has not run: {refused.value.reason}"[:1000]
+    told = fake.decisions[0].execution
+    assert told
+    assert (told.status, told.result) == ("failed", why)
 
 
 def test_further_arguments_cannot_take_the_place_of_others(fake: FakeHandover) -> None:

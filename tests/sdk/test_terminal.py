@@ -280,6 +280,43 @@ def test_values(
     assert terminal.ended()["response_data"] == data
 
 
+def test_a_number_that_could_be_two(sit_at: Callable[..., Terminal]) -> None:
+    """It is asked back, and so is what is written as in no country, or keeps no digit more."""
+    terminal = sit_at(response_type={"type": "number_input"})
+    for typed, why in (
+        ("1.500", r"1\.500 can mean 1500 or 1\.5000"),
+        ("1_000", "type a number, such as 1500"),
+        ("0.12345678901234567890", "more digits than a number keeps"),
+    ):
+        terminal.until(QUESTION)
+        terminal.type("a\n")
+        terminal.until("Number: $")
+        terminal.type(f"{typed}\n")
+        terminal.until(f"! .*{why}")
+    terminal.until(QUESTION)
+    terminal.type("a\n")
+    terminal.until("Number: $")
+    terminal.type("1.5000\n")
+    terminal.until("Notes.*: ")
+    terminal.type("\n")
+    assert terminal.ended()["response_data"] == {"value": 1.5}
+
+
+def test_a_payload_with_a_name_twice(sit_at: Callable[..., Terminal]) -> None:
+    """It is asked back with the way to it."""
+    terminal = sit_at(payload={"a": {"b": 1}})
+    terminal.until(QUESTION)
+    terminal.type("m\n")
+    terminal.until("JSON: ")
+    terminal.type('{"a": {"b": 1, "b": 2}}\n')
+    terminal.until(r"! .*a\.b: this name is there twice")
+    terminal.until(QUESTION)
+    terminal.type("d\n")
+    terminal.until("Notes.*: ")
+    terminal.type("\n")
+    assert terminal.ended()["status"] == "denied"
+
+
 def test_files(sit_at: Callable[..., Terminal], tmp_path: Path) -> None:
     """Files are read from their paths."""
     (tmp_path / "contract.txt").write_text("Signed: Alice\n")

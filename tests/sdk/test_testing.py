@@ -275,6 +275,15 @@ async def test_both_kinds_of_clients(fake: FakeHandover) -> None:
     assert (await client.keys()).keys == []
 
 
+def test_a_network_of_ones_own() -> None:
+    """As the service has it allowed; others are refused as there."""
+    client = FakeHandover(local_domains=["Corp.local"]).client()
+    asked = client.decisions.create(action="Refund", approver="ann@it.corp.local", wait=False)
+    assert asked.status == "pending"
+    with pytest.raises(InvalidRequestError, match="a network of its own"):
+        client.decisions.create(action="Refund", approver="ann@other.local", wait=False)
+
+
 def test_nothing_is_kept() -> None:
     """A fake that nobody uses any more is forgotten."""
     fake = FakeHandover()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handover import (
     AsyncHandoverClient,
@@ -22,6 +25,8 @@ from handover import (
     Status,
 )
 from handover.models import DecisionRequest
+from handover.proof import dumps, integer
+from tests.javascript import rewritten
 from tests.proven import (
     APPROVER,
     ASKED_AT,
@@ -258,6 +263,58 @@ def test_numbers() -> None:
             settled.verify(KEYS)
     settled.payload["large"] = 1e20
     settled.verify(KEYS)
+
+
+ODD: dict[str, Any] = {
+    "wei": 1.2345678901234567e20,
+    "list": [1e20, 1.1000000000000001e18, {"x": 1e21, "small": 5e-324, "zero": -0.0, "one": 1.0}],
+    "exact": 2**53 - 1,
+}
+"""Numbers of which JavaScript writes some as integers that no double is, to the last digit."""
+
+
+@pytest.mark.parametrize("size", [10, 20_000])
+@pytest.mark.parametrize("choice", ["approve", "modify"])
+def test_a_decision_that_javascript_has_rewritten(choice: str, size: int) -> None:
+    """It stays proven, whatever size the numbers and the payload have; so does what was asked."""
+    payload = ODD | {"memo": "x" * size}
+    changed = {"payload": payload | {"wei": -1.2345678901234568e19}}
+    settled = proven(
+        choice, payload=payload, data=changed if choice == "modify" else None, enforce=True
+    )
+    asked = {"action": "Refund", "approver": APPROVER, "payload": payload}
+    settled.verify(KEYS, request=asked)
+    text = rewritten(settled.model_dump_json())
+    assert "123456789012345670000" in text
+    again = Decision.model_validate_json(text)
+    for request in (asked, json.loads(rewritten(json.dumps(asked)))):
+        again.verify(KEYS, request=request)
+    assert again.payload
+    again.payload["wei"] += 20_000  # the next number of that size
+    with pytest.raises(ProofError):
+        again.verify(KEYS)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_text_is_a_doubles_form_exactly_if_that_is_its_form(number: float) -> None:
+    """What canonical JSON writes is read as that number, and no other integer beyond 2^53 is."""
+    text = dumps(number).decode()
+    if text.lstrip("-").isdecimal():
+        assert integer(text) == number
+        other = str(int(text) + 1)
+        if abs(int(text)) > 2**53 and dumps(float(other)).decode() != other:
+            with pytest.raises(ValueError, match="is no number of JSON"):
+                integer(other)
+
+
+@pytest.mark.parametrize(
+    "text", ["1152921504606846976", "1180591620717411303424", "9007199254740993"]
+)
+def test_an_integer_that_canonical_json_writes_otherwise(text: str) -> None:
+    """Also where a double is just that number: whoever counts exactly would run another one than
+    was shown."""
+    with pytest.raises(ValueError, match="is no number of JSON"):
+        integer(text)
 
 
 def test_nan_is_not_null() -> None:

@@ -176,7 +176,7 @@ async def test_what_was_kept_under_an_earlier_spelling_is_found(tmp_path: Path) 
         await connection.execute(
             text("UPDATE approvers SET address = 'ann@bücher.example' WHERE language = 'de'")
         )
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0010'"))
     await engine.dispose()
     store = await open_store(url)
     for spelling in ("ann@bücher.example", "ANN@xn--bcher-kva.example"):

@@ -14,7 +14,7 @@ from babel.messages.catalog import Message
 from api.errors import ApiError, NeedsOperator, NotFound
 from api.previews import SAMPLES, preview, sample
 from api.problems import PROBLEMS
-from api.readers import wanted
+from api.readers import region_of, wanted
 from api.telling import STATUSES, failure_told, told
 from handover.models import Choice, ResponseType, Status
 from templates import LANGUAGES, Reader
@@ -227,3 +227,26 @@ def test_every_status_has_a_word() -> None:
 def test_a_browser_is_asked_for_its_language(header: str, language: str | None) -> None:
     """The best that we have of what it names; None where it names nothing that we have."""
     assert wanted(header) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "header", "region", "locale"),
+    [
+        ("de", "de-CH,de;q=0.9,en;q=0.8", "CH", "de_CH"),
+        ("de", "en-US,en;q=0.9,de-AT;q=0.5", "AT", "de_AT"),
+        ("en", "de-CH, en-GB;q=0.8, en-US;q=0.9", "US", "en_US"),
+        ("en", "de-DE,de", None, "en"),
+        ("fr", "fr-Latn-CA", "CA", "fr_CA"),
+        ("de", "de-1996", None, "de"),
+        ("de", "de-XX", "XX", "de"),
+        ("en", "en-150", "150", "en_150"),
+        ("en", "en-../../etc", None, "en"),
+        ("en", "", None, "en"),
+    ],
+)
+def test_a_region_is_that_of_the_language_that_is_read(
+    language: str, header: str, region: str | None, locale: str
+) -> None:
+    """As the browser names it; where nobody knows how they write there, the language alone."""
+    found = region_of(language, header)
+    assert (found, str(Reader(language, region=found).locale)) == (region, locale)

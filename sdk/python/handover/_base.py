@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -68,7 +68,33 @@ Steps = Generator[Call, Answer, T]
 
 def to_content(body: Mapping[str, Any]) -> bytes:
     """The JSON of a request; raises ValueError for what JSON cannot say."""
-    return json.dumps(to_jsonable_python(body), allow_nan=False).encode()
+    told = to_jsonable_python(body)
+    _check_names(body, ())
+    return json.dumps(told, allow_nan=False).encode()
+
+
+def _check_names(value: object, path: tuple[str, ...]) -> None:
+    """Of names that are one in JSON, such as 1 and "1", only the last would be sent."""
+    match value:
+        case Mapping():
+            parts = cast(Mapping[Any, Any], value)
+            if not all(isinstance(name, str) for name in parts):
+                told = [*map(_name, parts)]
+                if len(set(told)) < len(told):
+                    twice = next(name for name in told if told.count(name) > 1)
+                    raise ValueError(f"{'.'.join(path)}: two of its names are {twice!r} in JSON")
+            for name, part in parts.items():
+                _check_names(part, (*path, str(name)))
+        case list() | tuple():
+            for index, part in enumerate(cast(Sequence[Any], value)):
+                _check_names(part, (*path, str(index)))
+        case _:
+            pass
+
+
+def _name(name: object) -> str:
+    (told,) = to_jsonable_python({name: None})
+    return told
 
 
 def read(model: type[M], answer: Answer) -> M:

@@ -32,12 +32,18 @@ not, by their decision. Nothing has run with them, so the next claim goes on wit
 
 
 def claim(
-    options: Options, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+    options: Options,
+    decision_id: str,
+    *,
+    claim_id: str | None = None,
+    worker: str | None = None,
+    instead_of: str | None = None,
 ) -> Steps[Decision]:
     """Claim, and find the claim that an attempt without an answer has made."""
     made = os.getpid(), decision_id
     name = _unanswered.pop(made, f"claim-{uuid4()}") if claim_id is None else claim_id
-    given = {"claim_id": name, "worker": _this_worker() if worker is None else worker}
+    who = _this_worker() if worker is None else worker
+    given = {"claim_id": name, "worker": who, "instead_of": instead_of}
     is_answered = False
     try:
         decision = yield from send(options, _post(decision_id, "claim", given), Decision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from hashlib import sha256
@@ -15,6 +14,7 @@ import typer
 
 from ._console import put, put_list, say, waiting
 from ._options import DEFAULT_BASE_URL, told_by
+from ._strict_json import RepeatedNameError, read_json
 from ._verdicts import ExitCode, Finished, as_json, details, exit_code, result, sentence
 from .client import HandoverClient
 from .exceptions import ActionDenied, WaitTimeoutError
@@ -260,10 +260,8 @@ def _response_type(told: str | None, choices: list[str] | None) -> dict[str, Any
 
 def _json(option: str, told: str) -> Any:
     try:
-        return json.loads(told, parse_constant=_no_constant)
+        return read_json(told)
+    except RepeatedNameError as error:
+        raise typer.BadParameter(f"{option}: {error}") from error
     except ValueError as error:
         raise typer.BadParameter(f"{option} is no JSON: {error}") from error
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is none of its numbers")

@@ -13,7 +13,7 @@ TOLD = (
     ("pydantic_ai.exceptions", "ModelRetry"),
 )
 """The errors of which frameworks tell the model, and which do not end the agent. The OpenAI Agents
-SDK and others do so with every error."""
+SDK tells of none: of whichever it is, the model reads that an error occurred."""
 
 
 NOTE = (

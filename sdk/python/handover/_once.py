@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .client import AsyncHandoverClient, HandoverClient
+from .exceptions import AlreadyClaimed
 from .models import Decision, ExecutionStatus
 
 MAX_RESULT = 1_000
@@ -35,7 +36,23 @@ def running(
     Raises what `decisions.claim` raises, and then the block has not run. A report that cannot be
     sent is logged and no more, because the block has run.
     """
-    run = Run(client.decisions.claim(decision.id, claim_id=claim_id))
+    with reporting(client, Run(client.decisions.claim(decision.id, claim_id=claim_id))) as run:
+        yield run
+
+
+@asynccontextmanager
+async def running_async(
+    client: AsyncHandoverClient, decision: Decision, claim_id: str | None = None
+) -> AsyncGenerator[Run, None]:
+    """The same in an event loop."""
+    run = Run(await client.decisions.claim(decision.id, claim_id=claim_id))
+    async with reporting_async(client, run):
+        yield run
+
+
+@contextmanager
+def reporting(client: HandoverClient, run: Run) -> Generator[Run, None, None]:
+    """Report how the block ends, which runs what was claimed before."""
     try:
         yield run
     except Exception as error:
@@ -45,11 +62,8 @@ def running(
 
 
 @asynccontextmanager
-async def running_async(
-    client: AsyncHandoverClient, decision: Decision, claim_id: str | None = None
-) -> AsyncGenerator[Run, None]:
+async def reporting_async(client: AsyncHandoverClient, run: Run) -> AsyncGenerator[Run, None]:
     """The same in an event loop."""
-    run = Run(await client.decisions.claim(decision.id, claim_id=claim_id))
     try:
         yield run
     except Exception as error:
@@ -58,11 +72,45 @@ async def running_async(
     await _report_async(client, run)
 
 
+def tell_unfit(client: HandoverClient, decision: Decision, why: str) -> None:
+    """Tell the record, once, that what people have permitted cannot run, and why."""
+    try:
+        claimed = client.decisions.claim(decision.id)
+        told = _ended(claimed, ExecutionStatus.FAILED, why)
+        client.decisions.done(decision.id, **told)
+    except AlreadyClaimed:
+        return
+    except Exception as failure:
+        _log(decision, failure)
+
+
+async def tell_unfit_async(client: AsyncHandoverClient, decision: Decision, why: str) -> None:
+    """The same in an event loop."""
+    try:
+        claimed = await client.decisions.claim(decision.id)
+        told = _ended(claimed, ExecutionStatus.FAILED, why)
+        await client.decisions.done(decision.id, **told)
+    except AlreadyClaimed:
+        return
+    except Exception as failure:
+        _log(decision, failure)
+
+
+def not_run(why: str | None) -> str:
+    """That what people have permitted cannot run, for the record."""
+    return f"It has not run: {why}"
+
+
+def fit(text: str) -> str:
+    """As much of it as the service takes."""
+    return text.encode(errors="replace").decode()[:MAX_RESULT]
+
+
 def _report(client: HandoverClient, run: Run, error: Exception | None = None) -> None:
     try:
         client.decisions.done(run.decision.id, **_told(run, error))
     except Exception as failure:
-        _log(run, failure)
+        _log(run.decision, failure)
 
 
 async def _report_async(
@@ -71,7 +119,7 @@ async def _report_async(
     try:
         await client.decisions.done(run.decision.id, **_told(run, error))
     except Exception as failure:
-        _log(run, failure)
+        _log(run.decision, failure)
 
 
 def _told(run: Run, error: Exception | None) -> dict[str, Any]:
@@ -80,17 +128,15 @@ def _told(run: Run, error: Exception | None) -> dict[str, Any]:
 
     Whatever else ends a block, Ctrl-C for example, is not told: nobody knows how far it came.
     """
-    status, result = ExecutionStatus.SUCCEEDED, run.result
-    if error:
-        status = ExecutionStatus.NOT_RUN if _is_pause(error) else ExecutionStatus.FAILED
-        result = type(error).__name__
-    claim_id = run.decision.execution.claim_id if run.decision.execution else None
-    return {"claim_id": claim_id, "status": status, "result": result and _fit(result)}
+    if error is None:
+        return _ended(run.decision, ExecutionStatus.SUCCEEDED, run.result)
+    status = ExecutionStatus.NOT_RUN if _is_pause(error) else ExecutionStatus.FAILED
+    return _ended(run.decision, status, type(error).__name__)
 
 
-def _fit(text: str) -> str:
-    """As much of it as the service takes."""
-    return text.encode(errors="replace").decode()[:MAX_RESULT]
+def _ended(claimed: Decision, status: ExecutionStatus, result: str | None) -> dict[str, Any]:
+    claim_id = claimed.execution.claim_id if claimed.execution else None
+    return {"claim_id": claim_id, "status": status, "result": result and fit(result)}
 
 
 def _is_pause(error: Exception) -> bool:
@@ -99,7 +145,5 @@ def _is_pause(error: Exception) -> bool:
     return errors is not None and isinstance(error, errors.GraphBubbleUp)
 
 
-def _log(run: Run, failure: Exception) -> None:
-    logger.warning(
-        "%s has run, and how it ended could not be reported: %s", run.decision.id, failure
-    )
+def _log(decision: Decision, failure: Exception) -> None:
+    logger.warning("What became of %s could not be reported: %s", decision.id, failure)

@@ -64,6 +64,11 @@ def answered(decision: Decision, payload: Mapping[str, Any] | None) -> Decision:
         return decision.read(Reading(unfit=refusal(error)))
 
 
+def is_unfit(decision: Decision) -> bool:
+    """Whether people have permitted what cannot run, of which `reading.unfit` says why."""
+    return bool(decision.reading and decision.reading.unfit and decision.action_permitted)
+
+
 def _is_asked(decision: Decision, payload: Mapping[str, Any]) -> bool:
     try:
         return as_json(payload) == decision.payload

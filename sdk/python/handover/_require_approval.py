@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
-import re
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -14,30 +12,30 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from dataclasses import dataclass
-from string import Formatter
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast
 
-from ._arguments import Parameters
-from ._asking import askable, checked_key, told_to_caller
-from ._changes import permitted_call
+from ._asking import told_to_caller
 from ._default_clients import asynchronous_client, blocking_client
 from ._frameworks import for_the_model
-from ._once import running, running_async
+from ._gates import Gate, Settings, Told
+from ._once import Run, not_run, running, running_async, tell_unfit, tell_unfit_async
 from ._values import UnfitValueError
 from .client import AsyncHandoverClient, HandoverClient
-from .exceptions import ActionDenied, FieldError, InvalidRequestError, NotAskedError
-from .models import Decision, Urgency
+from .exceptions import (
+    ActionDenied,
+    ArgumentsRefused,
+    FieldError,
+    InvalidRequestError,
+    NotAskedError,
+)
 from .policy import ApprovalPolicy
 from .resources import ApprovalFields, checked
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Client = HandoverClient | AsyncHandoverClient
-Told = str | Callable[[Mapping[str, Any]], str | None] | None
-"""A text in which `{argument}` stands for one, or a function of the arguments by name."""
-
-logger = logging.getLogger("handover")
+Permitted = tuple[inspect.BoundArguments, Run | None]
+"""The call that may run, and what is told of it to the record; None where nothing is."""
 
 
 def require_approval(
@@ -106,112 +104,31 @@ def require_approval(
     is awaited takes an `AsyncHandoverClient`. Generators are refused, since they run only after
     they were called, and so is everything else that is no function (`TypeError`).
     """
-
-    checked_fields = checked(fields, ApprovalFields, "require_approval")
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        if isinstance(function, classmethod | staticmethod):
-            method = cast(Any, function)
-            return type(method)(decorate(method.__func__))
-        _check_function(function)
-        gate = Gate(
-            name=function.__qualname__.rpartition("<locals>.")[2],
-            parameters=(parameters := Parameters(function, payload, mask)),
-            approver=approver,
-            action=_text("action", action, parameters.names),
-            context=_text("context", context, parameters.names),
-            idempotency_key=_text(
-                "idempotency_key", idempotency_key, parameters.names - parameters.mask
-            ),
-            policy=policy,
-            once=once,
-            result=result,
-            raises=otherwise == "raise",
-            fields=checked_fields,
-        )
-        if inspect.iscoroutinefunction(function):
-            return cast(Callable[P, T], _awaited(function, gate, client))
-        return _blocking(function, gate, client)
-
-    return decorate
+    settings = Settings(
+        approver=approver,
+        action=action,
+        context=context,
+        payload=payload,
+        mask=mask,
+        policy=policy,
+        idempotency_key=idempotency_key,
+        once=once,
+        result=result,
+        raises=otherwise == "raise",
+        fields=checked(fields, ApprovalFields, "require_approval"),
+    )
+    return lambda function: _gated(function, settings, client)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person is asked about one call; nobody, where `asked` is None."""
-
-    parameters: Parameters
-    call: inspect.BoundArguments
-    asked: Mapping[str, Any] | None
-
-    def permitted(self, decision: Decision) -> inspect.BoundArguments:
-        shown: Mapping[str, Any] = (self.asked or {})["payload"] or {}
-        return permitted_call(self.parameters, self.call, shown, decision)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """What stands before a function, without any I/O."""
-
-    name: str
-    parameters: Parameters
-    approver: str | Sequence[str]
-    action: Callable[[Mapping[str, Any]], str | None]
-    context: Callable[[Mapping[str, Any]], str | None]
-    idempotency_key: Callable[[Mapping[str, Any]], str | None]
-    policy: ApprovalPolicy | None
-    once: bool
-    result: Callable[[Any], object] | None
-    raises: bool
-    fields: Mapping[str, Any]
-
-    def otherwise(self, error: ActionDenied | NotAskedError) -> Any:
-        """What a call comes to that does not run."""
-        if self.raises:
-            raise error
-        return f"{self.name} has not run. {error}"
-
-    def question(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Question:
-        """Raises `NotAskedError` for what no approver could be shown."""
-        call = self.parameters.bind(args, kwargs)
-        told = self.parameters.told(call)
-        action = self.action(told) or self._described()
-        if self._is_harmless(action, call):
-            return Question(self.parameters, call, None)
-        key = self.idempotency_key(self.parameters.told_unmasked(call))
-        asked = {
-            "action": action,
-            "context": self.context(told),
-            "payload": self.parameters.shown(call) or None,
-            "idempotency_key": checked_key(key),
-            "approver": self.approver,
-            **self.fields,
-        }
-        return Question(self.parameters, call, askable(asked))
-
-    def told(self, returned: object) -> str | None:
-        """For the record. The function has run, so no fault in telling it is raised."""
-        if self.result is None:
-            return None
-        try:
-            return str(self.result(returned))
-        except Exception:
-            logger.warning("the result of %s could not be told", self.name, exc_info=True)
-            return None
-
-    def _is_harmless(self, action: str, call: inspect.BoundArguments) -> bool:
-        if self.policy is None:
-            return False
-        urgency = self.fields.get("urgency") or Urgency.MEDIUM
-        known = self.parameters.known(call)
-        verdict = self.policy.check(action, known, urgency=urgency, name=self.name)
-        if not verdict.asked:
-            logger.info("%s runs without asking anybody (%s)", self.name, verdict.rule)
-        return not verdict.asked
-
-    def _described(self) -> str:
-        line = (inspect.getdoc(self.parameters.function) or "").partition("\n")[0].strip()
-        return f"{self.name}: {line}" if line else self.name
+def _gated(function: Callable[P, T], settings: Settings, client: Client | None) -> Callable[P, T]:
+    if isinstance(function, classmethod | staticmethod):
+        method = cast(Any, function)
+        return type(method)(_gated(method.__func__, settings, client))
+    _check_function(function)
+    gate = settings.gate(function)
+    if inspect.iscoroutinefunction(function):
+        return cast(Callable[P, T], _awaited(function, gate, client))
+    return _blocking(function, gate, client)
 
 
 def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Callable[P, T]:
@@ -221,17 +138,8 @@ def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Ca
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         with ExitStack() as stack:
-            under_way = None
             try:
-                with _told_to_models():
-                    question = gate.question(args, kwargs)
-                    call = question.call
-                    if question.asked is not None:
-                        asking = client or blocking_client()
-                        decision = asking.approve(**question.asked)
-                        call = question.permitted(decision)
-                        if gate.once:
-                            under_way = stack.enter_context(running(asking, decision))
+                call, under_way = _permitted(gate, client, stack, args, kwargs)
             except (ActionDenied, NotAskedError) as error:
                 return gate.otherwise(error)
             returned = function(*call.args, **call.kwargs)
@@ -240,6 +148,32 @@ def _blocking(function: Callable[P, T], gate: Gate, client: Client | None) -> Ca
             return returned
 
     return run
+
+
+def _permitted(
+    gate: Gate,
+    client: HandoverClient | None,
+    stack: ExitStack,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Permitted:
+    """What a person permits of this call; it runs until the stack is left."""
+    with _told_to_models():
+        question = gate.question(args, kwargs)
+        if question.asked is None:
+            return question.call, None
+        asking = client or blocking_client()
+        decision = asking.approve(**question.asked)
+        once = gate.settings.once
+        try:
+            call = question.permitted(decision)
+        except ArgumentsRefused as error:
+            if once:
+                tell_unfit(asking, decision, not_run(error.reason))
+            raise
+        if not once:
+            return call, None
+        return call, stack.enter_context(running(asking, decision))
 
 
 def _awaited(
@@ -251,18 +185,8 @@ def _awaited(
     @functools.wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         async with AsyncExitStack() as stack:
-            under_way = None
             try:
-                with _told_to_models():
-                    question = gate.question(args, kwargs)
-                    call = question.call
-                    if question.asked is not None:
-                        asking = await stack.enter_async_context(_given_or_shared(client))
-                        decision = await asking.approve(**question.asked)
-                        call = question.permitted(decision)
-                        if gate.once:
-                            claimed = running_async(asking, decision)
-                            under_way = await stack.enter_async_context(claimed)
+                call, under_way = await _permitted_async(gate, client, stack, args, kwargs)
             except (ActionDenied, NotAskedError) as error:
                 return gate.otherwise(error)
             returned = await function(*call.args, **call.kwargs)
@@ -271,6 +195,32 @@ def _awaited(
             return returned
 
     return run
+
+
+async def _permitted_async(
+    gate: Gate,
+    client: AsyncHandoverClient | None,
+    stack: AsyncExitStack,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Permitted:
+    """As `_permitted`."""
+    with _told_to_models():
+        question = gate.question(args, kwargs)
+        if question.asked is None:
+            return question.call, None
+        asking = await stack.enter_async_context(_given_or_shared(client))
+        decision = await asking.approve(**question.asked)
+        once = gate.settings.once
+        try:
+            call = question.permitted(decision)
+        except ArgumentsRefused as error:
+            if once:
+                await tell_unfit_async(asking, decision, not_run(error.reason))
+            raise
+        if not once:
+            return call, None
+        return call, await stack.enter_async_context(running_async(asking, decision))
 
 
 def _given_or_shared(
@@ -303,28 +253,3 @@ def _check_function(function: object) -> None:
             f"require_approval cannot stand before the generator {function.__qualname__}, which"
             " does nothing when it is called: put it on what is called for each item"
         )
-
-
-def _text(
-    option: str, told: Told, names: Collection[str]
-) -> Callable[[Mapping[str, Any]], str | None]:
-    if told is None:
-        return lambda arguments: None
-    if callable(told):
-        return told
-    for _, field, _, _ in Formatter().parse(told):
-        if field is not None and (name := re.split(r"[.\[]", field)[0]) not in names:
-            raise ValueError(
-                f"{option}: {{{field}}} is no argument that may stand in it, {name!r} being none of"
-                f" {', '.join(sorted(names)) or 'none'}; a brace that is meant is written twice"
-            )
-    return lambda arguments: _filled_in(option, told, arguments)
-
-
-def _filled_in(option: str, told: str, arguments: Mapping[str, Any]) -> str:
-    try:
-        return told.format_map(arguments)
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise NotAskedError(
-            FieldError(option, f"these arguments do not fit it: {error}")
-        ) from error

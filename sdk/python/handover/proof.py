@@ -248,13 +248,13 @@ def _plain_json(value: object) -> Any:
 
 
 def integer(text: str) -> int | float:
-    """A large integer is how canonical JSON writes a large float: with as many digits as tell it
-    from others, and zeros behind them. It has to be one, exactly or so written."""
+    """A large integer is how canonical JSON, and every JavaScript, writes a large float: with as
+    many digits as tell it from others, and zeros behind them. What is not written so is none."""
     number = int(text)
     if abs(number) <= MAX_INTEGER:
         return number
     nearest = float(number)
-    if nearest != number and dumps(nearest).decode() != text:
+    if dumps(nearest).decode() != text:
         raise ValueError(f"{text} is no number of JSON")
     return nearest
 
@@ -355,7 +355,8 @@ def _about_your_request(
 ) -> str | None:
     if isinstance(request, DecisionRequest):
         request = request.model_dump(mode="json", exclude_unset=True)
-    sent = {name: to_jsonable_python(part) for name, part in request.items() if part is not None}
+    given = {name: part for name, part in request.items() if part is not None}
+    sent = _plain_json(to_jsonable_python(given))
     theirs = _comparable(asked)
     mine = _comparable(DecisionRequest.model_validate(asked.model_dump(mode="json") | sent))
     for name in sorted(sent):

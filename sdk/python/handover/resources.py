@@ -207,7 +207,12 @@ class Decisions:
         return run(self._exchange, steps.extend(self._options, decision_id, timeout_minutes))
 
     def claim(
-        self, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+        self,
+        decision_id: str,
+        *,
+        claim_id: str | None = None,
+        worker: str | None = None,
+        instead_of: str | None = None,
     ) -> Decision:
         """Take the one run that a decision permits, before its action runs.
 
@@ -217,13 +222,21 @@ class Decisions:
         `claim_id` names the claim: the same again is the same claim, until it is reported. Where
         none is given it is made up, so that two calls are two claims; but a call whose answer was
         lost is repeated under the same name, also by this process's next call. `worker` is told to
-        whoever comes second; this machine and process, where nothing is said.
+        whoever comes second; this machine and process, where nothing is said. `instead_of` is the
+        name of a claim that failed, or whose worker has died, and may have run some of the action:
+        this one takes its place, and nobody else's.
 
         Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
         """
         return run(
             self._exchange,
-            _claims.claim(self._options, decision_id, claim_id=claim_id, worker=worker),
+            _claims.claim(
+                self._options,
+                decision_id,
+                claim_id=claim_id,
+                worker=worker,
+                instead_of=instead_of,
+            ),
         )
 
     def done(
@@ -350,7 +363,12 @@ class AsyncDecisions:
         )
 
     async def claim(
-        self, decision_id: str, *, claim_id: str | None = None, worker: str | None = None
+        self,
+        decision_id: str,
+        *,
+        claim_id: str | None = None,
+        worker: str | None = None,
+        instead_of: str | None = None,
     ) -> Decision:
         """Take the one run that a decision permits, before its action runs.
 
@@ -360,13 +378,21 @@ class AsyncDecisions:
         `claim_id` names the claim: the same again is the same claim, until it is reported. Where
         none is given it is made up, so that two calls are two claims; but a call whose answer was
         lost is repeated under the same name, also by this process's next call. `worker` is told to
-        whoever comes second; this machine and process, where nothing is said.
+        whoever comes second; this machine and process, where nothing is said. `instead_of` is the
+        name of a claim that failed, or whose worker has died, and may have run some of the action:
+        this one takes its place, and nobody else's.
 
         Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
         """
         return await run_async(
             self._exchange,
-            _claims.claim(self._options, decision_id, claim_id=claim_id, worker=worker),
+            _claims.claim(
+                self._options,
+                decision_id,
+                claim_id=claim_id,
+                worker=worker,
+                instead_of=instead_of,
+            ),
         )
 
     async def done(

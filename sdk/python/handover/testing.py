@@ -19,7 +19,7 @@ clients in the code under test find by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -45,13 +45,14 @@ class FakeHandover:
 
     It has a time of its own: that of the machine, or from `now` on, and `advance` moves it.
     Clients compare `execute_at` with the machine's own clock besides; begin in the past (`now`) to
-    see a scheduled action permitted after `advance`.
+    see a scheduled action permitted after `advance`. `local_domains` are those of your own network,
+    as `HANDOVER_LOCAL_DOMAINS` of your service names them.
     """
 
-    def __init__(self, *, now: datetime | None = None) -> None:
+    def __init__(self, *, now: datetime | None = None, local_domains: Collection[str] = ()) -> None:
         self.base_url = f"http://{uuid4().hex}.handover.invalid"
         """Where clients find it, in this process only; with `api_key`, as the agent `agent`."""
-        self._service = MemoryService(self.base_url)
+        self._service = MemoryService(self.base_url, local_domains=local_domains)
         self._player = ScriptPlayer(self._service)
         self._front = FAKES[self.base_url] = Front(self._service, self._player)
         self.api_key = self._player.key(AGENT, may_resolve=False)

@@ -58,6 +58,19 @@ def inside(node: Any) -> Any:
     return graph.compile()
 
 
+ARGS = {"to": "ada@example.com", "subject": "Hello"}
+
+
+def item(*allowed: str, action: str = "send_email", **args: Any) -> dict[str, Any]:
+    """As `langgraph.prebuilt.interrupt.HumanInterrupt` has it."""
+    ways = ("ignore", "respond", "edit", "accept")
+    return {
+        "action_request": {"action": action, "args": {**ARGS, **args}},
+        "config": {f"allow_{way}": way in allowed for way in ways},
+        "description": "# Ada waits for an answer.",
+    }
+
+
 def event(decision: Decision) -> CallbackEvent:
     """As `handover.webhooks.verify` returns it."""
     return CallbackEvent(

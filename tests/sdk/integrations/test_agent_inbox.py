@@ -10,20 +10,7 @@ from langgraph.types import interrupt
 from handover import ActionDenied, ConfigurationError
 from handover.testing import FakeHandover, Reply
 from tests.sdk.integrations.conftest import APPROVER, Start
-from tests.sdk.integrations.graphs import parallel
-
-ARGS = {"to": "ada@example.com", "subject": "Hello"}
-
-
-def item(*allowed: str, action: str = "send_email", **args: Any) -> dict[str, Any]:
-    """As `langgraph.prebuilt.interrupt.HumanInterrupt` has it."""
-    ways = ("ignore", "respond", "edit", "accept")
-    return {
-        "action_request": {"action": action, "args": {**ARGS, **args}},
-        "config": {f"allow_{way}": way in allowed for way in ways},
-        "description": "# Ada waits for an answer.",
-    }
-
+from tests.sdk.integrations.graphs import ARGS, item, parallel
 
 ALL = ("ignore", "respond", "edit", "accept")
 

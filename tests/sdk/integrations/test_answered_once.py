@@ -242,6 +242,45 @@ async def test_nothing_is_answered_twice(bridge: Start, fake: FakeHandover, conf
     assert ran == [True]
 
 
+class Cut(InMemorySaver):
+    """A checkpointer whose process dies once, between the end of a node and the next checkpoint."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        if metadata["step"] == self._at:
+            self._at = -2
+            raise OSError("cut off")
+        return super().put(config, checkpoint, metadata, new_versions)
+
+    async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        return self.put(config, checkpoint, metadata, new_versions)
+
+
+@pytest.mark.parametrize("breakpoints", [{}, {"interrupt_before": ["node2"]}])
+async def test_what_has_ended_before_its_checkpoint(
+    bridge: Start, fake: FakeHandover, config: Any, breakpoints: Any
+) -> None:
+    """A process died after the node that had its answer, and before that was a checkpoint: the
+    thread goes on behind it, as far as its breakpoint, and the node does not run again."""
+    ran: list[Any] = []
+    fake.approves()
+    graph = in_turn(
+        asking("Refund?", ran),
+        lambda _: {"done": ["after"]},
+        lambda _: {"done": ["behind the breakpoint"]},
+        checkpointer=Cut(at=1),
+        **breakpoints,
+    )
+    with pytest.raises(OSError, match="cut off"):
+        await bridge(graph)("run", {}, config)
+    done = (await bridge(graph)("resume", config))["done"]
+    assert done == [True, "after"] + ([] if breakpoints else ["behind the breakpoint"])
+    assert ran == ["Refund?"]
+
+
 async def test_callbacks_in_two_runners_run_each_node_once(
     bridge: Start, fake: FakeHandover, config: Any
 ) -> None:

@@ -4,8 +4,10 @@ so that they are refused before anybody is asked."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypedDict
 
+import langgraph.prebuilt
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AnyMessage
@@ -80,6 +82,49 @@ def in_a_function() -> Any:
     return with_node(lambda state: node.invoke(state))
 
 
+def makes_one(state: Any) -> Any:
+    return ToolNode(TOOLS).invoke(state)
+
+
+def makes_its_own(state: Any) -> Any:
+    return Own(TOOLS).invoke(state)
+
+
+def makes_one_of_a_module(state: Any) -> Any:
+    return langgraph.prebuilt.ToolNode(TOOLS).invoke(state)
+
+
+def imports_and_makes_one(state: Any) -> Any:
+    from langgraph.prebuilt import ToolNode as Tools
+
+    return Tools(TOOLS).invoke(state)
+
+
+def made_for_it() -> Any:
+    return ToolNode(TOOLS)
+
+
+def has_one_made(state: Any) -> Any:
+    return made_for_it().invoke(state)
+
+
+class Agent:
+    """Somebody's own, with a `ToolNode` or without."""
+
+    def __init__(self, tools: Any) -> None:
+        self.tools = tools
+
+    def __call__(self, state: Any) -> Any:
+        return self.tools.invoke(state)
+
+    def run(self, state: Any) -> Any:
+        return self.tools.invoke(state)
+
+
+def with_a_tool_node(state: Any, *, tools: Any) -> Any:
+    return tools.invoke(state)
+
+
 SAID = {"messages": [BOTH]}
 
 SHARED: dict[str, Callable[[], tuple[Any, Any]]] = {
@@ -91,6 +136,18 @@ SHARED: dict[str, Callable[[], tuple[Any, Any]]] = {
     ),
     "behind something": lambda: (with_node((lambda state: state) | ToolNode(TOOLS)), SAID),
     "in a function": lambda: (in_a_function(), SAID),
+    "made in a function": lambda: (with_node(makes_one), SAID),
+    "one's own, made in a function": lambda: (with_node(makes_its_own), SAID),
+    "a module's, made in a function": lambda: (with_node(makes_one_of_a_module), SAID),
+    "imported in a function": lambda: (with_node(imports_and_makes_one), SAID),
+    "made by another function": lambda: (with_node(has_one_made), SAID),
+    "made in a node of a subgraph": lambda: (outer(with_node(makes_one)), SAID),
+    "in a method": lambda: (with_node(Agent(ToolNode(TOOLS)).run), SAID),
+    "in an object": lambda: (with_node(Agent(ToolNode(TOOLS))), SAID),
+    "given to a function": lambda: (
+        with_node(partial(with_a_tool_node, tools=ToolNode(TOOLS))),
+        SAID,
+    ),
     "sent the state": lambda: (
         with_node(ToolNode(TOOLS), send=lambda state: [Send("tools", state)]),
         SAID,
@@ -133,6 +190,17 @@ def one_call_each(state: Any) -> Any:
     return [Send("tools", [call]) for call in state["messages"][-1].tool_calls]
 
 
+def makes_an_agent() -> Any:
+    """LangChain has its `ToolNode`, and starts a task of it for each call."""
+    model = scripted(BOTH, "Done.")
+
+    def node(state: Any) -> Any:
+        agent: Any = create_agent(model, TOOLS)
+        return agent.invoke(ASKED)
+
+    return node
+
+
 APART: dict[str, Callable[[], tuple[Any, Any]]] = {
     "a call for each Send": lambda: (with_node(ToolNode(TOOLS), send=one_call_each), SAID),
     "create_react_agent, version 2": lambda: (react("v2"), ASKED),
@@ -140,6 +208,7 @@ APART: dict[str, Callable[[], tuple[Any, Any]]] = {
         create_agent(scripted(BOTH, "Done."), TOOLS, checkpointer=InMemorySaver()),
         ASKED,
     ),
+    "create_agent in a function": lambda: (with_node(makes_an_agent()), SAID),
     "create_agent in a graph": lambda: (
         outer(create_agent(scripted(BOTH, "Done."), TOOLS)),
         ASKED,

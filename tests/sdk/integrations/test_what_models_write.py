@@ -193,6 +193,10 @@ async def test_change_that_the_tool_would_refuse(
     with pytest.raises(ActionDenied):
         await invoke(agent, HELLO)
     assert bank.ran == []
+    for execution in (each.execution for each in fake.decisions):
+        assert execution
+        assert execution.status == "failed"
+        assert "does not fit the tool, which has not run. amount:" in str(execution.result)
 
 
 class Item(BaseModel):

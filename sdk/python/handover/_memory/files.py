@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import uuid4
 
+from .._file_types import RUNNABLE, WEB_PAGES
 from ..models import Attachment
 from .refusals import Refusal, at_fault
 
@@ -15,8 +17,10 @@ SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
-    b"%PDF-": "application/pdf",
 }
+PDF_WITHIN = 1024
+HEIF = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif", b"mif2": "image/heif"}
+"""By the brand that stands first."""
 TEXTS = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -30,7 +34,7 @@ OFFICE = {
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-RUNNABLE = (".bat", ".cmd", ".exe", ".htm", ".html", ".js", ".ps1", ".py", ".sh")
+NO_LETTER = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,28 @@ def new_file(name: str, content: bytes, sender: str, base_url: str) -> File:
 def media_type(name: str, content: bytes) -> str:
     """Raises `Refusal` for what is not taken."""
     ending = PurePath(name.lower()).suffix
-    if ending not in RUNNABLE and not content.startswith(b"#!"):
-        for signature, type in SIGNATURES.items():
-            if content.startswith(signature):
-                return type
-        if ending in OFFICE and content.startswith(b"PK"):
-            return OFFICE[ending]
-        if _is_text(content):
-            return TEXTS.get(ending, "text/plain")
+    if ending in RUNNABLE | WEB_PAGES or content.startswith(b"#!"):
+        raise _refused(name)
+    for signature, type in SIGNATURES.items():
+        if content.startswith(signature):
+            return type
+    if ending in OFFICE and content.startswith(b"PK"):
+        return OFFICE[ending]
+    if content[4:8] == b"ftyp" and content[8:12] in HEIF:
+        return HEIF[content[8:12]]
+    if _is_pdf(content):
+        return "application/pdf"
+    if _is_text(content):
+        return TEXTS.get(ending, "text/plain")
+    if not NO_LETTER.search(content):
+        why = f"{name}: this text is not in UTF-8. Save it with that encoding, and send that."
+        raise at_fault(("file", why), code="file_type_refused")
     raise _refused(name)
+
+
+def _is_pdf(content: bytes) -> bool:
+    at = content.find(b"%PDF-", 0, PDF_WITHIN)
+    return at == 0 or (at > 0 and content.find(b"%%EOF", at) > 0)
 
 
 def _is_text(content: bytes) -> bool:

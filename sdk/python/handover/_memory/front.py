@@ -24,6 +24,7 @@ from .requests import (
     NewReport,
     Resolution,
     read_body,
+    read_document,
     read_request,
 )
 from .service import Caller, MemoryService, Player
@@ -89,7 +90,7 @@ class Front:
                 raise Refusal("not_found", "There is no such thing.")
 
     def _create(self, call: Call, caller: Caller) -> tuple[Told, Life | None]:
-        request = read_request(call.content or b"{}")
+        request = read_request(call.content or b"{}", self.service.local_domains)
         life, is_new = self.service.ask(request, call.headers.get("idempotency-key"), caller)
         told = self.service.told(life, caller)
         if is_new:
@@ -187,7 +188,7 @@ class Front:
 
 
 def _body(call: Call) -> Any:
-    return json.loads(call.content) if call.content else {}
+    return read_document(call.content) if call.content else {}
 
 
 def _file(call: Call) -> tuple[str, bytes]:

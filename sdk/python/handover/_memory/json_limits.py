@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 MAX_DEPTH = 64
@@ -37,6 +38,26 @@ def check_json(value: Any, most: int) -> Any:
     if size > most:
         raise UnfitJsonError(f"this is {size} bytes of JSON; at most {most} are taken")
     return value
+
+
+def check_answer(value: Any, most: int) -> Any:
+    """As `check_json`, for an answer, which may quote the payload: where it has an integer that is
+    how JavaScript writes a large float, it is that float."""
+    return check_json(_with_large_floats(value, MAX_DEPTH), most)
+
+
+def _with_large_floats(value: Any, levels: int) -> Any:
+    match value:
+        case dict() if levels:
+            told = cast(dict[str, Any], value)
+            return {name: _with_large_floats(part, levels - 1) for name, part in told.items()}
+        case list() if levels:
+            return [_with_large_floats(part, levels - 1) for part in cast(list[Any], value)]
+        case int() if MAX_INTEGER < abs(value) < 10**21:
+            nearest = float(value)
+            return nearest if Decimal(repr(nearest)) == value else value
+        case _:
+            return value
 
 
 def _fault_within(value: Any, path: Path) -> tuple[str, Path] | None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from .._strict_json import RepeatedNameError, read_json
 from ..models import Decision, DecisionRequest, ResponseType
 from .keyboard import read_line
 from .life import Reply, ReplyChoice
 from .text import quoted, visible_json, visible_line
+
+NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?")
+UNCLEAR = re.compile(r"([+-]?[1-9][0-9]{0,2})[.,]([0-9]{3})")
+"""Thousands in one country, and a fraction in another."""
 
 
 class NotAnAnswer(Exception):  # noqa: N818 - the question is put again
@@ -104,11 +111,17 @@ def _text(label: str) -> str:
 
 
 def _number(typed: str) -> float:
-    try:
-        number = float(typed)
-        return int(number) if number == int(number) else number
-    except (ValueError, OverflowError) as error:
-        raise NotAnAnswer("type a number") from error
+    """Of digits and a point, where nobody reads another number in them."""
+    typed = typed.strip()
+    if unclear := UNCLEAR.fullmatch(typed):
+        whole, rest = unclear.groups()
+        raise NotAnAnswer(f"{typed} can mean {whole}{rest} or {whole}.{rest}0: type one of them")
+    if not NUMBER.fullmatch(typed):
+        raise NotAnAnswer("type a number, such as 1500 or 2.5")
+    number = float(typed)
+    if Decimal(typed) != Decimal(repr(number)):
+        raise NotAnAnswer(f"{typed} has more digits than a number keeps: type at most 15")
+    return int(number) if number.is_integer() else number
 
 
 def _files(asked: ResponseType) -> dict[str, bytes]:
@@ -125,16 +138,14 @@ def _changed(payload: dict[str, Any]) -> dict[str, Any]:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     text = _edited(payload, editor) if editor else read_line("The payload, in one line of JSON: ")
     try:
-        changed = json.loads(text, parse_constant=_no_number)
+        changed = read_json(text)
+    except RepeatedNameError as error:
+        raise NotAnAnswer(str(error)) from error
     except ValueError as error:
         raise NotAnAnswer(f"this is no JSON: {error}") from error
     if not isinstance(changed, dict):
         raise NotAnAnswer("the payload is an object: {…}")
     return cast(dict[str, Any], changed)
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number")
 
 
 def _edited(payload: dict[str, Any], editor: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
@@ -24,8 +23,16 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from .. import addresses
+from .._strict_json import RepeatedNameError, read_json
 from ..models import DecisionRequest
-from .json_limits import MAX_DATA, MAX_METADATA, MAX_PAYLOAD, UnfitJsonError, check_json
+from .json_limits import (
+    MAX_DATA,
+    MAX_METADATA,
+    MAX_PAYLOAD,
+    UnfitJsonError,
+    check_answer,
+    check_json,
+)
 from .refusals import at_fault
 from .response_types import complaints_about_type, read_response_type
 
@@ -38,10 +45,7 @@ ADVICE = {
 
 
 def _address(value: Any) -> str:
-    address = addresses.Address.parse(value if isinstance(value, str) else "")
-    if address.is_local:
-        raise ValueError(f"no mail gets to {address.shown} but in a network of one's own")
-    return address.shown
+    return addresses.Address.parse(value if isinstance(value, str) else "").shown
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -162,7 +166,7 @@ class Resolution(Strict):
     action: Literal["approve", "deny", "modify"]
     notes: Notes | None = None
     response_data: (
-        Annotated[dict[str, Any], AfterValidator(partial(check_json, most=MAX_DATA))] | None
+        Annotated[dict[str, Any], AfterValidator(partial(check_answer, most=MAX_DATA))] | None
     ) = None
 
 
@@ -184,6 +188,7 @@ class NewClaim(Strict):
         ]
         | None
     ) = None
+    instead_of: ClaimId | None = None
 
 
 class NewReport(Strict):
@@ -223,9 +228,17 @@ def read_body(model: type[B], body: Any) -> B:
         raise at_fault(*_named(error)) from error
 
 
-def read_request(content: bytes) -> DecisionRequest:
+def read_document(content: bytes) -> Any:
+    """Raises `Refusal` for JSON in which a name is there twice."""
+    try:
+        return read_json(content)
+    except RepeatedNameError as error:
+        raise at_fault((".".join(error.path), error.why)) from error
+
+
+def read_request(content: bytes, local_domains: Collection[str] = ()) -> DecisionRequest:
     """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
-    body = cast(dict[str, Any], json.loads(content))
+    body = cast(dict[str, Any], read_document(content))
     given_type = body.pop("response_type", {"type": "approve_deny"})
     errors: list[tuple[str, str]] = []
     asked, response_type = None, {}
@@ -243,7 +256,28 @@ def read_request(content: bytes) -> DecisionRequest:
         asked.options = ["approve", "deny"]
     if errors := [*complaints_about_type(response_type), *_together(asked, response_type["type"])]:
         raise at_fault(*errors)
-    return DecisionRequest(**asked.model_dump(mode="json"), response_type=response_type)  # pyright: ignore[reportArgumentType]
+    request = DecisionRequest(**asked.model_dump(mode="json"), response_type=response_type)  # pyright: ignore[reportArgumentType]
+    if errors := list(_out_of_reach(request, local_domains)):
+        raise at_fault(*errors)
+    return request
+
+
+def _out_of_reach(
+    request: DecisionRequest, local_domains: Collection[str]
+) -> Iterable[tuple[str, str]]:
+    """Addresses of a network of one's own that nobody has allowed."""
+    lists = [("approver", request.approver)]
+    lists += [(f"escalation.{n}.approvers", e.approvers) for n, e in enumerate(request.escalation)]
+    for field, given in lists:
+        named = [(field, given)] if isinstance(given, str) else _numbered(field, given)
+        for name, text in named:
+            address = addresses.Address.parse(text)
+            if address.is_local and not address.is_within(local_domains):
+                yield name, f"{text} is in a network of its own, where mail may not get"
+
+
+def _numbered(field: str, given: list[str]) -> list[tuple[str, str]]:
+    return [(f"{field}.{number}", each) for number, each in enumerate(given)]
 
 
 def _together(asked: NewDecision, response_type: str) -> Iterable[tuple[str, str]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
+from .._file_types import read_accept, read_entry
 from .json_limits import MAX_INTEGER
 
 SPELLINGS = {"text": "text_input", "number": "number_input"}
-FILE_TYPE = re.compile(
-    r"\.[A-Za-z0-9][A-Za-z0-9_+-]{0,19}"
-    r"|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}/(\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126})"
-)
 
 
 class Strict(BaseModel):
@@ -32,12 +28,6 @@ def _different(choices: list[str]) -> list[str]:
     return choices
 
 
-def _file_type(entry: str) -> str:
-    if not FILE_TYPE.fullmatch(entry):
-        raise ValueError("this is no media type, such as image/*, and no ending, such as .pdf")
-    return entry
-
-
 Label = Annotated[str, StringConstraints(strict=True, max_length=500)]
 Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
 Offered = Annotated[Short, AfterValidator(_one_line)]
@@ -45,7 +35,7 @@ FieldName = Annotated[
     str, StringConstraints(strict=True, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_INTEGER, le=MAX_INTEGER)]
-FileType = Annotated[str, StringConstraints(strict=True), AfterValidator(_file_type)]
+FileType = Annotated[str, StringConstraints(strict=True), AfterValidator(read_entry)]
 
 
 class Plain(Strict):
@@ -92,7 +82,9 @@ class FileUpload(Strict):
     type: str
     label: Label | None = None
     max_files: Annotated[int | None, Field(strict=True, ge=1, le=10)] = None
-    accept: Annotated[list[FileType] | None, Field(min_length=1, max_length=20)] = None
+    accept: Annotated[
+        list[FileType] | None, Field(min_length=1, max_length=20), AfterValidator(read_accept)
+    ] = None
 
 
 MODELS: dict[str, type[Strict]] = {

@@ -36,18 +36,23 @@ class Runs:
     @property
     def entries(self) -> Iterator[AuditEntry]:
         """What the record has of them."""
+        before: Execution | None = None
         for each in self._all:
-            claimed = {"by": each.claimed_by, "worker": each.worker}
-            yield AuditEntry(type="execution.claimed", at=each.claimed_at, details=claimed)
+            again = before is not None and not _was_given_back(before, each.claimed_at)
+            claimed = "execution.claimed_again" if again else "execution.claimed"
+            who = {"by": each.claimed_by, "worker": each.worker}
+            yield AuditEntry(type=claimed, at=each.claimed_at, details=who)
             if each.finished_at:
                 ended = {"by": each.claimed_by, "result": each.result}
                 type = ENTRIES[ExecutionStatus(each.status)]
                 yield AuditEntry(type=type, at=each.finished_at, details=ended)
+            before = each
 
     def claim(self, given: NewClaim, agent: str, at: datetime) -> bool:
         """Whether it is new. Raises `Refusal` where another one is there."""
         claim_id = given.claim_id or f"claim_{uuid4().hex[:26]}"
-        if (known := self.current) is None:
+        known = self.current
+        if known is None or _gives_way(known, given.instead_of, claim_id):
             self._all.append(
                 Execution(
                     status=ExecutionStatus.CLAIMED,
@@ -78,6 +83,18 @@ class Runs:
             found.finished_at = at
         elif (found.status, found.result) != (given.status, given.result):
             raise Refusal("already_reported", f"It was reported before: {found.status}.")
+
+
+def _was_given_back(execution: Execution, at: datetime) -> bool:
+    if execution.status != ExecutionStatus.NOT_RUN or execution.finished_at is None:
+        return False
+    return execution.finished_at <= at
+
+
+def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
+    if execution.status not in (ExecutionStatus.CLAIMED, ExecutionStatus.FAILED):
+        return False
+    return execution.claim_id == named != claim_id
 
 
 def check_permitted(decision: Decision, at: datetime) -> None:

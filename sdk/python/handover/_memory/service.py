@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from .._forks import renew_in_children
+from ..addresses import a_labels
 from ..models import Decision, DecisionRequest, Origin, Status
 from .files import File, new_file
 from .life import Life, Reply, payload_digest, request_digest
@@ -52,8 +53,16 @@ class MemoryService:
     """Threads may share it. `asks` says whether approvers count as asked, so that records name
     them."""
 
-    def __init__(self, base_url: str, *, asks: bool = True, id_prefix: str = "dec_") -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        asks: bool = True,
+        id_prefix: str = "dec_",
+        local_domains: Collection[str] = (),
+    ) -> None:
         self.base_url = base_url
+        self.local_domains = [a_labels(domain) for domain in local_domains]
         self._asks = asks
         self._id_prefix = id_prefix
         self.renew_lock()

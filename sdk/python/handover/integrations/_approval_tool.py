@@ -13,11 +13,20 @@ from pydantic import BaseModel, Field
 from .._asking import askable, told_to_caller
 from .._permission import permits
 from ..client import AsyncHandoverClient, HandoverClient
-from ..exceptions import ConfigurationError, InvalidRequestError, NotAskedError, denial
+from ..exceptions import (
+    ActionDenied,
+    AlreadyClaimed,
+    ConfigurationError,
+    InvalidRequestError,
+    NotAskedError,
+    denial,
+)
 from ..models import Decision, Status
 from ..resources import FurtherFields
+from ._claims import Claim, take
 from ._fields import check_fields
 from ._keys import key_of_this_run
+from ._steps import AsyncDriver, Course, Driver
 from ._waiting_room import undenied, undenied_async
 
 NAME = "request_human_approval"
@@ -40,6 +49,7 @@ def request_human_approval(
     approver: str | Sequence[str],
     name: str = NAME,
     description: str = DESCRIPTION,
+    once: bool = True,
     **fields: Unpack[FurtherFields],
 ) -> BaseTool:
     """A tool with which a model asks a person, and is told in words what they decided.
@@ -51,6 +61,10 @@ def request_human_approval(
     What the model writes and nobody can be asked is an error for the model, which says what to
     change. A long action is cut, with all of it in the context; a context that is too long is cut
     at its end, where the approver sees how much there was.
+
+    Of an approval the model hears once: it is claimed for it, and a second call in the same task
+    with the same words is told who has it. What the model does then is in no record. With
+    `once=False` nothing is claimed.
 
     The model is told, and trusted to heed it. Where it should not be, `ApprovalMiddleware` asks
     about the tool call itself and runs what was approved.
@@ -70,21 +84,31 @@ def request_human_approval(
         told = {"action": action, "context": context, "approver": approver}
         return {**askable({**fields, **told}), "enforce": True, "idempotency_key": key}
 
+    def told(decision: Decision, key: str | None) -> Course[str]:
+        if once and permits(decision):
+            try:
+                yield from take(Claim.new(decision.id, key))
+            except AlreadyClaimed as error:
+                return _no(error)
+        return in_words(decision)
+
     def ask(action: str, context: str | None = None) -> str:
         if not isinstance(client, HandoverClient):
             raise ConfigurationError("With an AsyncHandoverClient the agent runs with `ainvoke`")
         create = client.decisions.create
         with _told_to_model():
-            decision = undenied(lambda: create(**asked(action, context)))
-        return in_words(decision)
+            question = asked(action, context)
+            decision = undenied(lambda: create(**question))
+        return Driver(client).run(told(decision, question["idempotency_key"]))
 
     async def ask_async(action: str, context: str | None = None) -> str:
         if not isinstance(client, AsyncHandoverClient):
             raise ConfigurationError("With a HandoverClient the agent runs with `invoke`")
         create = client.decisions.create
         with _told_to_model():
-            decision = await undenied_async(create(**asked(action, context)))
-        return in_words(decision)
+            question = asked(action, context)
+            decision = await undenied_async(create(**question))
+        return await AsyncDriver(client).run(told(decision, question["idempotency_key"]))
 
     return StructuredTool.from_function(
         ask,
@@ -113,7 +137,11 @@ def in_words(decision: Decision) -> str:
     instead = (decision.response_data or {}).get("action")
     if decision.status == Status.MODIFIED and instead:
         return f"Not approved as you asked. {who} says what to do instead: {instead}"
-    return f"Not approved: {denial(decision)}. Do not do it."
+    return _no(denial(decision))
+
+
+def _no(error: ActionDenied) -> str:
+    return f"Not approved: {error}. Do not do it."
 
 
 def _besides(decision: Decision) -> str:

@@ -85,6 +85,17 @@ def find(key: str) -> Course[Decision | None]:
     return None
 
 
+def newest(key: str) -> Course[Decision | None]:
+    """What was asked last with this key, and with those that took its place."""
+    newest = None
+    for number in count():
+        found = yield from find(numbered(key, number))
+        if found is None:
+            return newest
+        newest = found
+    raise AssertionError  # counting does not end
+
+
 def take_back(decision: Decision, why: str) -> Course[None]:
     if decision.settled:
         return

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._permission import answered, permits
+from .._permission import answered, is_unfit, permits
 from ..exceptions import ConfigurationError, denial
 from ..models import Decision
-from ._questions import Question, ToRequest, answers, questions
+from ._claims import Claim
+from ._handed import Handed, handed
+from ._questions import INTERRUPT, Question, ToRequest, answers, questions
 from ._shapes import Interrupt, ToValue, is_tool_call, joined
 
 
@@ -23,6 +25,7 @@ class Settings:
     raises: bool
     raises_refused: bool
     together: bool
+    once: bool
     look_every: float
 
 
@@ -57,6 +60,8 @@ class Board:
     _left: dict[str, Question] = field(init=False, default_factory=dict[str, Question])
     _handed: set[str] = field(init=False, default_factory=set[str])
     _unfit: dict[str, Exception] = field(init=False, default_factory=dict[str, Exception])
+    _told: set[str] = field(init=False, default_factory=set[str])
+    _before: dict[str, list[str]] = field(init=False, default_factory=dict[str, list[str]])
 
     def update(self, interrupts: Iterable[Interrupt]) -> list[Question]:
         """These are what the graph waits for now; returns what of it nobody has been asked."""
@@ -138,9 +143,41 @@ class Board:
             (question, decision), to_value = decided[0], self.settings.to_value
             if not is_tool_call(interrupt.value):
                 raise why
-            told = f"The approver's change does not fit the tool, which has not run: {why}"
-            return question.part.refusal(decision, told, to_value)
+            return question.part.refusal(decision, misfit(why), to_value)
         return joined(interrupt, answers(decided, self.settings.to_value))
+
+    def handing(self, resume: Iterable[str], state: Any) -> list[Handed]:
+        """What the record is to be told of, of the answers that the graph goes on with now."""
+        if not self.settings.once:
+            return []
+        all = [self._handing(self._pending[id], state) for id in resume]
+        return [each for each in all if each.claims or each.before]
+
+    def _handing(self, pending: Pending, state: Any) -> Handed:
+        decided = [(each, self._answers[each.key].read) for each in pending.asked]
+        fits = pending.interrupt.id not in self._unfit
+        claims = [
+            Claim.new(decision.id, question.key)
+            for question, decision in decided
+            if fits and question.part.runs(decision)
+        ]
+        return handed(state, pending.interrupt, claims, [decision for _, decision in decided])
+
+    def unfit(self) -> list[Decision]:
+        """What people have permitted and cannot run; each is told once, where the record is to be
+        told at all."""
+        decided = (self._answers[each.key].read for each in self._questions())
+        unfit = {each.id: each for each in decided if is_unfit(each)}
+        new = unfit.keys() - self._told
+        self._told |= new
+        return [unfit[id] for id in new if self.settings.once]
+
+    def before(self, question: Question) -> Sequence[str]:
+        """The decisions whose answers the node that asks this has had."""
+        return self._before.get(question.found_by[INTERRUPT], ())
+
+    def asks_further(self, before: Mapping[str, list[str]]) -> None:
+        self._before |= before
 
     def handed(self, resume: Iterable[str]) -> None:
         """The graph has taken the answers to these interrupts."""
@@ -152,6 +189,10 @@ class Board:
         if interrupt_id in self._unfit:
             raise why
         self._unfit[interrupt_id] = why
+
+
+def misfit(why: Exception) -> str:
+    return f"The approver's change does not fit the tool, which has not run: {why}"
 
 
 def _at_once(ready: list[Pending]) -> list[Pending]:

@@ -3,6 +3,8 @@ answers, each of which is given once, to the question that it was given for."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +13,12 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from .._asking import told_to_caller
-from ..exceptions import NotAskedError
-from ..models import Decision
+from ..exceptions import AlreadyClaimed, NotAskedError
+from ..models import Decision, ExecutionStatus
 from ._asked import asked, leave
-from ._board import Board, Settings
+from ._board import Board, Settings, misfit
+from ._claims import let_go, report, tell_unfit
+from ._handed import Handed, handed_before, open_claims, take_all, tell_all
 from ._questions import Question, unasked
 from ._shapes import Interrupt
 from ._snapshots import (
@@ -25,11 +29,14 @@ from ._snapshots import (
     has_failed,
     is_behind,
     is_cut_off,
+    is_head,
     mark_of,
     standing,
 )
 from ._steps import Course, Lock, OnGraph, Together, Wait
 from ._tool_nodes import check_tool_nodes
+
+logger = logging.getLogger("handover")
 
 
 @dataclass(slots=True)
@@ -42,6 +49,8 @@ class Thread:
     """As it was given. All but the beginning of a run is done at the thread's head."""
     options: Config
     waits: bool
+    alone: bool
+    """Whether the lock keeps out whoever else might run the thread, wherever that is."""
     output: Any = None
     output_at: tuple[Any, ...] | None = field(init=False, default=None)
     """Where the thread stood when `output` was returned; None where nothing was run."""
@@ -54,9 +63,12 @@ class Thread:
 def begin(thread: Thread, input: Any) -> Course[Any]:
     """Run the graph with this input, and go on."""
     yield Lock.ENTER
-    yield from _remember(thread, (yield from _look(thread)))
+    state = yield from _look(thread)
+    yield from _remember(thread, state)
+    goes_on = input is None and is_head(thread.config, state)
+    again = (yield from _failed(thread, state)) if goes_on else []
     try:
-        thread.output = yield OnGraph("invoke", (input, thread.config), thread.options)
+        yield from _run_again(thread, again, thread.config, input)
     except Exception:
         thread.board.update((yield from _look(thread)).interrupts)
         yield from _leave(thread.board)
@@ -70,18 +82,16 @@ def proceed(thread: Thread) -> Course[Any]:
     state = yield from _look(thread)
     check_is_head(thread.config, state)
     yield from _remember(thread, state)
-    alone = has_failed(state) or is_behind(state) or is_cut_off(state, thread.graph, thread.options)
-    if alone:
-        thread.output = yield from _invoke(thread, None)
-    return (yield from _go_on(thread, has_run=alone))
+    cut_off = is_cut_off(state, thread.graph, thread.options)
+    goes_on = has_failed(state) or is_behind(state) or cut_off
+    if goes_on:
+        again = yield from _failed(thread, state)
+        yield from _run_again(thread, again, at_head(thread.config), None)
+    return (yield from _go_on(thread, has_run=goes_on))
 
 
 def _look(thread: Thread) -> Course[Any]:
     return (yield OnGraph("get_state", (at_head(thread.config),), {"subgraphs": True}))
-
-
-def _invoke(thread: Thread, input: Any) -> Course[Any]:
-    return (yield OnGraph("invoke", (input, at_head(thread.config)), thread.options))
 
 
 def _remember(thread: Thread, state: Any) -> Course[None]:
@@ -97,13 +107,58 @@ def _leave(board: Board) -> Course[None]:
     yield Together([leave(each.key, board.decision(each)) for each in board.left()])
 
 
+def _failed(thread: Thread, state: Any) -> Course[list[Handed]]:
+    once, thread_id = thread.settings.once, thread.board.thread_id
+    return (yield from handed_before(state, thread_id)) if once else []
+
+
+def _run_again(thread: Thread, again: list[Handed], config: Config, input: Any) -> Course[None]:
+    try:
+        yield from take_all(again, alone=thread.alone)
+        yield from _invoke(thread, again, config, input)
+    finally:
+        let_go(open_claims(again))
+
+
+def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any) -> Course[None]:
+    """Run the graph, and tell the record what becomes of what it is handed with that."""
+    run = OnGraph("invoke", (input, config), thread.options)
+    try:
+        thread.output = yield run
+    except Exception as error:
+        if not _is_refusal(error):
+            yield from _tell_failure(thread, handed)
+        raise
+    yield from _tell(thread, handed, raised=False)
+
+
+def _tell_failure(thread: Thread, handed: Sequence[Handed]) -> Course[None]:
+    """What the graph has raised is raised, also where its checkpointer is away by now."""
+    try:
+        yield from _tell(thread, handed, raised=True)
+    except Exception as error:
+        logger.warning("What became of a thread could not be reported: %r", error)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the graph has not taken an answer: it has run nothing with it then."""
+    return isinstance(error, ValidationError) and is_invalid_resume(error)
+
+
+def _tell(thread: Thread, handed: Sequence[Handed], *, raised: bool) -> Course[None]:
+    if handed:
+        state = yield from _look(thread)
+        thread.board.asks_further((yield from tell_all(handed, state, raised=raised)))
+
+
 def _go_on(thread: Thread, *, has_run: bool) -> Course[Any]:
     board = thread.board
     while True:
         state = yield from _ask(thread)
         thread.output_at = mark_of(state) if has_run else thread.output_at
+        yield Together([tell_unfit(decision) for decision in board.unfit()])
         if resume := board.resume():
-            has_run = yield from _resume(thread, resume)
+            has_run = yield from _resume(thread, resume, state)
             continue
         yield Lock.LEAVE
         if not (thread.waits and board.open()):
@@ -131,7 +186,8 @@ def _ask_one(thread: Thread, question: Question) -> Course[None]:
     settings = thread.settings
     fields: dict[str, Any] = {}
     try:
-        fields = question.fields(settings.defaults, settings.to_request)
+        before = thread.board.before(question)
+        fields = question.fields(settings.defaults, settings.to_request, before)
         decision: Decision = yield from asked(
             question.key, fields, lambda found: question.is_asked_by(found, fields)
         )
@@ -145,14 +201,36 @@ def _ask_one(thread: Thread, question: Question) -> Course[None]:
         thread.board.asked(question, decision, fields.get("payload"))
 
 
-def _resume(thread: Thread, resume: dict[str, Any]) -> Course[bool]:
+def _resume(thread: Thread, resume: dict[str, Any], state: Any) -> Course[bool]:
     """Whether the graph has taken these answers."""
+    handed = thread.board.handing(resume, state)
     try:
-        thread.output = yield from _invoke(thread, Command(resume=resume))
+        if not (yield from _is_ours(thread, handed, resume)):
+            return False
+        yield from _invoke(thread, handed, at_head(thread.config), Command(resume=resume))
     except ValidationError as error:
-        if not is_invalid_resume(error) or len(resume) != 1:
+        if not _is_refusal(error) or len(resume) != 1:
             raise
+        claims = open_claims(handed)
+        yield Together([report(each, ExecutionStatus.FAILED, misfit(error)) for each in claims])
         thread.board.refused(resume, error)  # what it did not take can be said in another way
         return False
+    finally:
+        let_go(open_claims(handed))
     thread.board.handed(resume)
+    return True
+
+
+def _is_ours(thread: Thread, handed: Sequence[Handed], resume: dict[str, Any]) -> Course[bool]:
+    """Whether it is this run that goes on with these answers, and not one that has by now.
+
+    Raises `AlreadyClaimed` where somebody else is at it.
+    """
+    try:
+        yield from take_all(handed, alone=thread.alone)
+    except AlreadyClaimed:
+        state = yield from _look(thread)
+        if not resume.keys().isdisjoint(each.id for each in state.interrupts):
+            raise
+        return False
     return True

@@ -7,10 +7,12 @@ import json
 
 from langgraph.runtime import ExecutionInfo, get_runtime
 
+PREFIX = "langgraph-"
+
 
 def key_of(*parts: str) -> str:
     """The same for the same parts, and for no others."""
-    return "langgraph-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return PREFIX + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def key_of_this_run(*parts: str) -> str | None:

@@ -15,12 +15,12 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from .._asking import askable, told_to_caller
-from .._once import running, running_async
-from .._permission import answered
+from .._once import not_run, running, running_async, tell_unfit, tell_unfit_async
+from .._permission import answered, is_unfit, permits, permitted_payload
 from .._values import as_exact_json, dumps
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import AlreadyClaimed, ConfigurationError, InvalidRequestError, NotAskedError
-from ..models import Decision
+from ..models import Decision, Status
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
 from ._schemas import check_arguments
@@ -97,7 +97,10 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             decision = undenied(lambda: client.decisions.create(**question))
         except (NotAskedError, InvalidRequestError) as error:
             return _not_asked(request, told_to_caller(error))
-        answer = _answer(request, config, decision)
+        read = answered(decision, request.tool_call["args"])
+        if (why := _misfit(request, read)) and self._once:
+            tell_unfit(client, decision, why)
+        answer = _answer(request, config, read, why)
         if told := _told(request, answer):
             return told
         with ExitStack() as stack:
@@ -123,7 +126,10 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             decision = await undenied_async(client.decisions.create(**question))
         except (NotAskedError, InvalidRequestError) as error:
             return _not_asked(request, told_to_caller(error))
-        answer = _answer(request, config, decision)
+        read = answered(decision, request.tool_call["args"])
+        if (why := _misfit(request, read)) and self._once:
+            await tell_unfit_async(client, decision, why)
+        answer = _answer(request, config, read, why)
         if told := _told(request, answer):
             return told
         async with AsyncExitStack() as stack:
@@ -167,20 +173,27 @@ def _description(request: ToolCallRequest, config: InterruptOnConfig) -> str | N
     return description or (request.tool.description if request.tool else None)
 
 
-def _answer(
-    request: ToolCallRequest, config: InterruptOnConfig, decision: Decision
-) -> dict[str, Any]:
-    call, allowed = request.tool_call, config["allowed_decisions"]
-    answer = answer_about(call["name"], answered(decision, call["args"]), allowed)
-    if answer["type"] != "edit":
-        return answer
+def _misfit(request: ToolCallRequest, decision: Decision) -> str | None:
+    """Why the tool cannot run with what the approver made of its arguments."""
+    if decision.reading and is_unfit(decision):
+        return not_run(decision.reading.unfit)
+    if decision.status != Status.MODIFIED or not permits(decision):
+        return None
     try:
-        check_arguments(request.tool, answer["edited_action"]["args"])
+        check_arguments(request.tool, permitted_payload(decision) or {})
     except NotAskedError as error:
         told = " ".join(f"{name}: {why}." for name, why in error.fields)
-        message = f"The approver's change does not fit the tool, which has not run. {told}"
-        return rejection(decision, allowed, message)
-    return answer
+        return f"The approver's change does not fit the tool, which has not run. {told}"
+    return None
+
+
+def _answer(
+    request: ToolCallRequest, config: InterruptOnConfig, decision: Decision, misfit: str | None
+) -> dict[str, Any]:
+    allowed = config["allowed_decisions"]
+    if misfit and permits(decision):
+        return rejection(decision, allowed, misfit)
+    return answer_about(request.tool_call["name"], decision, allowed)
 
 
 def _not_asked(request: ToolCallRequest, error: NotAskedError) -> ToolMessage:

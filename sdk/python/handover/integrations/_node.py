@@ -8,11 +8,12 @@ from typing import Any, Literal, Protocol, overload
 
 from langgraph.types import Command
 
-from .._permission import answered, permits, permitted_payload
+from .._permission import answered, is_unfit, permits, permitted_payload
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ConfigurationError, denial
 from ..models import Decision
 from ._asked import asked, is_about
+from ._claims import Claim, let_go, take, tell_unfit
 from ._fields import check_fields, resolve
 from ._keys import key_of_this_run
 from ._steps import AsyncDriver, Course, Driver, Wait
@@ -39,6 +40,7 @@ def approval_node(
     then: str | None = None,
     otherwise: str | None = None,
     denied: Literal["update", "raise"] = "update",
+    once: bool = True,
     to_update: ToUpdate | None = None,
     **fields: Any,
 ) -> Node: ...
@@ -51,6 +53,7 @@ def approval_node(
     then: str | None = None,
     otherwise: str | None = None,
     denied: Literal["update", "raise"] = "update",
+    once: bool = True,
     to_update: ToUpdate | None = None,
     **fields: Any,
 ) -> AsyncNode: ...
@@ -62,6 +65,7 @@ def approval_node(
     then: str | None = None,
     otherwise: str | None = None,
     denied: Literal["update", "raise"] = "update",
+    once: bool = True,
     to_update: ToUpdate | None = None,
     **fields: Any,
 ) -> Node | AsyncNode:
@@ -91,6 +95,11 @@ def approval_node(
     the thread asks anew. The fields have to be the same when it runs again, so compute what varies,
     such as a model's words, in a node before it.
 
+    What is permitted is claimed for this run of the graph, and `decision` has the claim: of two
+    workers that wait in the same node one goes on, and for the other it raises `AlreadyClaimed`.
+    The node only asks, so the record says no more than that; with `once=False` nothing is claimed,
+    and the node that runs it does so, with `executing`.
+
     With a `HandoverClient` each waiting node holds a thread of the graph, which has few of them:
     where `Send` starts many, set `max_concurrency` in the config, or use the asynchronous client.
 
@@ -105,7 +114,7 @@ def approval_node(
     ... )
     """
     asked = {"action": action, "approver": approver, **fields}
-    asking = _Asking(asked, then, otherwise, denied == "raise", to_update or _update)
+    asking = _Asking(asked, then, otherwise, denied == "raise", once, to_update or _update)
     node = (
         _async_node(client, asking)
         if isinstance(client, AsyncHandoverClient)
@@ -118,25 +127,38 @@ def approval_node(
 
 def _node(client: HandoverClient, asking: _Asking) -> Node:
     def approval(state: Any) -> Any:
-        fields = asking.fields_for(state)
-        decision = Driver(client).run(_decided(fields))
-        return asking.result(state, answered(decision, fields.get("payload")))
+        return Driver(client).run(_approval(asking, state))
 
     return approval
 
 
 def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
     async def approval(state: Any) -> Any:
-        fields = asking.fields_for(state)
-        decision = await AsyncDriver(client).run(_decided(fields))
-        return asking.result(state, answered(decision, fields.get("payload")))
+        return await AsyncDriver(client).run(_approval(asking, state))
 
     return approval
 
 
-def _decided(fields: Mapping[str, Any]) -> Course[Decision]:
-    """Ask, and wait until it is decided. Raises `NotAskedError`, and then nobody was asked."""
-    decision = yield from asked(key_of_this_run(), fields, lambda found: is_about(found, fields))
+def _approval(asking: _Asking, state: Any) -> Course[Any]:
+    """What the node returns. Raises `NotAskedError`, and then nobody was asked."""
+    key, fields = key_of_this_run(), asking.fields_for(state)
+    decision = answered((yield from _decided(key, fields)), fields.get("payload"))
+    if asking.once and is_unfit(decision):
+        yield from tell_unfit(decision)
+    if not (asking.once and permits(decision)):
+        return asking.result(state, decision)
+    claim = Claim.new(decision.id, key)
+    claimed = yield from take(claim)
+    try:
+        decision = decision.model_copy(update={"execution": claimed.execution})
+        return asking.result(state, decision)
+    except BaseException:  # the node runs again
+        let_go([claim])
+        raise
+
+
+def _decided(key: str | None, fields: Mapping[str, Any]) -> Course[Decision]:
+    decision = yield from asked(key, fields, lambda found: is_about(found, fields))
     while not decision.settled:
         decision = (yield Wait({decision.id})) or decision
     return decision
@@ -148,6 +170,7 @@ class _Asking:
     then: str | None
     otherwise: str | None
     raises: bool
+    once: bool
     to_update: ToUpdate
 
     def __post_init__(self) -> None:

@@ -19,8 +19,10 @@ from ._tool_calls import FIXED
 THREAD = "langgraph_thread"
 INTERRUPT = "langgraph_interrupt"
 VALUE = "langgraph_value"
+BEFORE = "langgraph_before"
 """Names in a decision's `metadata`: a callback finds the graph that waits by the first two, and
-whoever asks again whether it is the same question by the third."""
+whoever asks again whether it is the same question by the third. The fourth are the decisions whose
+answers the node that asks has had already: their runs end when it does."""
 
 NOT_ASKED = "not asked"
 """The id of what stands for a decision where nobody was asked."""
@@ -47,8 +49,10 @@ class Question:
     digest: str
     found_by: Mapping[str, str]
 
-    def fields(self, defaults: Mapping[str, Any], to_request: ToRequest | None) -> dict[str, Any]:
-        """What `create` takes."""
+    def fields(
+        self, defaults: Mapping[str, Any], to_request: ToRequest | None, before: Sequence[str]
+    ) -> dict[str, Any]:
+        """What `create` takes; `before` are decisions that the asking node has had answers of."""
         own: Mapping[str, Any] = to_request(self.part.value) if to_request else {}
         if self.part.is_tool_call and (fixed := sorted(own.keys() & set(FIXED))):
             raise ConfigurationError(
@@ -56,6 +60,8 @@ class Question:
             )
         fields: dict[str, Any] = {**defaults, **self.part.fields(), **own}
         metadata: dict[str, str] = {**(fields.get("metadata") or {}), **self.found_by}
+        if before:
+            metadata[BEFORE] = " ".join(before)
         return {**fields, "metadata": metadata, "enforce": True}
 
     def is_asked_by(self, decision: Decision, fields: Mapping[str, Any]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
@@ -15,7 +13,7 @@ from ..models import Decision
 from ..resources import FurtherFields
 from ._board import Board, Settings
 from ._course import Thread, begin, proceed
-from ._locks import Locks
+from ._locks import Locks, SharedLock
 from ._questions import THREAD, ToRequest, short_answer
 from ._shapes import ToValue
 from ._snapshots import Config, configurable, thread_of
@@ -23,8 +21,7 @@ from ._steps import AsyncDriver, Driver
 
 LOOK_EVERY = 10.0
 
-LOCKS = Locks(threading.Lock)
-ASYNC_LOCKS = Locks(asyncio.Lock)
+LOCKS = Locks()
 
 
 class Graph(Protocol):
@@ -71,23 +68,28 @@ class RunnerSettings(FurtherFields, total=False):
     """Go on when all pending interrupts have answers. Else as soon as one has, so that what one
     person permits does not wait for another; LangGraph runs the other paused nodes up to their
     `interrupt()` again then."""
+    once: bool
+    """Where nothing is said, what was permitted runs once: it is claimed before the graph has the
+    answer, and its record says how the node that asked has ended. With `once=False` nothing is
+    claimed and nothing recorded: for a graph whose nodes claim by themselves, or may run twice."""
     look_every: float
     """Seconds, 10 where nothing is said: after these a runner that waits looks at its thread again,
     which may have been answered elsewhere, or gone on without an answer."""
 
 
-OWN = ("to_request", "to_value", "denied", "refused", "together", "look_every")
+OWN = ("to_request", "to_value", "denied", "refused", "together", "once", "look_every")
 
 
 class _Runner:
     """What both runners are without their I/O."""
 
-    def __init__(self, graph: Graph, settings: RunnerSettings) -> None:
+    def __init__(self, graph: Graph, settings: RunnerSettings, *, alone: bool) -> None:
         if unknown := sorted(settings.keys() - RunnerSettings.__annotations__.keys()):
             raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
         if not getattr(graph, "checkpointer", True):
             raise ConfigurationError("A graph that waits for people takes a checkpointer")
         self._graph = graph
+        self._alone = alone
         self._settings = Settings(
             defaults={name: value for name, value in settings.items() if name not in OWN},
             to_request=settings.get("to_request"),
@@ -96,11 +98,12 @@ class _Runner:
             raises_refused=settings.get("refused") == "raise",
             look_every=settings.get("look_every", LOOK_EVERY),
             together=settings.get("together", False),
+            once=settings.get("once", True),
         )
 
     def _thread(self, config: Config, options: Config, *, waits: bool) -> Thread:
         board = Board(self._settings, thread_of(config))
-        return Thread(self._graph, board, config, options, waits)
+        return Thread(self._graph, board, config, options, waits, self._alone)
 
     def _check_callback_url(self) -> None:
         if not self._settings.defaults.get("callback_url"):
@@ -116,9 +119,13 @@ class ApprovalRunner(_Runner):
     are those of `RunnerSettings`. The methods return what the graph's `invoke` does, and options of
     `invoke`, such as `context`, may follow `config`.
 
+    What was permitted runs once: it is claimed before the graph has the answer, and the record is
+    told how the node that asked has ended. A node that failed, or whose process has died, runs
+    again with the thread; where another worker is at it, the methods raise `AlreadyClaimed`.
+
     `lock` is called with a thread id and returns a context manager in which nobody else runs that
     thread. The default keeps out this process; where several processes handle callbacks, give one
-    that they share.
+    that they share. Within it a thread goes on also where the machine of its last worker is gone.
 
     Raises `ConfigurationError` for a graph without a checkpointer.
     """
@@ -131,15 +138,15 @@ class ApprovalRunner(_Runner):
         lock: Callable[[str], AbstractContextManager[Any]] | None = None,
         **settings: Unpack[RunnerSettings],
     ) -> None:
-        super().__init__(graph, settings)
+        super().__init__(graph, settings, alone=lock is not None)
         self._client = client
-        self._lock = lock or _for_this_process(LOCKS, graph)
+        self._lock = lock or _for_this_process(graph)
 
     def run(self, input: Any, config: Config, **options: Any) -> Any:
         """Run the graph until it ends, waiting for people wherever it asks.
 
         Raises what the graph raises and what `decisions.create` and `wait` raise; `ActionDenied`
-        where denials are to be raised. The thread can be resumed after each.
+        where denials are to be raised, and `AlreadyClaimed`. The thread can be resumed after each.
         """
         return self._begin(input, config, options, waits=True)
 
@@ -194,9 +201,9 @@ class AsyncApprovalRunner(_Runner):
         lock: Callable[[str], AbstractAsyncContextManager[Any]] | None = None,
         **settings: Unpack[RunnerSettings],
     ) -> None:
-        super().__init__(graph, settings)
+        super().__init__(graph, settings, alone=lock is not None)
         self._client = client
-        self._lock = lock or _for_this_process(ASYNC_LOCKS, graph)
+        self._lock = lock or _for_this_process(graph)
 
     async def run(self, input: Any, config: Config, **options: Any) -> Any:
         """As `ApprovalRunner.run`."""
@@ -239,7 +246,7 @@ def _thread_of(event: Event, config: Config | None) -> Config | None:
     return {**config, "configurable": {**configurable(config), "thread_id": thread_id}}
 
 
-def _for_this_process(locks: Locks[Any], graph: Graph) -> Callable[[str], Any]:
+def _for_this_process(graph: Graph) -> Callable[[str], SharedLock]:
     """Of all runners of this process that have the same checkpointer."""
     kept = id(getattr(graph, "checkpointer", None))
-    return lambda thread_id: locks(f"{kept} {thread_id}")
+    return lambda thread_id: LOCKS(f"{kept} {thread_id}")

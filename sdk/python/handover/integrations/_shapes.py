@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from .._permission import permits
 from ..exceptions import ConfigurationError
 from ..models import Decision
 from ._texts import fields_of
-from ._tool_calls import answer_about, ask_about, rejection, words_in
+from ._tool_calls import answer_about, ask_about, rejection, runs, words_in
 
 ToValue = Callable[[Decision], Any]
 
@@ -52,6 +53,10 @@ class Part(Protocol):
         """The answer where nothing may run, and not because somebody has denied it."""
         ...
 
+    def runs(self, decision: Decision) -> bool:
+        """Whether anything runs with the answer."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -68,6 +73,9 @@ class Whole:
 
     def refusal(self, decision: Decision, why: str, to_value: ToValue) -> Any:
         return to_value(decision)
+
+    def runs(self, decision: Decision) -> bool:
+        return permits(decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,9 @@ class ToolCall:
 
     def refusal(self, decision: Decision, why: str, to_value: ToValue) -> Any:
         return rejection(decision, self.allowed, why)
+
+    def runs(self, decision: Decision) -> bool:
+        return runs(decision, self.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,9 @@ class InboxItem:
 
     def refusal(self, decision: Decision, why: str, to_value: ToValue) -> Any:
         return self._said(rejection(decision, self._allowed, why))
+
+    def runs(self, decision: Decision) -> bool:
+        return runs(decision, self._allowed)
 
     def _said(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": INBOX[answer["type"]], "args": self._args(answer)}

@@ -34,16 +34,20 @@ def at_head(config: Config) -> dict[str, Any]:
     return {**config, "configurable": kept}
 
 
+def is_head(config: Config, state: Any) -> bool:
+    """Whether the config names no other checkpoint than this one."""
+    head = configurable(state.config).get("checkpoint_id")
+    return configurable(config).get("checkpoint_id") in (None, head)
+
+
 def check_is_head(config: Config, state: Any) -> None:
     """Raises `ConfigurationError` where the config names a checkpoint that is not this one."""
-    named = configurable(config)
-    head = configurable(state.config)
-    if named.get("checkpoint_ns"):
+    if configurable(config).get("checkpoint_ns"):
         raise ConfigurationError(
             "checkpoint_ns names a subgraph's checkpoint, and what goes on is the whole thread:"
             " give a config with its thread_id alone"
         )
-    if named.get("checkpoint_id") not in (None, head.get("checkpoint_id")):
+    if not is_head(config, state):
         raise ConfigurationError(
             "checkpoint_id names a checkpoint that the thread has left behind, and what it asked"
             " was answered, or is not needed any more. To go on with the thread, give a config"
@@ -59,13 +63,19 @@ def has_failed(state: Any) -> bool:
 
 def is_behind(state: Any) -> bool:
     """Whether a subgraph has gone further than its graph has noted, because the process died."""
-    return {each.id for each in state.interrupts} != set(_asked(state))
+    return {each.id for each in state.interrupts} != set().union(*map(asks, leaves(state)))
 
 
-def _asked(state: Any) -> Iterator[str]:
+def leaves(state: Any) -> Iterator[Any]:
+    """The tasks that are no subgraphs with tasks of their own: those that ask."""
     for task in _tasks(state):
         inner = _within(task)
-        yield from _asked(inner) if _tasks(inner) else (each.id for each in task.interrupts)
+        yield from leaves(inner) if _tasks(inner) else (task,)
+
+
+def asks(task: Any) -> set[str]:
+    """The ids of the interrupts that a task waits for, also where it failed behind one."""
+    return {each.id for each in task.interrupts}
 
 
 def _within(task: Any) -> Any:
@@ -78,10 +88,13 @@ def _tasks(state: Any) -> tuple[Any, ...]:
 
 
 def is_cut_off(state: Any, graph: Any, options: Config) -> bool:
-    """Whether a node has not finished, and no person is what it waits for.
+    """Whether a node has not finished, and no person is what it waits for; or all have, and the
+    process died before that was a checkpoint.
 
-    A static breakpoint looks the same, and to pass one is not ours.
+    A static breakpoint looks like the former, and to pass one is not ours.
     """
+    if state.tasks and not state.next:
+        return True
     stops = [getattr(graph, f"interrupt_{when}_nodes", ()) for when in ("before", "after")]
     stops += [options.get(f"interrupt_{when}") for when in ("before", "after")]
     return not any(stops) and any(

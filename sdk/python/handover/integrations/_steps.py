@@ -16,12 +16,14 @@ from contextlib import (
 )
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..client import AsyncHandoverClient, HandoverClient
 from ._waiting_room import AsyncWaitingRoom, WaitingRoom
 
 T = TypeVar("T")
+C = TypeVar("C")
+L = TypeVar("L")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +78,19 @@ Step = OnService | OnGraph | Stored | Wait | Lock | Together
 Course = Generator[Step, Any, T]
 
 
-class Driver:
-    """Carries out steps, blocking. `lock` makes what `Lock` enters."""
+class _Driver(Generic[C, L]):
+    """On what steps are carried out. `lock` makes what `Lock` enters."""
 
     def __init__(
-        self,
-        client: HandoverClient,
-        graph: Any = None,
-        lock: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        self, client: C, graph: Any = None, lock: Callable[[], L | nullcontext[None]] = nullcontext
     ) -> None:
         self._client = client
         self._graph = graph
         self._lock = lock
+
+
+class Driver(_Driver[HandoverClient, AbstractContextManager[Any]]):
+    """Carries out steps, blocking."""
 
     def run(self, course: Course[T]) -> T:
         """What the course returns. Raises what it raises; no lock is held any longer then."""
@@ -126,18 +129,8 @@ class Driver:
         return None
 
 
-class AsyncDriver:
+class AsyncDriver(_Driver[AsyncHandoverClient, AbstractAsyncContextManager[Any]]):
     """Carries out steps in an event loop."""
-
-    def __init__(
-        self,
-        client: AsyncHandoverClient,
-        graph: Any = None,
-        lock: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
-    ) -> None:
-        self._client = client
-        self._graph = graph
-        self._lock = lock
 
     async def run(self, course: Course[T]) -> T:
         """As `Driver.run`."""

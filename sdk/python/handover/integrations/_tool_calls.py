@@ -70,6 +70,12 @@ def answer_about(name: str, decision: Decision, allowed: Collection[str]) -> dic
     return rejection(decision, allowed, str(denial(decision)))
 
 
+def runs(decision: Decision, allowed: Collection[str]) -> bool:
+    """Whether the tool runs with what the approver decided."""
+    word = _permitted_answer("", decision)["type"] if permits(decision) else "reject"
+    return word in ("approve", "edit") and word in allowed
+
+
 def _permitted_answer(name: str, decision: Decision) -> dict[str, Any]:
     if decision.status == Status.MODIFIED:
         return {

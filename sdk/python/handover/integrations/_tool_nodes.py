@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage
@@ -18,6 +20,12 @@ PUSHED = "__pregel_push"
 
 SENT = "__pregel_tasks"
 """Where a checkpoint keeps what was sent."""
+
+DEPTH = 3
+"""How many functions, each called by the one before it, are looked through for a `ToolNode`."""
+
+FRAMEWORKS = ("langchain", "langgraph")
+"""What they do with a `ToolNode` inside is theirs: `create_agent` gives each call its own task."""
 
 
 def check_tool_nodes(graph: Any, state: Any) -> Course[None]:
@@ -36,7 +44,7 @@ def check_tool_nodes(graph: Any, state: Any) -> Course[None]:
             _check(tools, task, (yield from _input(task, state)))
 
 
-def _check(tools: ToolNode, task: Any, given: Any) -> None:
+def _check(tools: ToolNode | type[ToolNode], task: Any, given: Any) -> None:
     calls = [call["name"] for call in _calls(tools, given)]
     if len(calls) > 1:
         raise ConfigurationError(
@@ -51,26 +59,46 @@ def _subgraph(graph: Any, name: str) -> Any:
     return dict(graph.get_subgraphs()).get(name)
 
 
-def _tool_node(runnable: Any) -> ToolNode | None:
-    """The `ToolNode` that a node is, or makes use of."""
-    if isinstance(runnable, ToolNode):
-        return runnable
-    parts = [*getattr(runnable, "steps", ()), *_used_by(runnable)]
-    return next((part for part in parts if isinstance(part, ToolNode)), None)
+def _tool_node(runnable: Any) -> ToolNode | type[ToolNode] | None:
+    """The `ToolNode` that a node is or makes use of; a class where it makes one itself."""
+    parts = [runnable, *getattr(runnable, "steps", ())]
+    functions = [getattr(part, name, None) for part in parts for name in ("func", "afunc")]
+    used = (each for function in functions for each in _used_by(function, DEPTH))
+    return next((each for each in (*parts, *used) if _is_tool_node(each)), None)
 
 
-def _used_by(runnable: Any) -> Iterator[Any]:
-    """What the function of a node refers to."""
-    for name in ("func", "afunc"):
-        function: Callable[..., Any] | None = getattr(runnable, name, None)
-        if inspect.isfunction(function) or inspect.ismethod(function):
-            referred = inspect.getclosurevars(function)
-            yield from (*referred.nonlocals.values(), *referred.globals.values())
-            yield from vars(getattr(function, "__self__", None) or _Nothing).values()
+def _is_tool_node(thing: object) -> bool:
+    is_class = isinstance(thing, type) and issubclass(thing, ToolNode)
+    return is_class or isinstance(thing, ToolNode)
 
 
-class _Nothing:
-    pass
+def _used_by(called: Any, depth: int) -> Iterator[Any]:
+    """What a function refers to, and what the functions do that it refers to."""
+    if isinstance(called, partial):
+        yield from (*called.args, *called.keywords.values())
+        called = called.func
+    function = called if inspect.isroutine(called) else getattr(called, "__call__", None)  # noqa: B004 - it is looked into, and not called
+    if isinstance(function, MethodType):
+        yield from getattr(function.__self__, "__dict__", {}).values()
+        function = function.__func__
+    if not (depth and isinstance(function, FunctionType)) or _is_frameworks(function):
+        return
+    if ToolNode.__name__ in _names_in(function.__code__):
+        yield ToolNode
+    referred = inspect.getclosurevars(function)
+    for each in (*referred.nonlocals.values(), *referred.globals.values()):
+        yield each
+        yield from _used_by(each, depth - 1)
+
+
+def _is_frameworks(function: FunctionType) -> bool:
+    return (function.__module__ or "").partition(".")[0].partition("_")[0] in FRAMEWORKS
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names that it refers to, as globals, attributes or imports."""
+    within = (_names_in(each) for each in code.co_consts if isinstance(each, CodeType))
+    return {*code.co_names}.union(*within)
 
 
 def _input(task: Any, state: Any) -> Course[Any]:
@@ -84,7 +112,7 @@ def _input(task: Any, state: Any) -> Course[Any]:
     return packet.arg if isinstance(packet, Send) else None
 
 
-def _calls(tools: ToolNode, given: Any) -> list[Any]:
+def _calls(tools: ToolNode | type[ToolNode], given: Any) -> list[Any]:
     """The calls that a `ToolNode` makes of its input."""
     if isinstance(given, list) and given and isinstance(given[-1], dict):
         return cast(list[Any], given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..exceptions import ConfigurationError
 
 try:
+    from ._executing import executing
     from ._node import approval_node
     from ._questions import full_answer, short_answer
     from ._runner import ApprovalRunner, AsyncApprovalRunner, RunnerSettings
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncApprovalRunner",
     "RunnerSettings",
     "approval_node",
+    "executing",
     "full_answer",
     "short_answer",
 ]
