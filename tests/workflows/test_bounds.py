@@ -103,7 +103,8 @@ async def attempted(asking: Asking, times: int) -> None:
 async def test_a_message_that_was_sent_by_hand(dev_client: Client) -> None:
     """Whatever is said of it, it counts as sent; signals are heard, and the record can be read."""
     asked = several(dev_client, len(FOREIGN))
-    asked[0].mailroom.fail[ALICE] = ApplicationError("busy", next_retry_delay=timedelta(hours=1))
+    busy = ApplicationError("busy", next_retry_delay=timedelta(minutes=10))
+    asked[0].mailroom.fail[ALICE] = busy
     async with asked[0].worker():
         await asyncio.gather(*(each.start() for each in asked))
         await attempted(asked[0], len(asked))
