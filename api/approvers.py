@@ -31,8 +31,8 @@ def check_places(local_domains: Collection[str], named: Iterable[tuple[str, str]
     refused = [
         {
             "field": field,
-            "message": f"{text} is in a network of its own, where mail from here may not get."
-            " Should it be yours: an operator allows its domain with HANDOVER_LOCAL_DOMAINS.",
+            "message": f"{text} is in a network of its own, which no mail from the internet gets"
+            " to. Where it is yours, an operator allows its domain with HANDOVER_LOCAL_DOMAINS.",
         }
         for field, text in named
         if not is_allowed_place(local_domains, text)

@@ -348,26 +348,23 @@ def test_development_makes_up_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("program", "wrong", "said"),
     [
         (
+            ["-m", "uvicorn", "api.main:app", "--port", str(free_port())],
             {"LINK_KEYS": "too-short-a-key", "SMPT_HOST": "smtp.example.com"},
             ("LINK_KEYS: a key has 32 characters or more", "SMPT_HOST is no setting"),
         ),
         (
+            ["worker.py"],
             {"DATABASE_URL": f"postgres://h:too-short-a-key@127.0.0.1:{free_port()}/h"},
             ("DATABASE_URL: the database cannot be used: ", "Connection refused"),
         ),
     ],
-    ids=["settings", "store"],
-)
-@pytest.mark.parametrize(
-    "program",
-    [["worker.py"], ["-m", "uvicorn", "api.main:app", "--port", str(free_port())]],
-    ids=["worker", "api"],
+    ids=["api", "worker"],
 )
 def test_the_programs_do_not_start(
-    production: pytest.MonkeyPatch, program: list[str], wrong: dict[str, str], said: tuple[str, ...]
+    production: pytest.MonkeyPatch, program: list[str], wrong: dict[str, str], said: tuple[str, str]
 ):
     """They end at once, with a sentence for each fault, and without the secret."""
     for name, value in wrong.items():

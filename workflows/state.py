@@ -186,7 +186,11 @@ def rules_of(input: DecisionInput) -> Rules:
 
 
 def _spelling(steps: Iterable[Step]) -> Callable[[str], str]:
-    """From any spelling of a person to that in which they are named first."""
+    """From any spelling of a person to that in which they are named first.
+
+    The API has read these addresses when it took them, and whatever its tables of letters come to
+    be, what they have made of a domain they leave as it is: so a replay compares as the first time.
+    """
     first: dict[str, str] = {}
     for step in steps:
         for approver in step.approvers:

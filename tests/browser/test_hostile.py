@@ -99,7 +99,12 @@ def _modified(
         return Form(_request(text, asked, **options), wrong, right)
     changed = json.dumps({text: text, "amount": text})
     right = {"choice": "modify", "payload": changed}
-    return Form(_request(text, asked, payload=hostile.payload_of(text), **options), wrong, right)
+    return Form(_request(text, asked, payload=payload_of(text), **options), wrong, right)
+
+
+def payload_of(text: str) -> dict[str, Any]:
+    """With a value that no field changes: so has a text with what cannot be seen."""
+    return hostile.payload_of(text) | {"nothing": None}
 
 
 def _request(text: str, asked: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -248,7 +253,7 @@ async def test_a_page_shows_no_hidden_character_even_where_it_can_be_edited(
         assert not hidden("\n".join(parts["typed"])), text
         payloads = [typed for typed in parts["typed"] if typed.startswith("{")]
         if number % 2 == 0:
-            assert json.loads(payloads[0]) == hostile.payload_of(text)
+            assert json.loads(payloads[0]) == payload_of(text)
 
 
 async def test_the_inbox_stays_itself_whatever_is_asked(agent: Agent, blank: Page) -> None:

@@ -263,7 +263,7 @@ async def window(request: pytest.FixtureRequest, browser: Browser) -> AsyncItera
 
 async def look_around(page: Page, url: str) -> list[str]:
     """As a sandbox does that waits for what a page will do; where its links lead."""
-    await page.goto(url)
+    await leave_for(page, url)
     await page.wait_for_load_state("networkidle")
     for place in ((5, 5), (200, 300), (300, 700)):
         await page.mouse.move(*place)
@@ -376,7 +376,7 @@ async def test_scanners_that_are_browsers_decide_nothing(
         await watched.untouched()
         assert (await asking.get(asked["id"]))["status"] == "pending"
 
-        await page.goto(answer_link(mail))
+        await leave_for(page, answer_link(mail))
         await page.locator("input[name=value]").fill("3")
         await page.locator("button[name=choice][value=approve]").click()
         await page.wait_for_load_state()
@@ -409,7 +409,7 @@ async def test_a_scanner_that_presses_buttons_decides_nothing_critical(
     link = answer_link(await newest_mail(service, approver))
     page = await window.new_page()
     for choice in ("approve", "deny", "modify", "not_me") * 3:
-        await page.goto(f"{link}?choose={choice}")
+        await leave_for(page, f"{link}?choose={choice}")
         button = page.locator(f"button[name=choice][value={choice}]").first
         await button.evaluate("button => button.click()")
         await page.wait_for_load_state("networkidle")
@@ -417,7 +417,7 @@ async def test_a_scanner_that_presses_buttons_decides_nothing_critical(
     [mail] = await eventually(lambda: codes_mailed(service, approver))
     code = code_in(mail)
 
-    await page.goto(link)
+    await leave_for(page, link)
     await page.locator("button[name=choice][value=approve]").first.click()
     await page.locator("input[name=code]").fill(code)
     await page.locator("button[name=choice][value=approve]").first.click()

@@ -21,7 +21,7 @@ MUST_NAME = (
     *("cursor", "callback_url", "forged callback", "logs, histories", "hide", "frames"),
     *("Forged or replayed presses", "another's button", "imitate in Slack", "account in Slack"),
     *("runs twice", "A run is made up", "A claim is deleted", "Forged events"),
-    *("wrong codes", "all ten codes"),
+    *("wrong codes", "all ten codes", "in two ways", "than its writer meant"),
     *("presses *Approve*", "denies or cancels", "mistake when a key", "another host"),
 )
 """Of every threat that somebody thought of, so that a row does not get lost."""

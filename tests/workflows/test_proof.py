@@ -204,7 +204,7 @@ def test_a_decision_is_sealed_in_all_its_parts() -> None:
         "request": sealed["request"] | {"action": "another"},
         "stored": {"payload": "0" * 64},
         "attachments": [FILE.model_dump(mode="json")],
-        "rules_version": 2,
+        "rules_version": sealed["rules_version"] - 1,
         "keyring": stranger.keyring,
         "reminders": {"after_minutes": 1, "every_minutes": 1, "most": 1},
         "routes": {BACKUP: [{"channel": "slack"}]},

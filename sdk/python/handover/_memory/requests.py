@@ -273,7 +273,8 @@ def _out_of_reach(
         for name, text in named:
             address = addresses.Address.parse(text)
             if address.is_local and not address.is_within(local_domains):
-                yield name, f"{text} is in a network of its own, where mail may not get"
+                why = "is in a network of its own, which no mail from the internet gets to"
+                yield name, f"{text} {why}"
 
 
 def _numbered(field: str, given: list[str]) -> list[tuple[str, str]]:
