@@ -14,12 +14,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
-from api.inbox import PAGE
+from api.inbox import OVER, PAGE
 from api.limiting import READS
 from api.routes.inbox import LIVES
 from links import Link, LinkKeys, PersonalLink
@@ -87,6 +88,15 @@ async def test_nothing_else_is_in_it(agent: Agent, browser: httpx2.AsyncClient) 
     await agent.cancel(withdrawn)
     assert (await Inbox.open(agent.service, ann)).waiting == [hers]
     assert set((await Inbox.with_all(agent.service, ben, his)).waiting) == {his, later, declined}
+
+
+def test_a_workflow_that_is_not_over_waits() -> None:
+    """Of the states that Temporal has, also that of one which an operator has paused."""
+    names = [name.split("STATUS_")[1] for name in WorkflowExecutionStatus.keys()]
+    in_the_index = {"".join(map(str.capitalize, name.split("_"))) for name in names}
+    over = set(re.findall(r"'(\w+)'", OVER))
+    assert over < in_the_index
+    assert in_the_index - over == {"Unspecified", "Running", "Paused"}
 
 
 async def test_what_somebody_wrote_into_the_index(agent: Agent, temporal: Client) -> None:
