@@ -13,7 +13,7 @@ import dataclasses
 import hmac
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,6 +33,8 @@ from temporalio.converter import (
     PayloadCodec,
     PayloadConverter,
 )
+
+from workflows import unknown_keys
 
 ENCODING = b"binary/encrypted"
 KEY_ID = "encryption-key-id"
@@ -89,12 +91,16 @@ class EncodedFailures(Failures, DefaultFailureConverterWithEncodedAttributes):
 class Encryption(PayloadCodec):
     """Temporal's codec. The first key encrypts, all decrypt; without any, nothing is changed.
 
-    With `on` false the keys only read what was encrypted before.
+    With `on` false the keys only read what was encrypted before. `revoked` are the ids of keys that
+    are gone for good: what they encrypted is nothing that could be read.
     """
 
-    def __init__(self, keys: Sequence[str] = (), *, on: bool = True) -> None:
+    def __init__(
+        self, keys: Sequence[str] = (), *, on: bool = True, revoked: Collection[str] = ()
+    ) -> None:
         """Raises `ValueError` for what is no key."""
         self._keys = {key.id: key for key in map(EncryptionKey.of, keys)}
+        self._revoked = frozenset(revoked)
         self._first = next(iter(self._keys.values()), None) if on else None
 
     @property
@@ -102,7 +108,13 @@ class Encryption(PayloadCodec):
         """Between our objects and what Temporal gets, with all of this."""
         failures = Failures if self._first is None else EncodedFailures
         converter = dataclasses.replace(pydantic_data_converter, failure_converter_class=failures)
-        return dataclasses.replace(converter, payload_codec=self) if self._keys else converter
+        has_keys = self._keys or self._revoked
+        return dataclasses.replace(converter, payload_codec=self) if has_keys else converter
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of its keys, which stand in what they encrypt."""
+        return [key_id.decode() for key_id in self._keys]
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         first = self._first
@@ -118,6 +130,19 @@ class Encryption(PayloadCodec):
     def names(self, text: str) -> list[str]:
         """All that the index may have been told in its place: by each key, and before any."""
         return [*(key.name(text) for key in self._keys.values()), text]
+
+    def mark_unknown(self, payloads: Iterable[Payload]) -> None:
+        """Have those of them say so that it takes a key to read which is not known here."""
+        for payload in payloads:
+            key_id = payload.metadata.get(KEY_ID, b"")
+            is_ours = unknown_keys.ID.fullmatch(key_id.decode(errors="replace"))
+            if (
+                is_ours
+                and payload.metadata.get("encoding") == ENCODING
+                and key_id not in self._keys
+                and key_id.decode() not in self._revoked
+            ):
+                payload.metadata[unknown_keys.MARK] = key_id
 
     def _decrypted(self, payload: Payload) -> Payload:
         key_id = payload.metadata.get(KEY_ID, b"")
@@ -136,12 +161,14 @@ async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEve
 
     For those who read histories themselves: Temporal's client decodes results and not events.
     """
-    if codec and (kind := event.WhichOneof("attributes")):
+    encryption = codec if isinstance(codec, Encryption) else Encryption()
+    if kind := event.WhichOneof("attributes"):
         for _, value in getattr(event, kind).ListFields():
             if isinstance(value, Payloads):
-                await codec.decode_wrapper(value)
+                await encryption.decode_wrapper(value)
+                encryption.mark_unknown(value.payloads)
             elif isinstance(value, Failure):
-                await codec.decode_failure(value)
+                await encryption.decode_failure(value)
                 _restore(value)
     return event
 

@@ -20,6 +20,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
+from api.clock import Clock
 from api.errors import (
     UNCONFIRMED,
     ApiError,
@@ -106,6 +107,7 @@ class Decisions:
         store: Store,
         signer: Signer,
         waiting: Waiting,
+        clock: Clock,
         *,
         task_queue: str,
         receipts: bool,
@@ -119,6 +121,7 @@ class Decisions:
         self._store = store
         self._signer = signer
         self._waiting = waiting
+        self._clock = clock
         self._task_queue = task_queue
         self._receipts = receipts
         self._operator = operator
@@ -126,7 +129,7 @@ class Decisions:
         self._outgoing = outgoing
         self._lacking_for_slack = lacking_for_slack
         self._local_domains = local_domains
-        self.executions = Executions(store, signer)
+        self.executions = Executions(store, signer, clock)
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -139,7 +142,7 @@ class Decisions:
 
         Raises `Invalid` for a key that came with another request, and for an attachment that is not
         this agent's; `Forbidden` for an approver whom the agent's key may not ask; `TooMany` beyond
-        its quota.
+        its quota; `ClockDiffers`.
         """
         check_approvers(agent, request)
         check_places(self._local_domains, named(request))
@@ -222,7 +225,7 @@ class Decisions:
 
     async def withdraw(self, fold: Fold, agent: ApiKey, notes: str | None) -> Fold:
         """The agent takes its question back."""
-        withdrawal = Withdrawal(**self._about(fold), agent=agent.name, notes=notes)
+        withdrawal = Withdrawal(**await self._about(fold), agent=agent.name, notes=notes)
         signed = self._signer_for(fold).sign_withdrawal(withdrawal)
         try:
             await self._signal(CANCEL, signed)
@@ -232,7 +235,7 @@ class Decisions:
 
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
-        extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
+        extension = Extension(**await self._about(fold), agent=agent.name, expires_at=expires_at)
         if why := objections.objection_to_extension(_pending(fold, agent), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
@@ -242,14 +245,14 @@ class Decisions:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
         if why := objections.objection_to_addition(_pending(fold, agent)):
             raise refusal(why, "file")
-        addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
+        addition = Addition(**await self._about(fold), agent=agent.name, attachment=attachment)
         signed = self._signer_for(fold).sign_addition(addition)
         return await self._tell(ATTACH, signed, fold, "file")
 
     async def request_code(self, fold: Fold, approver: str, code_id: str) -> Fold:
         """Have a code mailed to this approver. Raises `Conflict` and `Invalid` where that cannot
         be."""
-        about = self._about(fold)
+        about = await self._about(fold)
         request = CodeRequest(**about, approver=approver, code_id=code_id)
         if why := objections.objection_to_code(_pending(fold), request):
             raise refusal(why, "code")
@@ -266,7 +269,7 @@ class Decisions:
             if fold.settled or fold.state is None:
                 return
             failed = FailedDelivery(
-                **self._about(fold),
+                **await self._about(fold),
                 approver=told.approver,
                 channel=told.channel,
                 message=told.message,
@@ -287,13 +290,14 @@ class Decisions:
             log.error("%s cannot be answered: %s", fold.decision_id, error)  # noqa: TRY400 - no fault of ours
             raise NeedsOperator(str(error)) from error
 
-    def _about(self, fold: Fold) -> dict[str, Any]:
+    async def _about(self, fold: Fold) -> dict[str, Any]:
+        """What every statement has. Raises `ClockDiffers`."""
         assert fold.input  # noqa: S101 - `read_for` found whose it is
         return {
             "decision_id": fold.input.id,
             "run_id": fold.run_id,
             "request_digest": fold.input.request_digest,
-            "received_at": datetime.now(UTC),
+            "received_at": await self._clock.now(),
         }
 
     async def _tell(self, name: str, signed: Signed, known: Fold, field: str) -> Fold:
@@ -388,7 +392,7 @@ class Decisions:
         decision_id: str,
         key: str | None,
     ) -> str:
-        now = datetime.now(UTC)
+        now = await self._clock.now()
         large = set_aside({"context": request.context, "payload": request.payload})
         attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
         if request.callback_url:

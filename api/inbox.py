@@ -19,7 +19,7 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import LaterRules, NotFound, Unreadable, reading
+from api.errors import NotFound, Unreadable, reading
 from api.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
 from api.static import root
 from handover.models import Choice, ResponseType, Status, Urgency
@@ -194,7 +194,7 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
             return None
         with reading(decision_id):
             return _row_of(fold)
-    except (NotFound, LaterRules, Unreadable):  # its retention may have ended in between
+    except (NotFound, Unreadable):  # its retention may have ended in between
         return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from weakref import WeakSet
 
@@ -16,6 +16,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
 from api.errors import asking_temporal, reading
+from api.stalled import Stalled
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold
@@ -36,10 +37,11 @@ of events that nobody waits for, and polling for each costs the server more than
 class Watch:
     """One decision's history, followed for everybody who waits for it."""
 
-    def __init__(self, client: Client, decision_id: str, keyring: proof.Keyring) -> None:
-        self.fold = Fold(decision_id, keyring)
+    def __init__(self, client: Client, fold: Fold, stalled: Stalled) -> None:
+        self.fold = fold
+        self._stalled = stalled
         self.waiters = 0
-        self._handle = client.get_workflow_handle(decision_id)
+        self._handle = client.get_workflow_handle(fold.decision_id)
         self._codec = client.data_converter.payload_codec
         self._news = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._follow())
@@ -71,6 +73,7 @@ class Watch:
         with reading(self.fold.decision_id):
             for event in pages.current_page or ():
                 self.fold.feed(await decoded(event, self._codec))
+        self._stalled.note(self.fold)
         self._tell()
 
     def _tell(self) -> None:
@@ -81,14 +84,22 @@ class Watch:
 class Waiting:
     """The shared polls of one process; `most` at once."""
 
-    def __init__(self, client: Client, keyring: proof.Keyring, most: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keyring: proof.Keyring,
+        most: int,
+        revoked: Collection[str] = (),
+    ) -> None:
         self._client = client
         self._keyring = keyring
+        self._revoked = revoked
         self._most = most
         self._watches: dict[str, Watch] = {}
         self._held: dict[asyncio.Timeout, asyncio.Task[Any] | None] = {}
         self._released: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._closed = False
+        self.stalled = Stalled()
 
     @property
     def waiting(self) -> int:
@@ -130,12 +141,13 @@ class Waiting:
 
         Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
-        fold = Fold(decision_id, self._keyring)
+        fold = self._fold(decision_id)
         codec = self._client.data_converter.payload_codec
         async with asking_temporal():
             async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
                 with reading(decision_id):
                     fold.feed(await decoded(event, codec))
+        self.stalled.note(fold)
         return fold
 
     async def has(self, decision_id: str, signature: str) -> bool:
@@ -172,10 +184,13 @@ class Waiting:
             if holder is waiter:
                 _end(hold)
 
+    def _fold(self, decision_id: str) -> Fold:
+        return Fold(decision_id, self._keyring, self._revoked)
+
     async def _watch(self, decision_id: str, done: Callable[[Fold], bool]) -> Fold:
         watch = self._watches.get(decision_id)
         if watch is None:
-            watch = Watch(self._client, decision_id, self._keyring)
+            watch = Watch(self._client, self._fold(decision_id), self.stalled)
             self._watches[decision_id] = watch
         watch.waiters += 1
         try:

@@ -9,7 +9,7 @@ against the API's own keyring, and a run that says otherwise is void.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +39,7 @@ from workflows.events import (
     Event,
     Extended,
     FailureReported,
+    Refused,
     Responded,
     TimePassed,
     Withdrawn,
@@ -57,10 +58,23 @@ from workflows.messages import (
 )
 from workflows.state import Entry, Rules, State
 from workflows.stored import whole_request, whole_response
+from workflows.unknown_keys import UnknownKeyError, encrypted_with
 
 START_TOLERANCE = timedelta(minutes=10)
 """How far the run's first event may be from the sealed `created_at`: further, and somebody started
 an old decision again. Clocks of the API and of Temporal may differ by less."""
+
+STALLED_AFTER = timedelta(seconds=30)
+"""How long after a failed task its workflow does not go on: a fault that passes is over by then."""
+
+MAX_WHY = 300
+"""Characters of why a task failed."""
+
+HARMLESS = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE,
+)
+"""Causes by which a task fails that is in order: something came in between, or its worker left."""
 
 ASKING = ("decision-request", "escalation")
 
@@ -96,12 +110,28 @@ class AuditEntry:
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Fold:
-    """One run of one decision, as far as its events were fed."""
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """The workflow's task fails, which Temporal tries again and again."""
 
-    def __init__(self, decision_id: str, keyring: proof.Keyring) -> None:
+    since: datetime
+    why: str
+
+
+class Fold:
+    """One run of one decision, as far as its events were fed.
+
+    What a key of `keyring` signed is believed, and what one of the `revoked` ones signed is not
+    (they are named by their ids). Of any other key this process cannot tell.
+    """
+
+    def __init__(
+        self, decision_id: str, keyring: proof.Keyring, revoked: Collection[str] = ()
+    ) -> None:
         self.decision_id = decision_id
         self._keyring = keyring
+        self._revoked = revoked
+        self._unread: UnknownKeyError | None = None
         self._unheard: list[HistoryEvent] = []
         self._in_task = 0
         self._task_started = datetime.min.replace(tzinfo=UTC)
@@ -112,7 +142,7 @@ class Fold:
             EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
             EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED: self._begin_task,
             EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: self._hear,
-            EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._notice_reset,
+            EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._note_failed_task,
             EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: self._compare,
         }
         self.run_id = ""
@@ -121,6 +151,7 @@ class Fold:
         self.void: str | None = None
         """Why nothing that this run says counts, where it doesn't."""
         self.closed = False
+        self.failing: Failing | None = None
         self.notifications: list[Notification] = []
         self.entries: list[AuditEntry] = []
         self.heard: dict[str, Entry | None] = {}
@@ -209,9 +240,22 @@ class Fold:
         """Whether this approver said that they are the wrong person."""
         return self.state is not None and approver in self.state.declined
 
+    def stalled(self, now: datetime) -> str | None:
+        """Why the workflow does not go on, and what to do; None where it does."""
+        if self.failing is None or now - self.failing.since < STALLED_AFTER:
+            return None
+        return (
+            f"Since {self.failing.since:%Y-%m-%d %H:%M:%S} UTC its workflow's task fails again and"
+            f" again ({self.failing.why}). What comes meanwhile is kept. An operator has to run a"
+            " worker that can go on with it."
+        )
+
     def feed(self, event: HistoryEvent) -> None:
-        """Take the next event. Raises `lifecycle.UnknownRulesError` where this release cannot tell
-        what became of the decision: a newer one can."""
+        """Take the next event.
+
+        Raises `lifecycle.UnknownRulesError` and `UnknownKeyError` where this process cannot tell
+        what became of the decision: a newer one, or one with other keys, can.
+        """
         kind = event.event_type
         if kind in HEARD_BY_THE_WORKFLOW:
             self._unheard.append(event)
@@ -234,8 +278,10 @@ class Fold:
         started = event.workflow_execution_started_event_attributes
         payloads = started.input.payloads
         self.run_id = started.original_execution_run_id
+        if unread := encrypted_with(payloads):
+            raise unread
         try:
-            sealed = proof.sealed_input(payloads, self._keyring)
+            sealed = proof.sealed_input(payloads, self._keyring, self._revoked)
         except proof.UnprovenError as error:
             # Whose it claims to be is told, and nothing else of it counts: there is no state.
             self.input = proof.claimed_input(payloads)
@@ -261,10 +307,13 @@ class Fold:
         self._in_task = len(self._unheard)
         self._task_started = time_of(event.event_time)
 
-    def _notice_reset(self, event: HistoryEvent) -> None:
-        cause = event.workflow_task_failed_event_attributes.cause
-        if cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+    def _note_failed_task(self, event: HistoryEvent) -> None:
+        failed = event.workflow_task_failed_event_attributes
+        if failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
             self._annul(event, "reset in Temporal")
+        elif failed.cause not in HARMLESS:
+            since = self.failing.since if self.failing else time_of(event.event_time)
+            self.failing = Failing(since, failed.failure.message[:MAX_WHY])
 
     def _note_notification(self, event: HistoryEvent) -> None:
         scheduled = event.activity_task_scheduled_event_attributes
@@ -277,7 +326,11 @@ class Fold:
         except (ValueError, IndexError):
             # Encrypted with a key that is gone, or no worker of ours has asked for it.
             if not self.settled:
-                self._annul(event, "a part of its history cannot be read")
+                self._contradict(
+                    event,
+                    "a part of its history cannot be read",
+                    encrypted_with(scheduled.input.payloads),
+                )
             return
         self._sent[event.event_id] = sending
         self.notifications.append(
@@ -292,6 +345,7 @@ class Fold:
 
     def _hear(self, completed: HistoryEvent) -> None:
         """What the workflow learned in the task that just completed."""
+        self.failing = None
         heard, self._unheard = self._unheard[: self._in_task], self._unheard[self._in_task :]
         self._in_task = 0
         if self.state is None or self.input is None:
@@ -304,18 +358,13 @@ class Fold:
         timer = [e for e in heard if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
         if not self.state.outcome:
             self._apply(timer[-1] if timer else completed, TimePassed(self._task_started))
+            if self.state.outcome and self._unread:
+                raise self._unread  # it may have moved the deadline
 
     def _meanings(self, event: HistoryEvent, input: DecisionInput) -> Iterator[Event]:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                signal = event.workflow_execution_signaled_event_attributes
-                # A key that was taken back counts for nothing, whatever the workflow made of it.
-                keyring = proof.believed(input.keyring, self._keyring)
-                ours = input.model_copy(update={"keyring": keyring})
-                listener = signals.Listener(ours, self.run_id)
-                yield signals.interpret(
-                    signal.signal_name, signal.input.payloads, listener, self._task_started
-                )
+                yield self._meaning(event, input)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 if self.state and not self.state.outcome:
                     yield Withdrawn(self._task_started, Origin.OPERATOR)
@@ -329,6 +378,26 @@ class Fold:
                     )
             case _:
                 pass
+
+    def _meaning(self, event: HistoryEvent, input: DecisionInput) -> Event:
+        """Of a signal. A key that was taken back counts for nothing, whatever the workflow made of
+        it. Raises `UnknownKeyError` for one that the decision knows, and this process does not."""
+        signal = event.workflow_execution_signaled_event_attributes
+        payloads = signal.input.payloads
+
+        def heard(keyring: proof.Keyring) -> Event:
+            ours = input.model_copy(update={"keyring": keyring})
+            listener = signals.Listener(ours, self.run_id)
+            return signals.interpret(signal.signal_name, payloads, listener, self._task_started)
+
+        self._unread = self._unread or encrypted_with(payloads)
+        meaning = heard(proof.believed(input.keyring, self._keyring))
+        if isinstance(meaning, Refused) and meaning.reason == "unproven":
+            unknown = input.keyring.keys() - self._keyring.keys() - set(self._revoked)
+            for key_id in sorted(unknown):
+                if not isinstance(heard({key_id: input.keyring[key_id]}), Refused):
+                    raise UnknownKeyError.of_signature(key_id)
+        return meaning
 
     def _apply(self, cause: HistoryEvent, event: Event) -> tuple[Entry, ...]:
         """What this added to the record."""
@@ -396,14 +465,23 @@ class Fold:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
         recorded = fields.indexed_fields.get(STATUS_ATTRIBUTE)
         if recorded and self.state and _status(recorded) != self.state.status:
-            self._annul(event, "the workflow's own record contradicts the proven responses")
+            why = "the workflow's own record contradicts the proven responses"
+            self._contradict(event, why, self._unread)
 
     def _close(self, event: HistoryEvent, how: str) -> None:
         self.closed = True
+        self.failing = None
         if not self.settled:
-            self._annul(event, how)
+            self._contradict(event, how, self._unread if event.event_type == COMPLETED else None)
         elif event.event_type != COMPLETED:
             self._record(event, "workflow.ended", {"message": how})
+
+    def _contradict(self, event: HistoryEvent, why: str, unread: UnknownKeyError | None) -> None:
+        """The history does not fit what was read of it: because of a key that is not known here, or
+        because nothing in it is to be believed."""
+        if unread and self.void is None:
+            raise unread
+        self._annul(event, why)
 
     def _annul(self, event: HistoryEvent, why: str) -> None:
         if self.void is None:
@@ -470,6 +548,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
         unreachable=state.is_unreachable if state else False,
+        stalled=fold.stalled(now),
         attachments=list(fold.state.attachments) if fold.state else [],
         notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
         request_digest=fold.input.request_digest,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -30,10 +31,14 @@ ROOM = 64 * 1024 * 1024
 router = APIRouter(tags=["operation"])
 
 
+DEGRADES = ("workflows",)
+"""Checks that keep nothing from being taken, and nobody from being asked."""
+
+
 class Readiness(BaseModel):
     """`checks` says of each part "ok", or what is wrong with it."""
 
-    status: str
+    status: Literal["ready", "degraded", "not ready"]
     checks: dict[str, str]
 
 
@@ -52,16 +57,21 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", response_model=Readiness, responses={503: NOT_READY})
 async def readyz(service: The) -> JSONResponse:
-    """Whether decisions can be taken and people asked: 503 with the reasons where not."""
+    """Whether decisions can be taken and people asked: 503 with the reasons where not. `degraded`
+    is 200: something is wrong, and a machine that asks has nothing to do about it."""
     checks = {
         "temporal": await _holds(_temporal_answers(service)),
         "store": await _holds(service.store.ping()),
         "worker": await _holds(_worker_polls(service)),
+        "clock": await _holds(service.clock.check()),
         "disk": await _holds(has_room(service.settings.data_dir)),
+        "workflows": await _holds(service.waiting.stalled.check(service.waiting.look)),
     }
-    ready = all(check == "ok" for check in checks.values())
+    wrong = {name for name, check in checks.items() if check != "ok"}
+    ready = wrong <= set(DEGRADES)
+    status = ("degraded" if wrong else "ready") if ready else "not ready"
     return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks},
+        {"status": status, "checks": checks},
         status_code=200 if ready else 503,
         headers={} if ready else {"Retry-After": str(RETRY_AFTER)},
     )

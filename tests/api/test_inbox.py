@@ -92,7 +92,7 @@ async def test_nothing_else_is_in_it(agent: Agent, browser: httpx2.AsyncClient) 
 
 def test_a_workflow_that_is_not_over_waits() -> None:
     """Of the states that Temporal has, also that of one which an operator has paused."""
-    names = [name.split("STATUS_")[1] for name in WorkflowExecutionStatus.keys()]
+    names = [name.split("STATUS_")[1] for name, _ in WorkflowExecutionStatus.items()]
     in_the_index = {"".join(map(str.capitalize, name.split("_"))) for name in names}
     over = set(re.findall(r"'(\w+)'", OVER))
     assert over < in_the_index

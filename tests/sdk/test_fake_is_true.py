@@ -152,6 +152,7 @@ async def test_pending(house: House) -> None:
         "execute_at": None,
         "escalation_level": 0,
         "unreachable": False,
+        "stalled": None,
         "origin": None,
         "proof": None,
     }
