@@ -134,6 +134,7 @@ class Encryption(PayloadCodec):
     def mark_unknown(self, payloads: Iterable[Payload]) -> None:
         """Have those of them say so that it takes a key to read which is not known here."""
         for payload in payloads:
+            payload.metadata.pop(unknown_keys.MARK, None)  # nobody says so but this
             key_id = payload.metadata.get(KEY_ID, b"")
             is_ours = unknown_keys.ID.fullmatch(key_id.decode(errors="replace"))
             if (

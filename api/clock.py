@@ -130,7 +130,7 @@ class Clock:
         request = PollWorkflowTaskQueueRequest(
             namespace=self._client.namespace, task_queue=self._queue, identity=identity
         )
-        with suppress(RPCError):
+        with suppress(RPCError, RuntimeError):  # the other call tells what is wrong
             await self._client.workflow_service.poll_workflow_task_queue(request, timeout=POLL)
 
     async def _polled(self, identity: str) -> datetime:

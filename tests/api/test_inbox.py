@@ -344,7 +344,6 @@ def bad_tokens(service: RunningService) -> dict[str, str]:
     good = keys.mint_personal(PersonalLink("ann@example.com", now))
     return {
         "an answer's": keys.mint(Link("dec_" + "0" * 26, "ann@example.com")),
-        "a stranger's": STRANGERS.mint_personal(PersonalLink("ann@example.com", now)),
         "cut": good[:-1],
         "nothing": "x",
     }
@@ -360,6 +359,22 @@ async def test_tokens_that_open_nothing(
         for answer in (await browser.get(url), await browser.post(url, data={"language": "de"})):
             assert answer.status_code == 404
             check_guards(answer)
+
+
+async def test_a_link_of_a_key_that_this_process_does_not_know(
+    agent: Agent, browser: httpx2.AsyncClient
+) -> None:
+    """503 for an inbox, a page and its answer: another process may know the key, and an operator is
+    told which it is."""
+    personal = STRANGERS.mint_personal(PersonalLink("ann@example.com", datetime.now(UTC)))
+    own = STRANGERS.mint(Link("dec_" + "0" * 26, "ann@example.com"))
+    for path in (f"/i/{personal}", f"/d/{own}", f"/responses/{own}", f"/d/{own}/files/att_0"):
+        for method in ("GET", "POST"):
+            answer = await browser.request(method, agent.service.base_url + path)
+            if answer.status_code != 405:
+                assert answer.status_code == 503, (method, path)
+                assert own.partition(".")[0] in answer.text
+                assert "HANDOVER_LINK_KEYS" in answer.text
 
 
 async def test_a_personal_link_is_no_answers(agent: Agent, browser: httpx2.AsyncClient) -> None:
