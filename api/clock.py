@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -79,7 +79,7 @@ class Clock:
         """By how much this machine's clock is ahead of Temporal's; None while nobody knows."""
         if self._measured is None:
             return None
-        since = time.monotonic() - self._measured.steady
+        since = monotonic() - self._measured.steady
         return now() - self._measured.temporal - timedelta(seconds=since)
 
     async def now(self) -> datetime:
@@ -111,12 +111,12 @@ class Clock:
         """Where Temporal does not tell, what was known stays."""
         identity = secrets.token_hex(8)
         polling = asyncio.create_task(self._poll(identity))
-        begun = time.monotonic()
+        begun = monotonic()
         try:
             async with asking_temporal():
                 polled = await self._polled(identity)
             # It was somewhere between the two.
-            self._measured = Measured(polled, (begun + time.monotonic()) / 2)
+            self._measured = Measured(polled, (begun + monotonic()) / 2)
         except (Unavailable, RPCError) as error:
             log.warning("Temporal's time is not known: %s", error)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import httpx2
 import pytest
@@ -54,6 +55,19 @@ async def test_a_clock_that_is_set_wrong_is_noticed_at_once(
         await clock.now()
     assert raised.value.takes_operator
     set_clock(monkeypatch, timedelta())
+    await clock.check()
+
+
+async def test_after_a_sleep_it_is_compared_anew(
+    temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that slept has a steady clock that stood still: nobody is refused for that."""
+    clock = Clock(temporal)
+    await clock.compare()
+    awake = monotonic
+    monkeypatch.setattr(api.clock, "monotonic", lambda: awake() - 3600)
+    assert clock.ahead
+    assert clock.ahead > TOLERANCE
     await clock.check()
 
 
