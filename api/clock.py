@@ -32,8 +32,8 @@ TOLERANCE = timedelta(seconds=30)
 """Clocks that differ by more are refused: a decision of a minute would lose half of its time."""
 
 LOOK_AGAIN = 60.0
-TRY_AGAIN = 5.0
-"""Seconds between two comparisons, and while none has come off."""
+TRY_AGAIN = 1.0
+"""Seconds between two comparisons; while none has come off they grow from one to the other."""
 
 POLL = timedelta(seconds=20)
 """How long the server may hold the poll, which is called away before: it complains of a shorter
@@ -73,14 +73,19 @@ class Clock:
         )
         self._measured: Measured | None = None
         self._comparing: asyncio.Task[None] | None = None
+        self._tried = False
+
+    @property
+    def temporal(self) -> datetime | None:
+        """Temporal's time; None while nobody knows."""
+        if self._measured is None:
+            return None
+        return self._measured.temporal + timedelta(seconds=monotonic() - self._measured.steady)
 
     @property
     def ahead(self) -> timedelta | None:
         """By how much this machine's clock is ahead of Temporal's; None while nobody knows."""
-        if self._measured is None:
-            return None
-        since = monotonic() - self._measured.steady
-        return now() - self._measured.temporal - timedelta(seconds=since)
+        return now() - self.temporal if self.temporal else None
 
     async def now(self) -> datetime:
         """This moment, to be signed or sealed. Raises `ClockDiffers`."""
@@ -90,16 +95,18 @@ class Clock:
 
     async def check(self) -> None:
         """Raises `ClockDiffers`. Where Temporal does not tell, no clock is blamed."""
-        if self._comparing is None or self._differs():
+        if not self._tried or self._differs():
             await self.compare()  # it may have been set right since
         if self._differs():
             raise ClockDiffers(self.ahead or timedelta())
 
     async def watch(self) -> None:
         """Compare every minute, for as long as this process runs."""
+        pause = TRY_AGAIN
         while True:
             await self.compare()
-            await asyncio.sleep(LOOK_AGAIN if self._measured else TRY_AGAIN)
+            pause = LOOK_AGAIN if self._measured else min(2 * pause, LOOK_AGAIN)
+            await asyncio.sleep(pause)
 
     async def compare(self) -> None:
         """Ask Temporal for its time, once for all who want to know it now."""
@@ -120,6 +127,7 @@ class Clock:
         except (Unavailable, RPCError) as error:
             log.warning("Temporal's time is not known: %s", error)
         finally:
+            self._tried = True
             polling.cancel()
 
     def _differs(self) -> bool:

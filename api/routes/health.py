@@ -106,7 +106,8 @@ async def _worker_polls(service: Service) -> None:
     async with asking_temporal():
         answer = await service.client.workflow_service.describe_task_queue(request)
     last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
-    if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
+    now = service.clock.temporal or datetime.now(UTC)
+    if last is None or now - last > POLLED_WITHIN:
         raise ApiError("no worker polls: decisions are taken, and nobody is asked")
 
 
