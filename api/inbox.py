@@ -99,9 +99,10 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Found:
     """`count` is how many wait, `about` whether only the index says so; `further` is where the next
-    page begins."""
+    page begins. `unread` is how many this page lacks that cannot be read right now."""
 
     rows: list[Row]
+    unread: int
     count: int
     about: bool
     further: Place | None
@@ -111,13 +112,15 @@ async def waiting_for(service: Service, approver: str, after: Place | None = Non
     """A page of what this approver may answer now. Raises `Unavailable` and `ListsUnavailable`."""
     candidates = await _candidates(service, approver)
     begun = 0 if after is None else len([place for place in candidates if place <= after])
-    rows, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
+    found, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
+    rows = [each for each in found if isinstance(each, Row)]
     rest = len(candidates) - begun - looked_at
     further = list(candidates)[begun + looked_at - 1] if rest else None
     about = after is not None or further is not None
     # By what is proven; the index has the order of the pages.
     rows.sort(key=lambda row: row.place)
-    return Found(rows, len(candidates) if about else len(rows), about, further)
+    unread = len(found) - len(rows)
+    return Found(rows, unread, len(candidates) if about else len(rows), about, further)
 
 
 def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
@@ -166,15 +169,15 @@ def _rank(urgency: str) -> int:
 
 async def _rows(
     service: Service, approver: str, candidates: Sequence[tuple[Place, str]]
-) -> tuple[list[Row], int]:
+) -> tuple[list[Row | Unreadable], int]:
     """As many as a page has, and how many candidates were looked at for them."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def look(decision_id: str, run_id: str) -> Row | None:
+    async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
         async with gate:
             return await _row(service, approver, decision_id, run_id)
 
-    rows: list[Row] = []
+    rows: list[Row | Unreadable] = []
     looked_at = 0
     while len(rows) < PAGE and looked_at < min(READ, len(candidates)):
         next_ones = candidates[looked_at : min(READ, looked_at + PAGE - len(rows))]
@@ -184,9 +187,11 @@ async def _rows(
     return rows, looked_at
 
 
-async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
-    """None where this decision does not wait for them, whatever the index says, and where it cannot
-    be read, which the log has."""
+async def _row(
+    service: Service, approver: str, decision_id: str, run_id: str
+) -> Row | Unreadable | None:
+    """None where this decision does not wait for them, whatever the index says. One that cannot be
+    read may wait for them; the log has why it cannot."""
     try:
         known = service.waiting.glance(decision_id)
         fold = known or await service.waiting.look(decision_id)
@@ -194,7 +199,9 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
             return None
         with reading(decision_id):
             return _row_of(fold)
-    except (NotFound, Unreadable):  # its retention may have ended in between
+    except Unreadable as error:
+        return error
+    except NotFound:  # its retention may have ended in between
         return None
 
 
