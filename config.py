@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     Without any, Temporal stores it as it is."""
     revoked_keys: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Ids of signing, encryption and link keys that count no more: stolen ones, and those that are
-    gone for good. What they have signed or encrypted reads as cancelled; of the same by a key that
-    is in none of the lists, nothing is said at all."""
+    gone for good. What they have signed reads as cancelled, and what they have encrypted is not
+    there; of the same by a key that is in none of the lists, nothing is said at all."""
     encryption: bool = True
     """False: `encryption_keys` only decrypt what was encrypted before."""
     ui_origin: str | None = None

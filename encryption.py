@@ -157,19 +157,24 @@ class Encryption(PayloadCodec):
             return payload
 
 
+NONE = Encryption()
+"""That of a process without any key."""
+
+
 async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEvent:
     """This event of a history as it was before it was encoded; it is changed in place.
 
     For those who read histories themselves: Temporal's client decodes results and not events.
     """
-    encryption = codec if isinstance(codec, Encryption) else Encryption()
+    encryption = codec if isinstance(codec, Encryption) else NONE
     if kind := event.WhichOneof("attributes"):
         for _, value in getattr(event, kind).ListFields():
             if isinstance(value, Payloads):
-                await encryption.decode_wrapper(value)
+                if codec:
+                    await codec.decode_wrapper(value)
                 encryption.mark_unknown(value.payloads)
-            elif isinstance(value, Failure):
-                await encryption.decode_failure(value)
+            elif codec and isinstance(value, Failure):
+                await codec.decode_failure(value)
                 _restore(value)
     return event
 

@@ -6,10 +6,9 @@ A worker whose workflow does not replay fails a task again and again, and says s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 
-from api.errors import ApiError
+from api.errors import ApiError, NotFound
 from workflows.reading import Fold
 
 MOST = 100
@@ -32,13 +31,17 @@ class Stalled:
                 del self._failing[next(iter(self._failing))]
 
     async def check(self, look: Callable[[str], Awaitable[Fold]]) -> None:
-        """Read them again; `look` is to note what it has read. Raises `ApiError` where one does not
-        go on."""
+        """Read the newest again; `look` is to note what it has read. Raises `ApiError` where one
+        still does not go on."""
         for decision_id in list(self._failing)[-LOOKED_AT:]:
-            with suppress(ApiError):
-                await look(decision_id)
-        now = datetime.now(UTC)
-        told = {id: why for id, fold in self._failing.items() if (why := fold.stalled(now))}
-        for decision_id, why in told.items():
-            others = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
-            raise ApiError(f"{decision_id}{others} does not go on. {why}")
+            try:
+                fold = await look(decision_id)
+            except NotFound:  # its retention ended
+                self._failing.pop(decision_id, None)
+                continue
+            except ApiError:  # which is said where it is asked for
+                continue
+            if why := fold.stalled(datetime.now(UTC)):
+                number = len(self._failing)
+                others = f" (and perhaps {number - 1} more)" if number > 1 else ""
+                raise ApiError(f"{decision_id}{others} does not go on. {why}")
