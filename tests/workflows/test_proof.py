@@ -397,25 +397,6 @@ async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> 
     assert caught.value.key_id == key_id
 
 
-async def test_a_stranger_who_names_a_key_that_is_not_known(dev_client: Client) -> None:
-    """The decision does not vouch for it, or did not sign with it: it counts for nothing."""
-    elsewhere = Signer([OLD["signing_keys"]])
-    asking = Asking.of(dev_client)
-    asking.input.keyring = {**harness.signer.keyring, **elsewhere.keyring}
-    async with asking.worker():
-        await asking.start()
-        forged = harness.stranger.sign_response(
-            Response(**asking.about(), approver=ALICE, choice="approve")
-        )
-        await asking.handle.signal(RESPOND, forged)
-        [forged.signature.key_id] = elsewhere.keyring
-        await asking.handle.signal(RESPOND, forged)
-        refused = await asking.recorded("response.refused", times=2)
-        assert [each["reason"] for each in refused] == ["unproven", "unproven"]
-        await asking.respond("deny")
-        assert (await asking.result()).status == Status.DENIED
-
-
 def test_a_seal_of_a_key_that_is_not_known() -> None:
     """Another process may have sealed it: this one names the key, until it is revoked. What names
     no key of ours was sealed by nobody."""
