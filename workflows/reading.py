@@ -548,7 +548,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         expires_at=fold.state.rules.expires_at if fold.state else fold.input.expires_at,
         escalation_level=fold.state.level if fold.state else 0,
         unreachable=state.is_unreachable if state else False,
-        stalled=fold.stalled(now),
+        stalled=None if fold.settled else fold.stalled(now),
         attachments=list(fold.state.attachments) if fold.state else [],
         notifications=[_as_it_arrived(fold, each) for each in fold.notifications],
         request_digest=fold.input.request_digest,

@@ -337,8 +337,8 @@ class Decision(Wire):
     """Nobody is left who may answer and whom a message reached: unless somebody resolves it, this
     decision expires."""
     stalled: str | None = None
-    """Why its workflow does not go on, where that takes an operator; what comes meanwhile is kept,
-    and counts once it goes on."""
+    """Why its workflow does not go on while it is pending, which takes an operator; what comes
+    meanwhile is kept, and counts once it goes on."""
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
     payload_digest: str | None = None
