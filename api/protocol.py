@@ -28,6 +28,9 @@ class Bounded(HttpToolsProtocol):
     the head."""
     pause_seconds = 60.0
     """Between two pieces of a body."""
+    idle_seconds = 15
+    """After an answer. Clients keep a connection for five seconds (httpx) or so: they are to be the
+    first to close it, else a request is sent into a connection that is just closed here."""
 
     _no_body = 0
     """Bytes read since the last piece of a body, or since the last message ended."""
@@ -37,6 +40,7 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self.timeout_keep_alive = self.idle_seconds
         self._wait(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -53,8 +54,15 @@ class DevServer:
         return await Client.connect(self.address, data_converter=pydantic_data_converter)
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a crash does it."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
         if self._process:
-            self._process.terminate()
+            self._process.send_signal(how)
             self._process.wait()
             self._process = None
 

@@ -76,6 +76,9 @@ class RunningService:
                 return False
         return answer.status_code == httpx2.codes.OK
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
     def kill(self, name: str) -> None:
         """As a crash does it."""
         self._end(name, signal.SIGKILL)

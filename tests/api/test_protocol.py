@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config, Server
@@ -20,6 +21,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 class Impatient(Bounded):
     head_seconds = 0.2
     pause_seconds = 0.2
+    idle_seconds = 1
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +106,16 @@ async def test_what_does_not_come_to_its_end_is_refused(
 
 async def test_a_connection_on_which_nothing_comes_is_closed() -> None:
     assert await exchanged() == b""
+
+
+async def test_an_idle_connection_is_closed_by_its_client_first() -> None:
+    """A request that is sent into a connection which the service is closing would be lost."""
+    given_up_after = httpx2.Limits().keepalive_expiry
+    assert given_up_after
+    assert Bounded.idle_seconds >= 2 * given_up_after
+    began = asyncio.get_running_loop().time()
+    assert (await exchanged(HEAD + b"1234")).endswith(b"1234")
+    assert asyncio.get_running_loop().time() - began >= Impatient.idle_seconds
 
 
 async def test_a_request_that_follows_another_has_its_own_time() -> None:

@@ -17,6 +17,7 @@ from tests.api.agent import Agent, link_to, someone
 from tests.api.systems import System
 from tests.approver import press
 from tests.service import RunningService
+from tests.volume import volume
 
 NOT_IN_JSON_SCHEMA = (
     *("POST /decisions", "GET /decisions"),
@@ -31,11 +32,11 @@ NOT_IN_JSON_SCHEMA = (
 than what, what an answer has to fit, what a file contains, whose cursor it is, what is a name, also
 that of a time zone. They may answer 422 to what their schema allows; no other operation may."""
 
-SETTINGS = """
+SETTINGS = f"""
 # A random `wait` would be kept, for up to a minute.
 request-timeout = 60
 [generation]
-max-examples = 120
+max-examples = {volume(120, 30)}
 [parameters]
 "query.wait" = 0.1
 """
