@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISLNK
 from typing import Annotated, Literal, cast
@@ -42,7 +42,9 @@ import secret_checks
 import setting_names
 from encryption import KEY_BYTES, Encryption
 from handover.addresses import Address, a_labels
+from links.tokens import key_id as link_key_id
 from outgoing import Exceptions
+from workflows import proof
 
 KeyList = Annotated[list[SecretStr], NoDecode]
 """Keys separated by commas: the first one is used, all are accepted (so that one can rotate)."""
@@ -96,6 +98,10 @@ class Settings(BaseSettings):
     encryption_keys: KeyList = Field(default_factory=list[SecretStr])
     """Encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all decrypt.
     Without any, Temporal stores it as it is."""
+    revoked_keys: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
+    """Ids of signing, encryption and link keys that count no more: stolen ones, and those that are
+    gone for good. What they have signed reads as cancelled, and what they have encrypted is not
+    there; of the same by a key that is in none of the lists, nothing is said at all."""
     encryption: bool = True
     """False: `encryption_keys` only decrypt what was encrypted before."""
     ui_origin: str | None = None
@@ -178,7 +184,9 @@ class Settings(BaseSettings):
                 values[name] = [key.strip() for key in text.split(",") if key.strip()]
         return values
 
-    @field_validator("outgoing_exceptions", "trusted_proxies", "local_domains", mode="before")
+    @field_validator(
+        *("outgoing_exceptions", "trusted_proxies", "local_domains", "revoked_keys"), mode="before"
+    )
     @classmethod
     def _split_places(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -212,6 +220,13 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"{error}: name addresses and networks") from error
         return places
+
+    @field_validator("revoked_keys")
+    @classmethod
+    def _are_ids(cls, ids: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"([0-9a-f]{8}){1,2}", each) for each in ids):
+            raise ValueError("name keys by their ids, as errors and /.well-known/handover-keys do")
+        return ids
 
     @field_validator("local_domains")
     @classmethod
@@ -380,6 +395,7 @@ def _complaints(settings: Settings) -> Iterator[str]:
         )
     yield from _complaints_about_slack(settings)
     yield from _complaints_about_temporal()
+    yield from _complaints_about_revoked_keys(settings)
     if settings.environment == "production":
         yield from _complaints_in_production(settings)
 
@@ -415,6 +431,31 @@ def _complaints_in_production(settings: Settings) -> Iterator[str]:
         yield from error.faults
     if any(len(_bytes(key.get_secret_value())) != ED25519_BYTES for key in settings.verify_keys):
         yield "HANDOVER_VERIFY_KEYS: each key is an Ed25519 public key, 32 bytes in base64."
+
+
+def _complaints_about_revoked_keys(settings: Settings) -> Iterator[str]:
+    for setting, key_id in _key_ids(settings):
+        if key_id in settings.revoked_keys:
+            yield (
+                f"HANDOVER_REVOKED_KEYS: {key_id} is the id of a key in {setting}, too. Take it out"
+                " of one of them."
+            )
+
+
+def _key_ids(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The ids of the keys that are set, with their settings; a key that is none has another
+    complaint."""
+    with suppress(ConfigurationError):
+        for key in settings.signing_keys:
+            yield "HANDOVER_SIGNING_KEYS", proof.key_id(_public_half(key.get_secret_value()))
+    for key in settings.verify_keys:
+        if _bytes(public := key.get_secret_value()):
+            yield "HANDOVER_VERIFY_KEYS", proof.key_id(public)
+    for key in settings.link_keys:
+        yield "HANDOVER_LINK_KEYS", link_key_id(key.get_secret_value())
+    with suppress(ConfigurationError):
+        for key_id in load_encryption(settings).key_ids:
+            yield "HANDOVER_ENCRYPTION_KEYS", key_id
 
 
 def _complaints_about_slack(settings: Settings) -> Iterator[str]:
@@ -469,7 +510,7 @@ def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:
                     yield secret_checks.Secret(name, unquote(password))
             case SecretStr() as secret if secret:
                 yield secret_checks.Secret(name, secret.get_secret_value())
-            case list() as keys if field.endswith("_keys"):
+            case list() as keys if field.endswith("_keys") and field != "revoked_keys":
                 for key in cast(list[SecretStr], keys):
                     yield secret_checks.Secret(name, key.get_secret_value(), is_ours=True)
             case _:
@@ -504,7 +545,7 @@ def load_encryption(settings: Settings) -> Encryption:
     """What the settings encrypt and decrypt with. Raises `ConfigurationError`."""
     keys = [key.get_secret_value() for key in settings.encryption_keys]
     try:
-        return Encryption(keys, on=settings.encryption)
+        return Encryption(keys, on=settings.encryption, revoked=settings.revoked_keys)
     except ValueError as error:
         raise ConfigurationError(
             f"HANDOVER_ENCRYPTION_KEYS: {error}; `make secrets` prints one."

@@ -13,7 +13,7 @@ import dataclasses
 import hmac
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,9 +28,13 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import (
     DataConverter,
+    DefaultFailureConverter,
     DefaultFailureConverterWithEncodedAttributes,
     PayloadCodec,
+    PayloadConverter,
 )
+
+from workflows import unknown_keys
 
 ENCODING = b"binary/encrypted"
 KEY_ID = "encryption-key-id"
@@ -67,27 +71,50 @@ class EncryptionKey:
         return hmac.digest(self.names, text.encode(), "sha256")[:16].hex()
 
 
+class Failures(DefaultFailureConverter):
+    """Reads failures that somebody else has made, too: what cannot be read of them is left out.
+
+    An error in here would stop a decision for ever, as one in the codec would.
+    """
+
+    def from_failure(self, failure: Failure, payload_converter: PayloadConverter) -> BaseException:
+        try:
+            return super().from_failure(failure, payload_converter)
+        except Exception:
+            return super().from_failure(_bare(failure), payload_converter)
+
+
+class EncodedFailures(Failures, DefaultFailureConverterWithEncodedAttributes):
+    """With their words where the codec encrypts them."""
+
+
 class Encryption(PayloadCodec):
     """Temporal's codec. The first key encrypts, all decrypt; without any, nothing is changed.
 
-    With `on` false the keys only read what was encrypted before.
+    With `on` false the keys only read what was encrypted before. `revoked` are the ids of keys that
+    are gone for good: what they encrypted is nothing that could be read.
     """
 
-    def __init__(self, keys: Sequence[str] = (), *, on: bool = True) -> None:
+    def __init__(
+        self, keys: Sequence[str] = (), *, on: bool = True, revoked: Collection[str] = ()
+    ) -> None:
         """Raises `ValueError` for what is no key."""
         self._keys = {key.id: key for key in map(EncryptionKey.of, keys)}
+        self._revoked = frozenset(revoked)
         self._first = next(iter(self._keys.values()), None) if on else None
 
     @property
     def converter(self) -> DataConverter:
         """Between our objects and what Temporal gets, with all of this."""
-        converter = pydantic_data_converter
-        if self._keys:
-            converter = dataclasses.replace(converter, payload_codec=self)
-        if self._first:
-            encoded = DefaultFailureConverterWithEncodedAttributes
-            converter = dataclasses.replace(converter, failure_converter_class=encoded)
-        return converter
+        failures = Failures if self._first is None else EncodedFailures
+        converter = dataclasses.replace(pydantic_data_converter, failure_converter_class=failures)
+        has_keys = self._keys or self._revoked
+        return dataclasses.replace(converter, payload_codec=self) if has_keys else converter
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of its keys, which stand in what they encrypt."""
+        return [key_id.decode() for key_id in self._keys]
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         first = self._first
@@ -104,6 +131,20 @@ class Encryption(PayloadCodec):
         """All that the index may have been told in its place: by each key, and before any."""
         return [*(key.name(text) for key in self._keys.values()), text]
 
+    def mark_unknown(self, payloads: Iterable[Payload]) -> None:
+        """Have those of them say so that it takes a key to read which is not known here."""
+        for payload in payloads:
+            payload.metadata.pop(unknown_keys.MARK, None)  # nobody says so but this
+            key_id = payload.metadata.get(KEY_ID, b"")
+            is_ours = unknown_keys.ID.fullmatch(key_id.decode(errors="replace"))
+            if (
+                is_ours
+                and payload.metadata.get("encoding") == ENCODING
+                and key_id not in self._keys
+                and key_id.decode() not in self._revoked
+            ):
+                payload.metadata[unknown_keys.MARK] = key_id
+
     def _decrypted(self, payload: Payload) -> Payload:
         key_id = payload.metadata.get(KEY_ID, b"")
         key = self._keys.get(key_id)
@@ -116,15 +157,22 @@ class Encryption(PayloadCodec):
             return payload
 
 
+NONE = Encryption()
+"""That of a process without any key."""
+
+
 async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEvent:
     """This event of a history as it was before it was encoded; it is changed in place.
 
     For those who read histories themselves: Temporal's client decodes results and not events.
     """
-    if codec and (kind := event.WhichOneof("attributes")):
+    encryption = codec if isinstance(codec, Encryption) else NONE
+    if kind := event.WhichOneof("attributes"):
         for _, value in getattr(event, kind).ListFields():
             if isinstance(value, Payloads):
-                await codec.decode_wrapper(value)
+                if codec:
+                    await codec.decode_wrapper(value)
+                encryption.mark_unknown(value.payloads)
             elif isinstance(value, Failure):
                 await decoded_failure(value, codec)
     return event
@@ -152,6 +200,16 @@ def _restore(failure: Failure) -> None:
             failure.message, failure.stack_trace = moved["message"], moved["stack_trace"]
     if failure.HasField("cause"):
         _restore(failure.cause)
+
+
+def _bare(failure: Failure) -> Failure:
+    """The same failure, of the same kind, with its words and its cause alone."""
+    bare = Failure()
+    bare.CopyFrom(failure)
+    if kind := bare.WhichOneof("failure_info"):
+        bare.ClearField(kind)
+        getattr(bare, kind).SetInParent()
+    return bare
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

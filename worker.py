@@ -92,6 +92,7 @@ async def run(settings: Settings) -> None:
             contents=store.contents,
             approvers=store.approvers,
             reader=Reader(settings.language, settings.time_zone),
+            revoked=settings.revoked_keys,
         )
         callbacks = Callbacks(
             client=client,
@@ -100,6 +101,7 @@ async def run(settings: Settings) -> None:
             secrets=store.callback_secrets(secrets.link_keys),
             deliveries=store.deliveries,
             contents=store.contents,
+            revoked=settings.revoked_keys,
         )
         async with working(
             client,

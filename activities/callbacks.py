@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -38,6 +39,7 @@ from workflows.messages import (
 )
 from workflows.reading import Fold, as_json, read_decision
 from workflows.stored import MissingContentError
+from workflows.unknown_keys import UnknownKeyError
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +98,10 @@ class Callbacks:
         deliveries: DeliveryLog,
         contents: ContentStore,
         limit_seconds: float = LIMIT_SECONDS,
+        revoked: Collection[str] = (),
     ) -> None:
         self._client = client
-        self._requests = Requests(client, keyring, contents)
+        self._requests = Requests(client, keyring, contents, revoked)
         self._outgoing = outgoing
         self._secrets = secrets
         self._deliveries = deliveries
@@ -131,7 +134,7 @@ class Callbacks:
             raise ApplicationError(
                 f"Not sent: {error}.", type="Unproven", non_retryable=True
             ) from None
-        except (MissingContentError, RPCError, UnknownRulesError) as error:
+        except (MissingContentError, RPCError, UnknownRulesError, UnknownKeyError) as error:
             logger.exception("callback not read", extra={"decision_id": decision_id})
             raise FailedError("the decision cannot be read now; see the log") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -35,6 +35,7 @@ from workflows.messages import (
 from workflows.objections import MAX_CODES
 from workflows.reading import Fold, is_late, read_decision
 from workflows.stored import MissingContentError
+from workflows.unknown_keys import UnknownKeyError
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +62,9 @@ class Notifications:
         contents: ContentStore,
         approvers: ApproverBook,
         reader: Reader,
+        revoked: Collection[str] = (),
     ) -> None:
-        self._requests = Requests(client, keyring, contents)
+        self._requests = Requests(client, keyring, contents, revoked)
         self._links = links
         self._codes = codes
         self._public_url = public_url.rstrip("/")
@@ -189,6 +191,9 @@ class Notifications:
                 type="UnknownRules",
                 category=ApplicationErrorCategory.BENIGN,
             ) from None
+        except UnknownKeyError as error:
+            logger.error("message not sent: %s", error, extra=about(input))  # noqa: TRY400 - as above
+            raise ApplicationError(f"Not sent yet: {error}", type="UnknownKey") from None
         except MissingContentError as error:
             logger.exception("message not sent", extra=about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None

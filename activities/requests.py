@@ -26,20 +26,28 @@ class ContentStore(Protocol):
 
 
 class Requests:
-    """Reads decisions that a key of `keyring` sealed."""
+    """Reads decisions that a key of `keyring` sealed; `revoked` are ids of keys that count no
+    more."""
 
-    def __init__(self, client: Client, keyring: proof.Keyring, contents: ContentStore) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keyring: proof.Keyring,
+        contents: ContentStore,
+        revoked: Collection[str] = (),
+    ) -> None:
         self._client = client
         self._keyring = keyring
+        self._revoked = revoked
         self._contents = contents
 
     async def load(self, decision_id: str) -> Fold:
         """The decision of this id, with what the store keeps of it.
 
-        Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, and `RPCError` of
-        Temporal.
+        Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, `UnknownKeyError`,
+        and `RPCError` of Temporal.
         """
-        fold = Fold(decision_id, self._keyring)
+        fold = Fold(decision_id, self._keyring, self._revoked)
         codec = self._client.data_converter.payload_codec
         async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
             fold.feed(await decoded(event, codec))

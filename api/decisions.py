@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
 from api.backlog import Backlog
+from api.clock import Clock
 from api.delays import delays_of, is_late
 from api.errors import (
     UNCONFIRMED,
@@ -108,6 +109,7 @@ class Decisions:
         store: Store,
         signer: Signer,
         waiting: Waiting,
+        clock: Clock,
         *,
         task_queue: str,
         receipts: bool,
@@ -122,6 +124,7 @@ class Decisions:
         self._store = store
         self._signer = signer
         self._waiting = waiting
+        self._clock = clock
         self._task_queue = task_queue
         self._receipts = receipts
         self._operator = operator
@@ -130,7 +133,7 @@ class Decisions:
         self._backlog = backlog
         self._lacking_for_slack = lacking_for_slack
         self._local_domains = local_domains
-        self.executions = Executions(store, signer)
+        self.executions = Executions(store, signer, clock)
         self._indexing = Indexing(client)
 
     async def prepare(self) -> None:
@@ -143,7 +146,7 @@ class Decisions:
 
         Raises `Invalid` for a key that came with another request, and for an attachment that is not
         this agent's; `Forbidden` for an approver whom the agent's key may not ask; `TooMany` beyond
-        its quota, and where messages are behind.
+        its quota, and where messages are behind; `ClockDiffers`.
         """
         check_approvers(agent, request)
         check_places(self._local_domains, named(request))
@@ -230,7 +233,7 @@ class Decisions:
 
     async def withdraw(self, fold: Fold, agent: ApiKey, notes: str | None) -> Fold:
         """The agent takes its question back."""
-        withdrawal = Withdrawal(**self._about(fold), agent=agent.name, notes=notes)
+        withdrawal = Withdrawal(**await self._about(fold), agent=agent.name, notes=notes)
         signed = self._signer_for(fold).sign_withdrawal(withdrawal)
         try:
             await self._signal(CANCEL, signed)
@@ -240,7 +243,7 @@ class Decisions:
 
     async def extend(self, fold: Fold, agent: ApiKey, expires_at: datetime) -> Fold:
         """Move the deadline. Raises `Conflict` and `Invalid` where that cannot be."""
-        extension = Extension(**self._about(fold), agent=agent.name, expires_at=expires_at)
+        extension = Extension(**await self._about(fold), agent=agent.name, expires_at=expires_at)
         if why := objections.objection_to_extension(_pending(fold, agent), extension):
             raise refusal(why, "timeout_minutes")
         signed = self._signer_for(fold).sign_extension(extension)
@@ -250,14 +253,14 @@ class Decisions:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
         if why := objections.objection_to_addition(_pending(fold, agent)):
             raise refusal(why, "file")
-        addition = Addition(**self._about(fold), agent=agent.name, attachment=attachment)
+        addition = Addition(**await self._about(fold), agent=agent.name, attachment=attachment)
         signed = self._signer_for(fold).sign_addition(addition)
         return await self._tell(ATTACH, signed, fold, "file")
 
     async def request_code(self, fold: Fold, approver: str, code_id: str) -> Fold:
         """Have a code mailed to this approver. Raises `Conflict` and `Invalid` where that cannot
         be."""
-        about = self._about(fold)
+        about = await self._about(fold)
         request = CodeRequest(**about, approver=approver, code_id=code_id)
         if why := objections.objection_to_code(_pending(fold), request):
             raise refusal(why, "code")
@@ -274,7 +277,7 @@ class Decisions:
             if fold.settled or fold.state is None:
                 return
             failed = FailedDelivery(
-                **self._about(fold),
+                **await self._about(fold),
                 approver=told.approver,
                 channel=told.channel,
                 message=told.message,
@@ -295,13 +298,14 @@ class Decisions:
             log.error("%s cannot be answered: %s", fold.decision_id, error)  # noqa: TRY400 - no fault of ours
             raise NeedsOperator(str(error)) from error
 
-    def _about(self, fold: Fold) -> dict[str, Any]:
+    async def _about(self, fold: Fold) -> dict[str, Any]:
+        """What every statement has. Raises `ClockDiffers`."""
         assert fold.input  # noqa: S101 - `read_for` found whose it is
         return {
             "decision_id": fold.input.id,
             "run_id": fold.run_id,
             "request_digest": fold.input.request_digest,
-            "received_at": datetime.now(UTC),
+            "received_at": await self._clock.now(),
         }
 
     async def _tell(self, name: str, signed: Signed, known: Fold, field: str) -> Fold:
@@ -405,7 +409,7 @@ class Decisions:
     ) -> str:
         routes = await routes_of(self._store.approvers, request, self._lacking_for_slack)
         await self._backlog.admit(agent.name, request, channels_at_once(request, routes))
-        now = datetime.now(UTC)
+        now = await self._clock.now()
         large = set_aside({"context": request.context, "payload": request.payload})
         attachments = [await self._attachment(agent, each) for each in request.attachment_ids]
         if request.callback_url:

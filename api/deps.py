@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request
 from temporalio.client import Client
 
 from api.bearers import Bearers
+from api.clock import Clock
 from api.decisions import Decisions
 from api.images import Images
 from api.limiting import Limits
@@ -39,6 +40,7 @@ class Service:
     links: LinkKeys
     codes: Codes
     waiting: Waiting
+    clock: Clock
     decisions: Decisions
     callback_secrets: CallbackSecrets
     webhooks: Webhooks

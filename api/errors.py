@@ -11,9 +11,8 @@
     ├── TooMany             429 rate_limited, with Retry-After
     └── Unavailable         503 unavailable, with Retry-After
         ├── Unconfirmed     503 unconfirmed
-        ├── LaterRules      this one decision, until a newer release runs
-        └── NeedsOperator   and it stays so until an operator does something
-            └── Unreadable  this one decision alone
+        ├── NeedsOperator   and it stays so until an operator does something
+        └── Unreadable      this one decision alone; its `reason` says what it takes
 
 The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
 the status and the title. What Temporal, the store and the framework raise is mapped here, and only
@@ -28,6 +27,7 @@ import re
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -46,6 +46,7 @@ from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from workflows.lifecycle import UnknownRulesError
 from workflows.proof import UnprovenError
 from workflows.sentences import Sentence
+from workflows.unknown_keys import UnknownKeyError
 
 log = logging.getLogger(__name__)
 
@@ -187,10 +188,14 @@ class TooMany(ApiError):  # noqa: N818
 
 
 class Unavailable(ApiError):  # noqa: N818
+    """`takes_operator`: it stays so until an operator does what `error` says, which people are told
+    too."""
+
     code = "unavailable"
 
-    def __init__(self, error: str) -> None:
+    def __init__(self, error: str, *, takes_operator: bool = False) -> None:
         super().__init__(error, headers={"Retry-After": str(RETRY_AFTER)})
+        self.takes_operator = takes_operator
 
 
 class Unconfirmed(Unavailable):
@@ -199,35 +204,49 @@ class Unconfirmed(Unavailable):
     code = "unconfirmed"
 
 
-class LaterRules(Unavailable):
-    """A decision that only a newer release can read, which is being rolled out."""
-
-
 class NeedsOperator(Unavailable):
-    """It stays so until an operator does what `error` says, which people are told too."""
+    """Whatever was asked for, it takes an operator first."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error, takes_operator=True)
 
 
-class Unreadable(NeedsOperator):
-    """Nobody can make sense of what is kept of this decision; those of others can be read."""
+class Unread(StrEnum):
+    """Why one decision cannot be read."""
 
-    def __init__(self, decision_id: str) -> None:
-        super().__init__(f"What is kept of {decision_id} cannot be read.")
+    LATER_RULES = "later_rules"
+    """Only a newer release can, which is being rolled out."""
+    UNKNOWN_KEY = "unknown_key"
+    """Only a process can that knows another key."""
+    BROKEN = "broken"
+    """Nobody can make sense of what is kept of it."""
+
+
+class Unreadable(Unavailable):
+    """This decision cannot be read by this process; those of others can."""
+
+    def __init__(self, error: str, reason: Unread) -> None:
+        super().__init__(error, takes_operator=reason != Unread.LATER_RULES)
+        self.reason = reason
 
 
 @contextmanager
 def reading(decision_id: str) -> Generator[None]:
-    """Turn whatever keeps this one decision from being understood into `Unreadable`, and what only
-    a newer release understands into `LaterRules`."""
+    """Turn whatever keeps this one decision from being understood into `Unreadable`."""
     try:
         yield
     except (ApiError, UnprovenError):
         raise
     except UnknownRulesError as error:
         log.warning("%s cannot be read yet: %s", decision_id, error)
-        raise LaterRules(str(error)) from error
+        raise Unreadable(str(error), Unread.LATER_RULES) from error
+    except UnknownKeyError as error:
+        log.error("%s cannot be read: %s", decision_id, error)  # noqa: TRY400 - no fault of ours
+        raise Unreadable(str(error), Unread.UNKNOWN_KEY) from error
     except Exception as error:
         log.exception("%s cannot be read", decision_id)
-        raise Unreadable(decision_id) from error
+        told = f"What is kept of {decision_id} cannot be read."
+        raise Unreadable(told, Unread.BROKEN) from error
 
 
 def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:

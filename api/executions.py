@@ -10,8 +10,9 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from api.clock import Clock
 from api.errors import NeedsOperator
 from api.signing import Signer
 from handover.models import Execution, ExecutionStatus, Signature, Status
@@ -81,9 +82,10 @@ class Runs:
 
 
 class Executions:
-    def __init__(self, store: Store, signer: Signer) -> None:
+    def __init__(self, store: Store, signer: Signer, clock: Clock) -> None:
         self._store = store.executions
         self._signer = signer
+        self._clock = clock
 
     async def of(self, fold: Fold) -> Runs:
         """Those of this decision. None is looked for where nothing was permitted."""
@@ -108,7 +110,8 @@ class Executions:
             runs = await self._whole(fold)
             if runs.current and not _gives_way(runs.current, instead_of, claim_id):
                 return runs.current, False
-            said = _claim(fold, runs.next_number, agent, claim_id, worker)
+            at = await self._clock.now()
+            said = _claim(fold, runs.next_number, agent, claim_id, worker, at)
             claim = self._signer.sign_claim(said)
             if await self._store.claim(_claim_row(claim)):
                 return Run(claim, None).told, True
@@ -121,7 +124,7 @@ class Executions:
         run = _of_claim(await self._whole(fold), claim_id)
         if run is None or run.report:
             return run
-        said = _report(run.claim, status, result, datetime.now(UTC))
+        said = _report(run.claim, status, result, await self._clock.now())
         report = self._signer.sign_report(said)
         if await self._store.report(said.decision_id, said.number, _report_row(report)):
             return Run(run.claim, report)
@@ -166,13 +169,15 @@ def _of_claim(runs: Runs, claim_id: str) -> Run | None:
     return next((run for run in reversed(runs.signed) if run.claim.claim_id == claim_id), None)
 
 
-def _claim(fold: Fold, number: int, agent: str, claim_id: str, worker: str | None) -> Claim:
+def _claim(
+    fold: Fold, number: int, agent: str, claim_id: str, worker: str | None, at: datetime
+) -> Claim:
     assert fold.input  # noqa: S101 - whoever claims has read whose it is
     return Claim(
         decision_id=fold.decision_id,
         run_id=fold.run_id,
         request_digest=fold.input.request_digest,
-        received_at=datetime.now(UTC),
+        received_at=at,
         number=number,
         agent=agent,
         claim_id=claim_id,

@@ -19,8 +19,8 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.deps import Service
-from api.errors import LaterRules, NotFound, Unreadable, reading
-from api.listing import Filters, find, index_names, is_ours
+from api.errors import NotFound, Unreadable, reading
+from api.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
 from api.static import root
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link
@@ -30,6 +30,9 @@ from workflows.reading import Fold
 
 LISTED = 1_000
 """Decisions that are put in order; Temporal's index gives no more in one answer."""
+
+OVER = f"'Completed', 'ContinuedAsNew', {ENDED_BY_OPERATORS}"
+"""In the words of the index."""
 
 ASKED_OF_INDEX = 5
 """Answers of the index that are looked through for somebody whose address it cannot compare."""
@@ -96,9 +99,10 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Found:
     """`count` is how many wait, `about` whether only the index says so; `further` is where the next
-    page begins."""
+    page begins. `unread` is how many this page lacks that cannot be read right now."""
 
     rows: list[Row]
+    unread: int
     count: int
     about: bool
     further: Place | None
@@ -108,13 +112,15 @@ async def waiting_for(service: Service, approver: str, after: Place | None = Non
     """A page of what this approver may answer now. Raises `Unavailable` and `ListsUnavailable`."""
     candidates = await _candidates(service, approver)
     begun = 0 if after is None else len([place for place in candidates if place <= after])
-    rows, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
+    found, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
+    rows = [each for each in found if isinstance(each, Row)]
     rest = len(candidates) - begun - looked_at
     further = list(candidates)[begun + looked_at - 1] if rest else None
     about = after is not None or further is not None
     # By what is proven; the index has the order of the pages.
     rows.sort(key=lambda row: row.place)
-    return Found(rows, len(candidates) if about else len(rows), about, further)
+    unread = len(found) - len(rows)
+    return Found(rows, unread, len(candidates) if about else len(rows), about, further)
 
 
 def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
@@ -135,7 +141,8 @@ async def _candidates(service: Service, approver: str) -> dict[Place, str]:
     """The runs of decisions that may wait for them, in order."""
     names = set(index_names(service.encryption, approver))
     filters = Filters.model_construct(status=Status.PENDING, approver=approver)
-    query = f"{filters.query(service.encryption)} AND ExecutionStatus = 'Running'"
+    # Those that are not over: one that an operator has paused is not running, and waits.
+    query = f"{filters.query(service.encryption)} AND ExecutionStatus NOT IN ({OVER})"
     found: dict[Place, str] = {}
     token = b""
     for _ in range(ASKED_OF_INDEX):
@@ -162,15 +169,15 @@ def _rank(urgency: str) -> int:
 
 async def _rows(
     service: Service, approver: str, candidates: Sequence[tuple[Place, str]]
-) -> tuple[list[Row], int]:
+) -> tuple[list[Row | Unreadable], int]:
     """As many as a page has, and how many candidates were looked at for them."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def look(decision_id: str, run_id: str) -> Row | None:
+    async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
         async with gate:
             return await _row(service, approver, decision_id, run_id)
 
-    rows: list[Row] = []
+    rows: list[Row | Unreadable] = []
     looked_at = 0
     while len(rows) < PAGE and looked_at < min(READ, len(candidates)):
         next_ones = candidates[looked_at : min(READ, looked_at + PAGE - len(rows))]
@@ -180,9 +187,11 @@ async def _rows(
     return rows, looked_at
 
 
-async def _row(service: Service, approver: str, decision_id: str, run_id: str) -> Row | None:
-    """None where this decision does not wait for them, whatever the index says, and where it cannot
-    be read, which the log has."""
+async def _row(
+    service: Service, approver: str, decision_id: str, run_id: str
+) -> Row | Unreadable | None:
+    """None where this decision does not wait for them, whatever the index says. One that cannot be
+    read may wait for them; the log has why it cannot."""
     try:
         known = service.waiting.glance(decision_id)
         fold = known or await service.waiting.look(decision_id)
@@ -190,7 +199,9 @@ async def _row(service: Service, approver: str, decision_id: str, run_id: str) -
             return None
         with reading(decision_id):
             return _row_of(fold)
-    except (NotFound, LaterRules, Unreadable):  # its retention may have ended in between
+    except Unreadable as error:
+        return error
+    except NotFound:  # its retention may have ended in between
         return None
 
 

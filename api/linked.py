@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -12,23 +14,38 @@ from fastapi import Depends, Path, Request, Response
 from api.bodies import JsonRoute
 from api.decisions import decision_of
 from api.deps import Service, the_service
-from api.errors import Gone, NotFound
-from links import BadTokenError, Link
+from api.errors import Gone, NeedsOperator, NotFound
+from links import BadTokenError, Link, UnknownLinkKeyError
 from workflows.reading import Fold
+
+log = logging.getLogger(__name__)
 
 READ_FOR = timedelta(days=90)
 """How long after the end a link still shows the outcome."""
+
+NO_LINK = "This link is not complete, or it is not ours."
 
 SYSTEM = "system"
 """The use of a link by a program, which asks and answers in JSON."""
 
 
-def read_link(service: Service, token: str) -> Link:
-    """Raises `NotFound`."""
+@contextmanager
+def reading_links(otherwise: str = NO_LINK) -> Generator[None]:
+    """Turn a token that is none of ours into `NotFound`, with these words, and one whose key only
+    another process knows into `NeedsOperator`."""
     try:
-        return service.links.read(token)
+        yield
     except BadTokenError as error:
-        raise NotFound("This link is not complete, or it is not ours.") from error
+        raise NotFound(otherwise) from error
+    except UnknownLinkKeyError as error:
+        log.error("a link cannot be read: %s", error)  # noqa: TRY400 - no fault of ours
+        raise NeedsOperator(str(error)) from error
+
+
+def read_link(service: Service, token: str) -> Link:
+    """Raises `NotFound` and `NeedsOperator`."""
+    with reading_links():
+        return service.links.read(token)
 
 
 async def decision_behind(service: Service, link: Link) -> Fold:

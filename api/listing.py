@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -23,7 +24,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.decisions import decision_of
 from api.errors import (
     ApiError,
-    LaterRules,
     NotFound,
     Unavailable,
     Unreadable,
@@ -151,10 +151,24 @@ class Page(BaseModel):
 
     decisions: list[DecisionSummary]
     next_cursor: str | None = Field(description="Where the list goes on; null on its last page.")
+    unreadable: int = Field(
+        description="How many are left out of this page that the service cannot read right now."
+        " `GET /decisions/{id}` of one says why, and what an operator has to do."
+    )
     lags: Annotated[
         Literal[True],
         Field(description="Lists are some seconds late; `GET /decisions/{id}` is exact."),
     ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The decisions of one page; `unread` is how many it lacks that could not be read. The token of
+    the next page is empty after the last one."""
+
+    decisions: list[DecisionSummary]
+    unread: int
+    next_token: bytes
 
 
 class Listing:
@@ -168,10 +182,8 @@ class Listing:
         self._look = look
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    async def page(
-        self, filters: Filters, limit: int, token: bytes
-    ) -> tuple[list[DecisionSummary], bytes]:
-        """At most `limit` decisions, and the token of the next page: empty after the last one.
+    async def page(self, filters: Filters, limit: int, token: bytes) -> Listed:
+        """At most `limit` decisions.
 
         Raises `Invalid` for a token that Temporal does not take, `Unavailable` also where it limits
         how often it is asked, and `ListsUnavailable`.
@@ -181,23 +193,27 @@ class Listing:
         entries = await asyncio.gather(
             *(self._that_can_be_read(run.workflow_id, filters, run.run_id) for run in runs)
         )
-        return [entry for entry in entries if entry], found.next_page_token
+        return Listed(
+            [entry for entry in entries if isinstance(entry, DecisionSummary)],
+            unread=sum(isinstance(entry, Unreadable) for entry in entries),
+            next_token=found.next_page_token,
+        )
 
     async def _that_can_be_read(
         self, decision_id: str, filters: Filters, run_id: str
-    ) -> DecisionSummary | None:
+    ) -> DecisionSummary | Unreadable | None:
         """One that cannot is in the log, and keeps nobody from the others."""
         try:
             return await self.entry(decision_id, filters, run_id)
-        except (LaterRules, Unreadable):
-            return None
+        except Unreadable as error:
+            return error
 
     async def entry(
         self, decision_id: str, filters: Filters, run_id: str | None = None
     ) -> DecisionSummary | None:
         """One decision, where all filters hold of it and, if it is told, this is its run.
 
-        Raises `Unavailable`, `LaterRules` and `Unreadable`.
+        Raises `Unavailable` and `Unreadable`.
         """
         async with self._gate:
             try:

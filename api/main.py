@@ -20,6 +20,7 @@ import logs
 from api import errors, openapi
 from api.backlog import Backlog
 from api.bearers import Bearers
+from api.clock import Clock
 from api.decisions import Decisions
 from api.deps import Service
 from api.images import Images
@@ -104,8 +105,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     outgoing = GuardedClient(load_exceptions(settings))
     with naming("HANDOVER_FILES_URL", FilesError):
         files = open_files(settings.storage_url)
-    waiting = Waiting(client, signer.keyring, settings.max_waits)
+    waiting = Waiting(client, signer.keyring, settings.max_waits, settings.revoked_keys)
     backlog = Backlog(client, settings.task_queue, settings.max_lag)
+    clock = Clock(client)
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
@@ -114,14 +116,16 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         store=store,
         files=files,
         images=Images(store.images, files, outgoing),
-        links=LinkKeys(secrets.link_keys),
+        links=LinkKeys(secrets.link_keys, settings.revoked_keys),
         codes=Codes(secrets.link_keys),
         waiting=waiting,
+        clock=clock,
         decisions=Decisions(
             client,
             store,
             signer,
             waiting,
+            clock,
             task_queue=settings.task_queue,
             receipts=settings.receipts,
             operator=settings.operator_email,
@@ -141,11 +145,13 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     )
     answer_waits_when_stopped(waiting.close)
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
-    preparing = asyncio.create_task(service.decisions.prepare())
-    watching = asyncio.create_task(service.bearers.watch())
+    beside = [
+        asyncio.create_task(work)
+        for work in (service.decisions.prepare(), service.bearers.watch(), clock.watch())
+    ]
     yield
-    watching.cancel()
-    preparing.cancel()
+    for task in beside:
+        task.cancel()
     await service.limits.close()
     await store.close()
 

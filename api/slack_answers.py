@@ -19,15 +19,15 @@ from api import answering
 from api.answering import AnswerRefused
 from api.decisions import decision_of
 from api.deps import Service
-from api.errors import ApiError, Unavailable
+from api.errors import ApiError, NotFound, Unavailable
 from api.limiting import ANSWER
-from api.linked import decision_behind
+from api.linked import decision_behind, reading_links
 from api.readers import default_reader, reader_for
 from api.slack import Container, Page, Pressed, SlackApp, Submitted
 from api.slack_forms import Answered, SlackForm
 from api.telling import failure_told, told
 from handover.models import Choice, ResponseType
-from links import BadTokenError, Link, SlackLink
+from links import Link, SlackLink
 from slack_web import SlackError
 from templates import Reader
 from templates.slack import is_whole
@@ -327,9 +327,11 @@ def _response(fold: Fold, link: SlackLink, choice: str, received_at: datetime) -
 
 
 def _read(service: Service, value: str) -> SlackLink | None:
+    """Raises `NeedsOperator`, which Slack shows as a press that did not work."""
     try:
-        return service.links.read_slack(value)
-    except BadTokenError:
+        with reading_links():
+            return service.links.read_slack(value)
+    except NotFound:
         log.warning("a button of ours came back with a value that is not")
         return None
 

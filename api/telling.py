@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from babel.numbers import format_decimal
 
-from api.errors import ApiError, NeedsOperator
+from api.errors import ApiError, Unavailable
 from handover.models import Choice, ResponseType, Status
 from templates import Reader
 from templates.catalogs import N_
@@ -101,7 +101,7 @@ def failure_told(error: ApiError, reader: Reader) -> tuple[str, str]:
     headline, explanation = FAILURES.get(error.problem.code, (DID_NOT_WORK, GENERAL))
     if isinstance(error.sentence.text, Marked):
         return say(headline), told(error.sentence, reader)
-    if isinstance(error, NeedsOperator):
+    if isinstance(error, Unavailable) and error.takes_operator:
         return say(headline), say(OPERATOR) % {"why": visible_line(error.error)}
     return say(headline), say(explanation)
 

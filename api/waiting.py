@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import TEMPORAL_LIMIT, asking_temporal, reading
+from api.stalled import Stalled
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold
@@ -61,13 +62,10 @@ class Watch:
     """One decision's history, followed for everybody who waits for it."""
 
     def __init__(
-        self,
-        client: Client,
-        decision_id: str,
-        keyring: proof.Keyring,
-        turn: AbstractAsyncContextManager[Any],
+        self, client: Client, fold: Fold, stalled: Stalled, turn: AbstractAsyncContextManager[Any]
     ) -> None:
-        self.fold = Fold(decision_id, keyring)
+        self.fold = fold
+        self._stalled = stalled
         self.waiters = 0
         self._client = client
         self._codec = client.data_converter.payload_codec
@@ -135,6 +133,7 @@ class Watch:
             with reading(self.fold.decision_id):
                 for event in page.history.events:
                     self.fold.feed(await decoded(event, self._codec))
+            self._stalled.note(self.fold)
             self._tell()
         return page.next_page_token
 
@@ -146,15 +145,23 @@ class Watch:
 class Waiting:
     """The shared polls of one process; `most` at once."""
 
-    def __init__(self, client: Client, keyring: proof.Keyring, most: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keyring: proof.Keyring,
+        most: int,
+        revoked: Collection[str] = (),
+    ) -> None:
         self._client = client
         self._keyring = keyring
+        self._revoked = revoked
         self._most = most
         self._watches: dict[str, Watch] = {}
         self._first_reads = asyncio.Semaphore(FIRST_READS)
         self._held: dict[asyncio.Timeout, asyncio.Task[Any] | None] = {}
         self._released: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._closed = False
+        self.stalled = Stalled()
 
     @property
     def waiting(self) -> int:
@@ -216,12 +223,13 @@ class Waiting:
 
         Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
-        fold = Fold(decision_id, self._keyring)
+        fold = self._fold(decision_id)
         codec = self._client.data_converter.payload_codec
         async with asking_temporal():
             async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
                 with reading(decision_id):
                     fold.feed(await decoded(event, codec))
+        self.stalled.note(fold)
         return fold
 
     async def has(self, decision_id: str, signature: str) -> bool:
@@ -258,12 +266,15 @@ class Waiting:
             if holder is waiter:
                 _end(hold)
 
+    def _fold(self, decision_id: str) -> Fold:
+        return Fold(decision_id, self._keyring, self._revoked)
+
     async def _watch(
         self, decision_id: str, done: Callable[[Fold], bool], turn: AbstractAsyncContextManager[Any]
     ) -> Fold:
         watch = self._watches.get(decision_id)
         if watch is None or watch.is_over:
-            watch = Watch(self._client, decision_id, self._keyring, turn)
+            watch = Watch(self._client, self._fold(decision_id), self.stalled, turn)
             self._watches[decision_id] = watch
         watch.waiters += 1
         try:

@@ -5,6 +5,21 @@ own: what it may do follows from the decision (answer while pending, read afterw
 """
 
 from links.codes import Codes
-from links.tokens import BadTokenError, Link, LinkKeys, PersonalLink, SlackLink
+from links.tokens import (
+    BadTokenError,
+    Link,
+    LinkKeys,
+    PersonalLink,
+    SlackLink,
+    UnknownLinkKeyError,
+)
 
-__all__ = ["BadTokenError", "Codes", "Link", "LinkKeys", "PersonalLink", "SlackLink"]
+__all__ = [
+    "BadTokenError",
+    "Codes",
+    "Link",
+    "LinkKeys",
+    "PersonalLink",
+    "SlackLink",
+    "UnknownLinkKeyError",
+]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,9 +18,24 @@ PERSONAL = "handover.link.personal"
 SLACK = "handover.link.slack"
 """Salts of the signature: a token made for one purpose does not pass for another."""
 
+ID = re.compile(r"[0-9a-f]{8}")
+"""The id of a key. What begins otherwise is no token of ours."""
+
 
 class BadTokenError(Exception):
-    """Not a token of ours, or one whose key was retired."""
+    """Not a token of ours, or one whose key was revoked."""
+
+
+class UnknownLinkKeyError(Exception):
+    """A token of a key that is neither known nor revoked here: another process may know it."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"This link was made with the key {key_id}, which this process does not know. An"
+            " operator has to put it into HANDOVER_LINK_KEYS of every process, or its id into"
+            " HANDOVER_REVOKED_KEYS where it is to count no more."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +68,22 @@ class SlackLink:
 
 
 class LinkKeys:
-    """Mints with the first key and reads tokens of all of them."""
+    """Mints with the first key and reads tokens of all of them. `revoked` are the ids of keys whose
+    tokens are nobody's any more.
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = {_key_id(key): key for key in keys}
-        self._newest = _key_id(keys[0])
+    Reading raises `BadTokenError` and `UnknownLinkKeyError`.
+    """
+
+    def __init__(self, keys: Sequence[str], revoked: Collection[str] = ()) -> None:
+        self._keys = {key_id(key): key for key in keys}
+        self._newest = key_id(keys[0])
+        self._revoked = frozenset(revoked)
 
     def mint(self, link: Link) -> str:
         return self._sign(ANSWER, [link.decision_id, link.approver])
 
     def read(self, token: str) -> Link:
-        """What the token says. Raises `BadTokenError`."""
+        """What the token says."""
         decision_id, approver = self._signed(ANSWER, token, 2)
         return Link(decision_id, approver)
 
@@ -70,7 +91,7 @@ class LinkKeys:
         return self._sign(PERSONAL, [link.approver, int(link.minted_at.timestamp())])
 
     def read_personal(self, token: str) -> PersonalLink:
-        """What the token says, however old it is. Raises `BadTokenError`."""
+        """What the token says, however old it is."""
         approver, minted_at = self._signed(PERSONAL, token, 2)
         return PersonalLink(approver, datetime.fromtimestamp(minted_at, UTC))
 
@@ -79,16 +100,18 @@ class LinkKeys:
         return self._sign(SLACK, [link.decision_id, link.approver, link.digest, *who])
 
     def read_slack(self, token: str) -> SlackLink:
-        """What the token says. Raises `BadTokenError`."""
+        """What the token says."""
         return SlackLink(*self._signed(SLACK, token, 5))
 
     def _sign(self, purpose: str, content: list[Any]) -> str:
         return f"{self._newest}.{_serializer(self._keys[self._newest], purpose).dumps(content)}"
 
     def _signed(self, purpose: str, token: str, parts: int) -> list[Any]:
-        key_id, _, signed = token.partition(".")
+        made_with, _, signed = token.partition(".")
+        if ID.fullmatch(made_with) and signed and made_with not in (*self._keys, *self._revoked):
+            raise UnknownLinkKeyError(made_with)
         try:
-            content = _serializer(self._keys[key_id], purpose).loads(signed)
+            content = _serializer(self._keys[made_with], purpose).loads(signed)
             is_spelled_right = _is_canonical(signed.rpartition(".")[2])
         except (KeyError, BadSignature, ValueError, TypeError) as error:
             raise BadTokenError from error
@@ -102,7 +125,8 @@ def _is_canonical(signature: str) -> bool:
     return base64_encode(base64_decode(signature)).decode() == signature
 
 
-def _key_id(key: str) -> str:
+def key_id(key: str) -> str:
+    """The name of a link key, which stands in its tokens."""
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 

@@ -61,10 +61,12 @@ class RunningService:
     def start_worker(self, name: str = "worker") -> None:
         self._start(name, [sys.executable, "worker.py"])
 
-    async def start_api(self, name: str = "api", port: int | None = None) -> None:
+    async def start_api(
+        self, name: str = "api", port: int | None = None, app: str = "api.main:app"
+    ) -> None:
         port = port or self.port
         protocol = ["--http", "api.protocol:Bounded", "--no-proxy-headers"]
-        command = [sys.executable, "-m", "uvicorn", "api.main:app", *protocol, "--port", str(port)]
+        command = [sys.executable, "-m", "uvicorn", app, *protocol, "--port", str(port)]
         self._start(name, command)
         await eventually(lambda: self.answers("/healthz", port), timeout=STARTED)
 

@@ -21,9 +21,12 @@ from config import (
     load_settings,
     new_secrets,
 )
+from encryption import Encryption
+from links.tokens import key_id
 from tests.activities.sendgrid_events import EventWebhook
 from tests.support import free_port
 from worker import email_channel
+from workflows import proof
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATED_BYTES = "MDEyMzQ1NjcwMTIzNDU2NzAxMjM0NTY3MDEyMzQ1Njc="  # 01234567, four times
@@ -121,6 +124,31 @@ def test_what_is_too_weak_is_named(
     assert f"HANDOVER_{setting}" in said
     assert reason in said
     assert setting == "PUBLIC_URL" or value not in said
+
+
+@pytest.mark.parametrize("name", ["SIGNING_KEYS", "VERIFY_KEYS", "LINK_KEYS", "ENCRYPTION_KEYS"])
+def test_a_key_is_used_or_revoked(production: pytest.MonkeyPatch, name: str):
+    """Not both: its id names it."""
+    made = new_secrets()
+    production.setenv(f"HANDOVER_{name}", made[name.lower()])
+    production.setenv("HANDOVER_REVOKED_KEYS", "0123456789abcdef, 01234567")
+    assert load_settings().revoked_keys == ["0123456789abcdef", "01234567"]
+    ids = {
+        "SIGNING_KEYS": proof.key_id(made["verify_keys"]),
+        "VERIFY_KEYS": proof.key_id(made["verify_keys"]),
+        "LINK_KEYS": key_id(made["link_keys"]),
+        "ENCRYPTION_KEYS": Encryption([made["encryption_keys"]]).key_ids[0],
+    }
+    production.setenv("HANDOVER_REVOKED_KEYS", f"0123456789abcdef,{ids[name]}")
+    said = refusal()
+    assert f"HANDOVER_REVOKED_KEYS: {ids[name]} is the id of a key in HANDOVER_{name}" in said
+
+
+@pytest.mark.parametrize("given", ["mine", "0123", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lP"])
+def test_revoked_keys_are_named_by_their_ids(production: pytest.MonkeyPatch, given: str):
+    """Whatever else is there is refused, so that nothing is revoked by half."""
+    production.setenv("HANDOVER_REVOKED_KEYS", given)
+    assert "HANDOVER_REVOKED_KEYS" in refusal()
 
 
 @pytest.mark.parametrize("name", ["link_keys", "signing_keys"])

@@ -8,7 +8,7 @@ exactly this state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -25,18 +25,15 @@ with workflow.unsafe.imports_passed_through():
     from handover.models import Channel, Origin
     from workflows.events import CallbackNews, DeliveryFailed, Event, Refused, TimePassed, Withdrawn
     from workflows.messages import (
-        CODES_USED_UP,
         DELIVER_CALLBACK,
         SEND_NOTIFICATION,
         WORKFLOW,
-        CallbackDelivered,
         DecisionInput,
         DeliverCallbackInput,
-        NotificationSent,
         Outcome,
         SendNotificationInput,
     )
-    from workflows.state import State
+    from workflows.state import BOUNDS
 
 
 @workflow.defn(name=WORKFLOW)
@@ -55,7 +52,8 @@ class DecisionWorkflow:
                 self._unknown = error
         self._changed = False
         self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._handles: list[workflow.ActivityHandle[NotificationSent]] = []
+        self._handles: list[workflow.ActivityHandle[RawValue]] = []
+        self._alarm = Alarm()
         self._reached: set[tuple[str, str]] = set()
         self._errands: list[asyncio.Task[None]] = []
         self._looked_at = 0
@@ -104,19 +102,24 @@ class DecisionWorkflow:
             self._hear_of_callback(event)
 
     async def _until_settled(self) -> Outcome:
-        alarm = Alarm()
         while True:
             self._apply(TimePassed(workflow.now()))
             self._changed = False
             if self._state.outcome:
-                alarm.stop()
+                if not self._has_bounds:
+                    self._alarm.stop()
                 return self._state.outcome
             self._ask_who_was_not_asked_yet()
             self._run_errands()
             workflow.set_current_details(options.current_details(self._state))
-            alarm.set(self._state)
+            if deadline := lifecycle.next_deadline(self._state):
+                self._alarm.set(deadline, options.timer_summary(self._state, deadline))
             # Signals and failed notifications change the state while this waits.
-            await workflow.wait_condition(lambda: self._changed or alarm.rang)
+            await workflow.wait_condition(lambda: self._changed or self._alarm.rang)
+
+    @property
+    def _has_bounds(self) -> bool:
+        return self._input.rules_version >= BOUNDS
 
     def _apply(self, event: Event) -> None:
         self._state = lifecycle.apply(self._state, event)
@@ -134,13 +137,10 @@ class DecisionWorkflow:
         """Send what follows from the record since it was last looked at."""
         since, self._looked_at = self._looked_at, len(self._state.log)
         for errand in options.errands(self._state, since, self._input):
-            # Decisions that began before there was this message do without.
-            if errand.message == CODES_USED_UP and not workflow.patched(CODES_USED_UP):
-                continue
             until = self._state.rules.expires_at + lifecycle.GRACE - workflow.now()
             handle = self._start_sending(errand, until)
             self._handles.append(handle)
-            self._errands.append(asyncio.create_task(_ended(handle)))
+            self._errands.append(asyncio.create_task(_attempted(handle)))
 
     async def _ask(self, approver: str, channel: str, message: str) -> None:
         """Ask one approver. A message that fails is a fact to record, and fails nothing else."""
@@ -156,13 +156,42 @@ class DecisionWorkflow:
                 self._apply(DeliveryFailed(workflow.now(), approver, channel, _reason(error)))
 
     async def _close(self, outcome: Outcome) -> None:
-        """Tell those concerned; when this begins, the agent already has its answer."""
+        """Tell those concerned; when this begins, the agent already has its answer.
+
+        Nobody's message stands before the agent's callback.
+        """
         for handle in self._handles:
             # Ends the retries; an attempt under way is waited for: it is to be known who was asked.
             handle.cancel()
-        await asyncio.gather(*self._asking.values(), *self._errands)
-        await asyncio.gather(self._call_back(), *map(self._tell, self._news(outcome)))
+        asked = [*self._asking.values(), *self._errands]
+        if self._has_bounds:
+            calling = asyncio.create_task(self._call_back())
+            await self._ended(asked, options.CANCELLING)
+            telling = [asyncio.create_task(self._tell(each)) for each in self._news(outcome)]
+            await self._ended(telling, options.CLOSING_TIMEOUT + options.CANCELLING)
+            await calling
+            self._alarm.stop()
+        else:
+            await asyncio.gather(*asked)
+            await asyncio.gather(self._call_back(), *map(self._tell, self._news(outcome)))
         await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _ended(self, tasks: Sequence[asyncio.Task[None]], within: timedelta) -> None:
+        await self._until(lambda: all(task.done() for task in tasks), within)
+
+    async def _until(self, done: Callable[[], bool], within: timedelta) -> None:
+        """Wait until it is so, and no longer than this: an operator may have paused what it takes.
+
+        The timer of the question runs on, and is as good as one for this.
+        """
+        if not self._has_bounds:
+            await workflow.wait_condition(done)
+            return
+        last = workflow.now() + within
+        while not done() and workflow.now() < last:
+            if not self._alarm.rings_by(last):
+                self._alarm.set(last, "what has not ended by then is waited for no longer")
+            await workflow.wait_condition(lambda: done() or self._alarm.rang)
 
     async def _call_back(self) -> None:
         """Tell the agent's own URL, for as long as it takes or until an operator gives it up."""
@@ -173,21 +202,20 @@ class DecisionWorkflow:
             delivery = workflow.start_activity(
                 DELIVER_CALLBACK,
                 DeliverCallbackInput(decision_id=self._input.id),
-                result_type=CallbackDelivered,
+                result_type=RawValue,
                 schedule_to_close_timeout=options.CALLBACK_TIMEOUT,
                 start_to_close_timeout=options.ATTEMPT_TIMEOUT,
                 retry_policy=options.RETRIES,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary="callback to the agent",
             )
-            await workflow.wait_condition(lambda d=delivery: d.done() or bool(self._orders))
+            within = options.CALLBACK_TIMEOUT + options.CANCELLING
+            await self._until(lambda d=delivery: d.done() or bool(self._orders), within)
             ordered = [] if delivery.done() else list(self._orders)
             delivery.cancel()
-            [ended] = await asyncio.gather(delivery, return_exceptions=True)
-            is_cancelled = isinstance(ended, ActivityError) and isinstance(
-                ended.cause, CancelledError
-            )
-            if not is_cancelled or "callback.given_up" in ordered:
+            await self._until(delivery.done, options.CANCELLING)
+            has_ended = delivery.done() and not await _is_cancelled(delivery)
+            if has_ended or not ordered or "callback.given_up" in ordered:
                 return
 
     def _hear_of_callback(self, news: CallbackNews) -> None:
@@ -217,7 +245,7 @@ class DecisionWorkflow:
         return [*others, *(self._message("settled", outcome.by or "", c, outcome) for c in changed)]
 
     async def _tell(self, sending: SendNotificationInput) -> None:
-        await _ended(self._start_sending(sending, options.CLOSING_TIMEOUT))
+        await _attempted(self._start_sending(sending, options.CLOSING_TIMEOUT))
 
     def _message(
         self, message: str, approver: str, channel: str, outcome: Outcome | None = None
@@ -232,13 +260,14 @@ class DecisionWorkflow:
 
     def _start_sending(
         self, sending: SendNotificationInput, until: timedelta
-    ) -> workflow.ActivityHandle[NotificationSent]:
+    ) -> workflow.ActivityHandle[RawValue]:
+        """The result is nobody's business here: whoever ends an activity by hand may give any."""
         left = self._state.rules.expires_at - workflow.now()
         about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
             SEND_NOTIFICATION,
             sending,
-            result_type=NotificationSent,
+            result_type=RawValue,
             task_queue=options.channel_queue(workflow.info().task_queue, sending.channel),
             priority=options.priority(self._input, sending.message, left),
             schedule_to_close_timeout=until,
@@ -250,33 +279,40 @@ class DecisionWorkflow:
 
 
 class Alarm:
-    """One timer at a time: the nearest deadline of a state, set anew only when that moves."""
+    """One timer at a time, set anew only when its moment moves."""
 
     def __init__(self) -> None:
-        self._deadline: datetime | None = None
+        self._moment: datetime | None = None
         self._timer: asyncio.Task[None] | None = None
 
     @property
     def rang(self) -> bool:
         return self._timer is not None and self._timer.done()
 
-    def set(self, state: State) -> None:
-        deadline = lifecycle.next_deadline(state)
-        if deadline is None or (deadline == self._deadline and not self.rang):
+    def rings_by(self, moment: datetime) -> bool:
+        """Whether it is still to ring, and not after this."""
+        return self._moment is not None and self._moment <= moment and not self.rang
+
+    def set(self, moment: datetime, summary: str) -> None:
+        if moment == self._moment and not self.rang:
             return
         self.stop()
-        self._deadline = deadline
-        left = max(deadline - workflow.now(), timedelta(milliseconds=1))
-        self._timer = asyncio.create_task(
-            workflow.sleep(left, summary=options.timer_summary(state, deadline))
-        )
+        self._moment = moment
+        left = max(moment - workflow.now(), timedelta(milliseconds=1))
+        self._timer = asyncio.create_task(workflow.sleep(left, summary=summary))
 
     def stop(self) -> None:
         if self._timer:
             self._timer.cancel()
 
 
-async def _ended(handle: workflow.ActivityHandle[NotificationSent]) -> None:
+async def _is_cancelled(handle: workflow.ActivityHandle[RawValue]) -> bool:
+    """Of an activity that is over."""
+    [ended] = await asyncio.gather(handle, return_exceptions=True)
+    return isinstance(ended, ActivityError) and isinstance(ended.cause, CancelledError)
+
+
+async def _attempted(handle: workflow.ActivityHandle[RawValue]) -> None:
     """Wait for a message whose failure is a fact to record, and changes nothing."""
     with suppress(ActivityError):
         await handle

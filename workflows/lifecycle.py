@@ -40,13 +40,14 @@ from workflows.objections import (
     settled,
 )
 from workflows.routes import Use, unused
-from workflows.state import PERSONS, Asked, Entry, Rules, State, Step, rules_of
+from workflows.state import BOUNDS, PERSONS, Asked, Entry, Rules, State, Step, rules_of
 
-RULES_VERSION = 2
+RULES_VERSION = BOUNDS
 """Part of every decision's input. A change to these rules is a new number and an `if`.
 
 1  the first rules
 2  one person in every spelling; a step that names nobody new is no escalation (`PERSONS`)
+3  the end waits for nothing without a bound; who has used up their codes is told of (`BOUNDS`)
 """
 
 GRACE = timedelta(seconds=2)

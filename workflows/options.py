@@ -29,7 +29,7 @@ from workflows.messages import (
 )
 from workflows.objections import MAX_CODES
 from workflows.routes import unused
-from workflows.state import Entry, State
+from workflows.state import BOUNDS, Entry, State
 
 STATUS_KEY = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 URGENCY_KEY = SearchAttributeKey.for_keyword(URGENCY_ATTRIBUTE)
@@ -44,6 +44,10 @@ has a shorter limit of its own."""
 
 CLOSING_TIMEOUT = timedelta(hours=24)
 """How long messages about a settled decision are tried."""
+
+CANCELLING = timedelta(minutes=1)
+"""How long a message is waited for that is to end: an attempt under way is over by then. Where an
+operator has paused it nobody says so, and none of its timeouts fires."""
 
 CALLBACK_TIMEOUT = timedelta(days=5)
 """Longer than the schedule of Standard Webhooks, after which the activity itself gives up."""
@@ -147,7 +151,7 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
                 sending = _sending(input, CODE, details["approver"])
                 code = {"code_id": details["code_id"], "number": details["number"]}
                 yield sending.model_copy(update=code)
-                if input.operator and _is_last_code(entry):
+                if input.operator and input.rules_version >= BOUNDS and _is_last_code(entry):
                     used_up += 1
                     sending = _sending(input, CODES_USED_UP, input.operator)
                     yield sending.model_copy(update={"number": used_up})
@@ -175,6 +179,11 @@ def _sending(
 
 
 def timer_summary(state: State, deadline: datetime) -> str:
+    """What the timer for this deadline is for: it may run on for a while after the end."""
+    return summary(f"while pending: {what_comes(state, deadline)}")
+
+
+def what_comes(state: State, deadline: datetime) -> str:
     """What happens when this deadline passes."""
     for step in state.later_steps[:1]:
         if deadline == state.rules.steps[step].at:
@@ -199,7 +208,7 @@ def current_details(state: State) -> str:
     lines.append(f"until {state.rules.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     deadline = lifecycle.next_deadline(state)
     if deadline and deadline < state.rules.expires_at:
-        lines.append(f"then, at {deadline:%Y-%m-%d %H:%M:%S} UTC, {timer_summary(state, deadline)}")
+        lines.append(f"then, at {deadline:%Y-%m-%d %H:%M:%S} UTC, {what_comes(state, deadline)}")
     return "\n\n".join(lines)
 
 

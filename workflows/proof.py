@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from temporalio import workflow
@@ -31,6 +31,7 @@ from workflows.messages import (
     Statement,
     Withdrawal,
 )
+from workflows.unknown_keys import ID, UnknownKeyError
 
 __all__ = [
     "Keyring",
@@ -150,15 +151,21 @@ def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
         return said.holds(statement, signature, keyring)
 
 
-def sealed_input(payloads: Sequence[Payload], keyring: Keyring) -> DecisionInput:
+def sealed_input(
+    payloads: Sequence[Payload], keyring: Keyring, revoked: Collection[str] = ()
+) -> DecisionInput:
     """The input of a decision, from the arguments in the history's first event.
 
     Verified over the recorded JSON and not over the parsed object, so that a later version with
-    more fields still verifies it. Raises `UnprovenError`.
+    more fields still verifies it. Raises `UnprovenError`, and `UnknownKeyError` for a seal of a key
+    that is neither in the ring nor `revoked`.
     """
     input = claimed_input(payloads)
     if input is None:
         raise UnprovenError("the workflow was not started with a decision")
+    sealed_by = input.seal.key_id if input.seal else ""
+    if ID.fullmatch(sealed_by) and sealed_by not in keyring and sealed_by not in revoked:
+        raise UnknownKeyError.of_signature(sealed_by)
     try:
         statement = seal_statement(json.loads(payloads[0].data))
     except (ValueError, RecursionError) as error:

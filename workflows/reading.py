@@ -9,12 +9,13 @@ against the API's own keyring, and a run that says otherwise is void.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import BaseModel
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
@@ -38,6 +39,7 @@ from workflows.events import (
     Event,
     Extended,
     FailureReported,
+    Refused,
     Responded,
     TimePassed,
     Withdrawn,
@@ -47,7 +49,9 @@ from workflows.messages import (
     DELIVER_CALLBACK,
     SEND_NOTIFICATION,
     STATUS_ATTRIBUTE,
+    CallbackDelivered,
     DecisionInput,
+    NotificationSent,
     Outcome,
     Response,
     SendNotificationInput,
@@ -55,6 +59,7 @@ from workflows.messages import (
 )
 from workflows.state import Entry, Rules, State
 from workflows.stored import whole_request, whole_response
+from workflows.unknown_keys import UnknownKeyError, encrypted_with
 
 START_TOLERANCE = timedelta(minutes=10)
 """How far the run's first event may be from the sealed `created_at`: further, and somebody started
@@ -65,6 +70,18 @@ FIRST_ASKING = ("decision-request", "escalation")
 
 UNREACHED_AFTER = timedelta(minutes=5)
 """For so long a message may be tried again before its decision counts as unreachable."""
+
+STALLED_AFTER = timedelta(seconds=30)
+"""How long after a failed task its workflow does not go on: a fault that passes is over by then."""
+
+MAX_WHY = 300
+"""Characters of why a task failed."""
+
+HARMLESS = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE,
+)
+"""Causes by which a task fails that is in order: something came in between, or its worker left."""
 
 COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 CLOSED = {
@@ -106,12 +123,28 @@ class Delay:
     is_held: bool = False
 
 
-class Fold:
-    """One run of one decision, as far as its events were fed."""
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """The workflow's task fails, which Temporal tries again and again."""
 
-    def __init__(self, decision_id: str, keyring: proof.Keyring) -> None:
+    since: datetime
+    why: str
+
+
+class Fold:
+    """One run of one decision, as far as its events were fed.
+
+    What a key of `keyring` signed is believed, and what one of the `revoked` ones signed is not
+    (they are named by their ids). Of any other key this process cannot tell.
+    """
+
+    def __init__(
+        self, decision_id: str, keyring: proof.Keyring, revoked: Collection[str] = ()
+    ) -> None:
         self.decision_id = decision_id
         self._keyring = keyring
+        self._revoked = revoked
+        self._unread: UnknownKeyError | None = None
         self._unheard: list[HistoryEvent] = []
         self._in_task = 0
         self._task_started = datetime.min.replace(tzinfo=UTC)
@@ -124,7 +157,7 @@ class Fold:
             EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: self._note_notification,
             EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED: self._begin_task,
             EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: self._hear,
-            EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._notice_reset,
+            EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: self._note_failed_task,
             EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: self._compare,
         }
         self.run_id = ""
@@ -133,6 +166,7 @@ class Fold:
         self.void: str | None = None
         """Why nothing that this run says counts, where it doesn't."""
         self.closed = False
+        self.failing: Failing | None = None
         self.notifications: list[Notification] = []
         self.entries: list[AuditEntry] = []
         self.heard: dict[str, Entry | None] = {}
@@ -254,9 +288,22 @@ class Fold:
         """Whether this approver said that they are the wrong person."""
         return self.state is not None and approver in self.state.declined
 
+    def stalled(self, now: datetime) -> str | None:
+        """Why the workflow does not go on, and what to do; None where it does."""
+        if self.failing is None or now - self.failing.since < STALLED_AFTER:
+            return None
+        return (
+            f"Since {self.failing.since:%Y-%m-%d %H:%M:%S} UTC its workflow's task fails again and"
+            f" again ({self.failing.why}). What comes meanwhile is kept. An operator has to run a"
+            " worker that can go on with it."
+        )
+
     def feed(self, event: HistoryEvent) -> None:
-        """Take the next event. Raises `lifecycle.UnknownRulesError` where this release cannot tell
-        what became of the decision: a newer one can."""
+        """Take the next event.
+
+        Raises `lifecycle.UnknownRulesError` and `UnknownKeyError` where this process cannot tell
+        what became of the decision: a newer one, or one with other keys, can.
+        """
         kind = event.event_type
         if kind in HEARD_BY_THE_WORKFLOW:
             self._unheard.append(event)
@@ -279,8 +326,10 @@ class Fold:
         started = event.workflow_execution_started_event_attributes
         payloads = started.input.payloads
         self.run_id = started.original_execution_run_id
+        if unread := encrypted_with(payloads):
+            raise unread
         try:
-            sealed = proof.sealed_input(payloads, self._keyring)
+            sealed = proof.sealed_input(payloads, self._keyring, self._revoked)
         except proof.UnprovenError as error:
             # Whose it claims to be is told, and nothing else of it counts: there is no state.
             self.input = proof.claimed_input(payloads)
@@ -306,10 +355,13 @@ class Fold:
         self._in_task = len(self._unheard)
         self._task_started = time_of(event.event_time)
 
-    def _notice_reset(self, event: HistoryEvent) -> None:
-        cause = event.workflow_task_failed_event_attributes.cause
-        if cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+    def _note_failed_task(self, event: HistoryEvent) -> None:
+        failed = event.workflow_task_failed_event_attributes
+        if failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
             self._annul(event, "reset in Temporal")
+        elif failed.cause not in HARMLESS:
+            since = self.failing.since if self.failing else time_of(event.event_time)
+            self.failing = Failing(since, failed.failure.message[:MAX_WHY])
 
     def _note_notification(self, event: HistoryEvent) -> None:
         scheduled = event.activity_task_scheduled_event_attributes
@@ -322,7 +374,11 @@ class Fold:
         except (ValueError, IndexError):
             # Encrypted with a key that is gone, or no worker of ours has asked for it.
             if not self.settled:
-                self._annul(event, "a part of its history cannot be read")
+                self._contradict(
+                    event,
+                    "a part of its history cannot be read",
+                    encrypted_with(scheduled.input.payloads),
+                )
             return
         self._sent[event.event_id] = sending
         self._activity_ids.append(scheduled.activity_id)
@@ -338,6 +394,7 @@ class Fold:
 
     def _hear(self, completed: HistoryEvent) -> None:
         """What the workflow learned in the task that just completed."""
+        self.failing = None
         heard, self._unheard = self._unheard[: self._in_task], self._unheard[self._in_task :]
         self._in_task = 0
         if self.state is None or self.input is None:
@@ -352,18 +409,13 @@ class Fold:
         timer = [e for e in heard if e.event_type == EventType.EVENT_TYPE_TIMER_FIRED]
         if not self.state.outcome:
             self._apply(timer[-1] if timer else completed, TimePassed(self._task_started))
+            if self.state.outcome and self._unread:
+                raise self._unread  # it may have moved the deadline
 
     def _meanings(self, event: HistoryEvent, input: DecisionInput) -> Iterator[Event]:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                signal = event.workflow_execution_signaled_event_attributes
-                # A key that was taken back counts for nothing, whatever the workflow made of it.
-                keyring = proof.believed(input.keyring, self._keyring)
-                ours = input.model_copy(update={"keyring": keyring})
-                listener = signals.Listener(ours, self.run_id)
-                yield signals.interpret(
-                    signal.signal_name, signal.input.payloads, listener, self._task_started
-                )
+                yield self._meaning(event, input)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 if self.state and not self.state.outcome:
                     yield Withdrawn(self._task_started, Origin.OPERATOR)
@@ -377,6 +429,26 @@ class Fold:
                     )
             case _:
                 pass
+
+    def _meaning(self, event: HistoryEvent, input: DecisionInput) -> Event:
+        """Of a signal. A key that was taken back counts for nothing, whatever the workflow made of
+        it. Raises `UnknownKeyError` for one that the decision knows, and this process does not."""
+        signal = event.workflow_execution_signaled_event_attributes
+        payloads = signal.input.payloads
+
+        def heard(keyring: proof.Keyring) -> Event:
+            ours = input.model_copy(update={"keyring": keyring})
+            listener = signals.Listener(ours, self.run_id)
+            return signals.interpret(signal.signal_name, payloads, listener, self._task_started)
+
+        self._unread = self._unread or encrypted_with(payloads)
+        meaning = heard(proof.believed(input.keyring, self._keyring))
+        if isinstance(meaning, Refused) and meaning.reason == "unproven":
+            unknown = input.keyring.keys() - self._keyring.keys() - set(self._revoked)
+            for key_id in sorted(unknown):
+                if not isinstance(heard({key_id: input.keyring[key_id]}), Refused):
+                    raise UnknownKeyError.of_signature(key_id)
+        return meaning
 
     def _apply(self, cause: HistoryEvent, event: Event) -> tuple[Entry, ...]:
         """What this added to the record."""
@@ -408,11 +480,12 @@ class Fold:
     def _note_sent(self, event: HistoryEvent) -> None:
         attributes = event.activity_task_completed_event_attributes
         if attributes.scheduled_event_id in self._callbacks:
-            self._record(event, "callback.delivered", _told(attributes.result.payloads))
+            delivered = _told(CallbackDelivered, attributes.result.payloads)
+            self._record(event, "callback.delivered", delivered)
         sending = self._sent.get(attributes.scheduled_event_id)
         if sending is None:
             return
-        result = _told(attributes.result.payloads)
+        result = _told(NotificationSent, attributes.result.payloads)
         outcome = {"result": "sent", "provider_message_id": result.get("message_id")}
         self._update(attributes.scheduled_event_id, **outcome)
         self._record(
@@ -471,14 +544,23 @@ class Fold:
         fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
         recorded = fields.indexed_fields.get(STATUS_ATTRIBUTE)
         if recorded and self.state and _status(recorded) != self.state.status:
-            self._annul(event, "the workflow's own record contradicts the proven responses")
+            why = "the workflow's own record contradicts the proven responses"
+            self._contradict(event, why, self._unread)
 
     def _close(self, event: HistoryEvent, how: str) -> None:
         self.closed = True
+        self.failing = None
         if not self.settled:
-            self._annul(event, how)
+            self._contradict(event, how, self._unread if event.event_type == COMPLETED else None)
         elif event.event_type != COMPLETED:
             self._record(event, "workflow.ended", {"message": how})
+
+    def _contradict(self, event: HistoryEvent, why: str, unread: UnknownKeyError | None) -> None:
+        """The history does not fit what was read of it: because of a key that is not known here, or
+        because nothing in it is to be believed."""
+        if unread and self.void is None:
+            raise unread
+        self._annul(event, why)
 
     def _annul(self, event: HistoryEvent, why: str) -> None:
         if self.void is None:
@@ -515,13 +597,14 @@ def _what(sending: SendNotificationInput) -> dict[str, Any]:
     return {"message": sending.message, "approver": sending.approver, "channel": sending.channel}
 
 
-def _told(result: Sequence[Payload]) -> dict[str, Any]:
-    """What an activity returned; nothing where that is not what ours return."""
+def _told(type: type[BaseModel], result: Sequence[Payload]) -> dict[str, Any]:
+    """What an activity returned; nothing where that is not what ours return, because somebody has
+    ended it by hand."""
     try:
-        told = json.loads(result[0].data)
-    except (ValueError, IndexError, RecursionError):
+        told = type.model_validate_json(result[0].data)
+    except (ValueError, IndexError):
         return {}
-    return cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    return told.model_dump(mode="json", include=set(type.model_fields))
 
 
 def innermost(failure: Failure) -> str:
@@ -551,6 +634,7 @@ def read_decision(fold: Fold, now: datetime) -> Decision:
         escalation_level=fold.state.level if fold.state else 0,
         notified_at=fold.notified_at,
         unreachable=state is not None and (state.is_unreachable or fold.is_untold(now)),
+        stalled=None if fold.settled else fold.stalled(now),
         attachments=list(fold.state.attachments) if fold.state else [],
         notifications=fold.told(),
         request_digest=fold.input.request_digest,

@@ -16,6 +16,10 @@ PERSONS = 2
 """The version of the rules since which a person is one in every spelling, and since which a step
 that names nobody new is no escalation."""
 
+BOUNDS = 3
+"""The version of the rules since which the end waits for nothing without a bound, and the operator
+is told of who has used up their codes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -14,13 +14,13 @@ from api.decisions import already_settled, decision_of
 from api.deps import Service, The
 from api.downloads import NO_FILE, send
 from api.errors import ApiError, Conflict, Invalid, NotFound
-from api.linked import READ_FOR
+from api.linked import READ_FOR, reading_links
 from api.openapi import answers
 from api.readers import of_browser
 from api.uploads import discard, read_form, receive, the_file
 from api.views import failure
 from handover.models import Attachment
-from links import BadTokenError, Link
+from links import Link
 from store.attachments import StoredFile
 from store.keys import ApiKey
 from workflows.reading import Fold
@@ -176,10 +176,8 @@ async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attac
 
 async def open_link(service: Service, token: str, use: str) -> tuple[Link, Fold]:
     """The link and its decision, after counting this use. Raises `NotFound` and `TooMany`."""
-    try:
+    with reading_links(NO_FILE):
         link = service.links.read(token)
-    except BadTokenError as error:
-        raise NotFound(NO_FILE) from error
     structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
     await service.limits.count_link(link, use)
     return link, await service.decisions.glance(link.decision_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -122,7 +122,7 @@ async def extend(
 
     The deadline only ever moves away, and to a year from the decision's creation at most.
     """
-    expires_at = datetime.now(UTC) + timedelta(minutes=body.timeout_minutes)
+    expires_at = await service.clock.now() + timedelta(minutes=body.timeout_minutes)
     fold = await service.decisions.read_own(agent, decision_id)
     fold = await service.decisions.extend(fold, agent, expires_at)
     decision = decision_of(fold)
@@ -150,7 +150,7 @@ async def resolve(
     It is held to the same rules as the page, and nobody approves their own request. 202 while it is
     not known what comes of it.
     """
-    received_at = datetime.now(UTC)
+    received_at = await service.clock.now()
     fold = await service.decisions.read_for(key, decision_id)
     if fold.input is None or fold.input.agent == key.name:
         raise Forbidden("Nobody resolves their own request.", code="own_decision")

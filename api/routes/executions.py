@@ -52,7 +52,7 @@ async def claim(
     `instead_of` one that failed, or whose worker has died: then it takes its place.
     """
     fold = await service.decisions.read_own(agent, decision_id)
-    _check_permitted(fold, agent)
+    _check_permitted(fold, agent, await service.clock.now())
     given = body or NewClaim()
     claim_id = given.claim_id or f"claim_{secrets.token_hex(13)}"
     fold.execution, is_new = await service.decisions.executions.claim(
@@ -96,14 +96,14 @@ async def done(service: The, agent: Creator, decision_id: str, body: NewReport) 
     return answer(fold, agent)
 
 
-def _check_permitted(fold: Fold, agent: ApiKey) -> None:
+def _check_permitted(fold: Fold, agent: ApiKey, now: datetime) -> None:
     """Raises `Conflict`, with the decision as it stands."""
     decision = decision_of(fold)
     if is_permitted(
         decision.status,
         has_payload=decision.payload is not None,
         execute_at=decision.execute_at,
-        now=datetime.now(UTC),
+        now=now,
     ):
         return
     why = f"it is {decision.status}"

@@ -31,7 +31,7 @@ ROOM = 64 * 1024 * 1024
 router = APIRouter(tags=["operation"])
 
 
-DEGRADES = ("channels",)
+DEGRADES = ("channels", "workflows")
 """Checks without which decisions are still taken, and people asked by other channels."""
 
 
@@ -63,8 +63,10 @@ async def readyz(service: The) -> JSONResponse:
         "temporal": await _holds(_temporal_answers(service)),
         "store": await _holds(service.store.ping()),
         "worker": await _holds(_worker_polls(service)),
+        "clock": await _holds(service.clock.check()),
         "disk": await _holds(has_room(service.settings.data_dir)),
         "channels": await _holds(_channels_work(service)),
+        "workflows": await _holds(service.waiting.stalled.check(service.waiting.look)),
     }
     wrong = {name for name, check in checks.items() if check != "ok"}
     ready = wrong <= set(DEGRADES)
@@ -105,7 +107,8 @@ async def _worker_polls(service: Service) -> None:
     async with asking_temporal():
         answer = await service.client.workflow_service.describe_task_queue(request)
     last = max((p.last_access_time.ToDatetime(UTC) for p in answer.pollers), default=None)
-    if last is None or datetime.now(UTC) - last > POLLED_WITHIN:
+    now = service.clock.temporal or datetime.now(UTC)
+    if last is None or now - last > POLLED_WITHIN:
         raise ApiError("no worker polls: decisions are taken, and nobody is asked")
 
 

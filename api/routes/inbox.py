@@ -16,11 +16,12 @@ from fastapi import APIRouter, Request, Response
 from api import forms, preferences
 from api.cursors import BadCursorError, Cursors
 from api.deps import Service, The
-from api.errors import RETRY_AFTER, ApiError, Gone, Invalid, NotFound
+from api.errors import RETRY_AFTER, ApiError, Gone, Invalid
 from api.forms import Filled
 from api.inbox import PAGE, Found, Place, link_to, waiting_for
 from api.inbox_answers import Given, Result, answer_all
 from api.limiting import ANSWER
+from api.linked import reading_links
 from api.listing import ListsUnavailable
 from api.readers import reader_of
 from api.requests import DECISION_ID
@@ -28,7 +29,7 @@ from api.routes.pages import PageRoute
 from api.schemas import MAX_NOTES
 from api.static import root
 from api.views import page
-from links import BadTokenError, PersonalLink
+from links import PersonalLink
 from store.approvers import Preferences
 from templates import LANGUAGES, Reader
 from templates.reader import time_zones
@@ -80,7 +81,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
     visitor = await _let_in(service, token, request, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether they are in time.
-        received_at = datetime.now(UTC)
+        received_at = await service.clock.now()
         given = list(_given(form))
     if not given or not _is_pressed(form):
         return await _inbox(service, visitor, form.fields.get("after"), typed=form.fields)
@@ -132,11 +133,9 @@ def _status(results: Sequence[Result]) -> int:
 
 
 async def _let_in(service: Service, token: str, request: Request, use: str) -> Visitor:
-    """Raises `NotFound`, `Gone` and `TooMany`."""
-    try:
+    """Raises `NotFound`, `NeedsOperator`, `Gone` and `TooMany`."""
+    with reading_links(N_("This link is not complete, or it is not ours.")):
         link = service.links.read_personal(token)
-    except BadTokenError as error:
-        raise NotFound(N_("This link is not complete, or it is not ours.")) from error
     await service.limits.count_personal_link(link, use)
     if datetime.now(UTC) - link.minted_at > LIVES:
         raise Gone(N_("A link to an inbox works for 30 days. Every newer mail has a new one."))

@@ -30,19 +30,22 @@ async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Que
     the index knows ids, and what does not fit once its record was read is left out. The index lags
     some seconds behind (`lags`): a decision just created may be missing, one just settled missing
     from both lists. `GET /decisions/{id}` is exact, and so is the list of the one decision that the
-    caller asked with an `idempotency_key`.
+    caller asked with an `idempotency_key`. `unreadable` counts what nobody can read right now.
     """
     filters = _for(key, asked.filters)
     listing = Listing(service.client, service.encryption, service.waiting.look)
     if filters.idempotency_key is not None:
         found = await listing.entry(id_for(key.name, filters.idempotency_key), filters)
-        return Page(decisions=[found] if found else [], next_cursor=None)
+        return Page(decisions=[found] if found else [], unreadable=0, next_cursor=None)
     cursors = Cursors(service.secrets.link_keys)
     list_of = f"{key.name}\n{filters.model_dump_json()}"
     token = _token(cursors, asked.cursor, list_of)
-    decisions, further = await listing.page(filters, asked.limit, token)
+    listed = await listing.page(filters, asked.limit, token)
+    further = listed.next_token
     return Page(
-        decisions=decisions, next_cursor=cursors.mint(further, list_of) if further else None
+        decisions=listed.decisions,
+        unreadable=listed.unread,
+        next_cursor=cursors.mint(further, list_of) if further else None,
     )
 
 

@@ -139,7 +139,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
     await service.limits.count_link(link, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
-        received_at = datetime.now(UTC)
+        received_at = await service.clock.now()
         opened = await _open(service, token, request)
         if form.wants_preview and _may_modify(opened):
             return _preview(opened, form)

@@ -6,7 +6,7 @@ refuses is refused here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -101,7 +101,7 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
     with `form`: sent back with the code, it keeps tries of others from counting against this one.
     An answer that is already the outcome is answered as the first time.
     """
-    received_at = datetime.now(UTC)
+    received_at = await service.clock.now()
     await service.limits.count_link(link, ANSWER)
     fold = await decision_behind(service, link)
     given = Answer(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -38,7 +37,7 @@ async def interactions(service: The, request: Request) -> Response:
         raise NotFound("Slack is not set up here.")
     body = await request.body()
     # Before anything that may take its time: this instant decides whether an answer is in time.
-    received_at = datetime.now(UTC)
+    received_at = await service.clock.now()
     try:
         app.verify(request.headers, body)
         interaction = slack.read(body)

@@ -18,7 +18,7 @@ from activities.channels.email import compose, together
 from activities.channels.errors import DeferredError
 from activities.channels.notice import Notice
 from activities.deliveries import delivery_key
-from activities.digests import HELD, held_message
+from activities.digests import held_message
 from handover.models import Urgency
 from store import Store, open_store
 from store.approvers import Preferences
@@ -27,7 +27,7 @@ from tests.activities.samples import ANN, BOB, SENDER, make_notice
 from tests.activities.scenes import FakeChannel, Scene, sending
 from tests.dev_server import DevServer
 from tests.support import eventually
-from workflows.messages import DecisionInput, SendNotificationInput
+from workflows.messages import HELD_BACK, DecisionInput, SendNotificationInput
 
 SET = Preferences(digest_minutes=15)
 
@@ -98,7 +98,7 @@ async def test_a_question_waits_for_the_next_mail(scene: Together):
     failure = await scene.failure(
         input, scheduled_time=now, schedule_to_close_timeout=timedelta(days=1)
     )
-    assert failure.type == HELD
+    assert failure.type == HELD_BACK
     assert failure.next_retry_delay is not None
     due = now + failure.next_retry_delay
     assert failure.message.endswith("(digest)")
@@ -197,7 +197,7 @@ async def test_whoever_sends_it_dies(scene: Together, monkeypatch: pytest.Monkey
     failure = await scene.failure(
         questions[1], 2, scheduled_time=datetime.now(UTC) - timedelta(hours=1)
     )
-    assert (failure.type, failure.next_retry_delay) == (HELD, timedelta(seconds=2))
+    assert (failure.type, failure.next_retry_delay) == (HELD_BACK, timedelta(seconds=2))
     monkeypatch.setattr("store.held.STALE", timedelta())
     assert await scene.wake(questions[1]) == "fake-2"
     assert [await scene.wake(each) for each in questions] == ["fake-2"] * 3

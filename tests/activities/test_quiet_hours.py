@@ -12,7 +12,6 @@ import pytest
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationErrorCategory
 
-from activities.digests import HELD
 from activities.holding import Due, due, is_needless
 from handover.models import Notification
 from store.approvers import Preferences, QuietHours
@@ -20,7 +19,14 @@ from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, begun_now, make_decision, make_outcome
 from tests.activities.scenes import Scene, sending
 from tests.support import eventually
-from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, SendNotificationInput
+from workflows.messages import (
+    HELD_BACK,
+    RESPOND,
+    WORKFLOW,
+    DecisionInput,
+    Outcome,
+    SendNotificationInput,
+)
 from workflows.reading import AuditEntry, Fold
 
 MINUTE = timedelta(minutes=1)
@@ -45,7 +51,7 @@ async def test_a_question_waits_and_is_asked_in_time(scene: Scene):
     scene.approvers.preferences[ANN] = quiet_now()
     input = sending(await scene.decision())  # Bob and Carl are asked ten minutes after Ann
     failure = await scene.failure(input, **info())
-    assert (failure.type, failure.non_retryable) == (HELD, False)
+    assert (failure.type, failure.non_retryable) == (HELD_BACK, False)
     assert failure.category == ApplicationErrorCategory.BENIGN
     assert failure.message.startswith("held back until ")
     assert failure.message.endswith(" UTC (quiet hours, for half of the time that is left)")
@@ -93,7 +99,7 @@ async def test_what_waits(scene: Scene, message: str, channel: str, waits: bool)
     scene.channels[channel] = scene.channel
     input = sending(await scene.decision(), message, channel=channel)
     if waits:
-        assert (await scene.failure(input, **info())).type == HELD
+        assert (await scene.failure(input, **info())).type == HELD_BACK
     else:
         await scene.send(input, **info())
     assert len(scene.channel.notices) == (not waits)
@@ -233,7 +239,7 @@ def folded(*told: tuple[str, str, str, timedelta, timedelta | None]) -> Fold:
     """A decision with these messages: which, to whom, by what, when scheduled, and when sent."""
     fold = Fold("dec_1", SIGNER.keyring)
     for message, approver, channel, scheduled, sent in told:
-        what = {"message": message, "approver": approver, "channel": channel}
+        what: dict[str, Any] = {"message": message, "approver": approver, "channel": channel}
         result = "pending" if sent is None else "sent"
         fold.notifications.append(Notification(**what, result=result, at=DUE + scheduled))
         if sent is not None:

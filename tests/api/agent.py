@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import httpx2
 
+from api.signing import Signer
 from store import open_store
 from store.keys import AGENT_SCOPES, new_key
 from tests.approver import answer_link, newest_mail
@@ -154,6 +155,12 @@ def in_store(service: RunningService, statement: str, *values: object) -> list[t
     """Run one statement in the service's own database."""
     with closing(sqlite3.connect(service.data_dir / "store.db", timeout=10)) as database, database:
         return database.execute(statement, values).fetchall()
+
+
+def keyring_of(service: RunningService) -> dict[str, str]:
+    """Of the keys that the service made at its first start."""
+    secrets = json.loads((service.data_dir / "secrets.json").read_text())
+    return Signer([secrets["signing_keys"]]).keyring
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from api.waiting import Waiting
 from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
-from tests.api.agent import PROBLEM, Agent, metric, question
+from tests.api.agent import PROBLEM, Agent, keyring_of, metric, question
 from tests.api.connections import Connection, request_of
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -92,7 +92,7 @@ async def test_people_who_answer_have_polls_in_reserve(
     """With no poll left for agents, one who waits for their own answer is told it; the reserve has
     an end as well."""
     monkeypatch.setattr("api.waiting.RESERVE", 1)
-    waits = Waiting(temporal, {}, most=0)
+    waits = Waiting(temporal, keyring_of(agent.service), most=0)
     decision, another = (await agent.ask())["id"], (await agent.ask())["id"]
 
     def closed(fold: object) -> bool:

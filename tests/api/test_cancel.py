@@ -12,6 +12,7 @@ import pytest
 from fastapi import Response
 from temporalio.client import Client
 
+from api.clock import Clock
 from api.decisions import Decisions
 from api.errors import Conflict
 from api.routes import decisions as routes
@@ -142,6 +143,7 @@ class ReadsLate(Decisions):
             store,
             signer,
             waiting,
+            Clock(client),
             task_queue="",
             receipts=True,
             operator=None,

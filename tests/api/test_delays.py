@@ -14,6 +14,8 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from api import delays
+from api.backlog import Backlog
+from api.clock import Clock
 from api.decisions import Decisions, decision_of
 from api.errors import Unavailable
 from api.waiting import Waiting
@@ -49,6 +51,8 @@ async def decisions(
         operator=None,
         encryption=Encryption(),
         outgoing=GuardedClient(Exceptions.parse([])),
+        clock=Clock(temporal),
+        backlog=Backlog(temporal, "nobody", 0),
     )
     await store.close()
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
-from api.inbox import PAGE
+from api.inbox import OVER, PAGE
 from api.limiting import READS
 from api.routes.inbox import LIVES
 from links import Link, LinkKeys, PersonalLink
@@ -87,6 +88,15 @@ async def test_nothing_else_is_in_it(agent: Agent, browser: httpx2.AsyncClient) 
     await agent.cancel(withdrawn)
     assert (await Inbox.open(agent.service, ann)).waiting == [hers]
     assert set((await Inbox.with_all(agent.service, ben, his)).waiting) == {his, later, declined}
+
+
+def test_a_workflow_that_is_not_over_waits() -> None:
+    """Of the states that Temporal has, also that of one which an operator has paused."""
+    names = [name.split("STATUS_")[1] for name, _ in WorkflowExecutionStatus.items()]
+    in_the_index = {"".join(map(str.capitalize, name.split("_"))) for name in names}
+    over = set(re.findall(r"'(\w+)'", OVER))
+    assert over < in_the_index
+    assert in_the_index - over == {"Unspecified", "Running", "Paused"}
 
 
 async def test_what_somebody_wrote_into_the_index(agent: Agent, temporal: Client) -> None:
@@ -334,7 +344,6 @@ def bad_tokens(service: RunningService) -> dict[str, str]:
     good = keys.mint_personal(PersonalLink("ann@example.com", now))
     return {
         "an answer's": keys.mint(Link("dec_" + "0" * 26, "ann@example.com")),
-        "a stranger's": STRANGERS.mint_personal(PersonalLink("ann@example.com", now)),
         "cut": good[:-1],
         "nothing": "x",
     }
@@ -350,6 +359,22 @@ async def test_tokens_that_open_nothing(
         for answer in (await browser.get(url), await browser.post(url, data={"language": "de"})):
             assert answer.status_code == 404
             check_guards(answer)
+
+
+async def test_a_link_of_a_key_that_this_process_does_not_know(
+    agent: Agent, browser: httpx2.AsyncClient
+) -> None:
+    """503 for an inbox, a page and its answer: another process may know the key, and an operator is
+    told which it is."""
+    personal = STRANGERS.mint_personal(PersonalLink("ann@example.com", datetime.now(UTC)))
+    own = STRANGERS.mint(Link("dec_" + "0" * 26, "ann@example.com"))
+    for path in (f"/i/{personal}", f"/d/{own}", f"/responses/{own}", f"/d/{own}/files/att_0"):
+        for method in ("GET", "POST"):
+            answer = await browser.request(method, agent.service.base_url + path)
+            if answer.status_code != 405:
+                assert answer.status_code == 503, (method, path)
+                assert own.partition(".")[0] in answer.text
+                assert "HANDOVER_LINK_KEYS" in answer.text
 
 
 async def test_a_personal_link_is_no_answers(agent: Agent, browser: httpx2.AsyncClient) -> None:

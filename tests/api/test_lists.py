@@ -23,7 +23,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import ApiError, Invalid
-from api.listing import Filters, Listing, ListsUnavailable, index_names
+from api.listing import Filters, Listed, Listing, ListsUnavailable, index_names
 from encryption import Encryption
 from handover.models import Status
 from store import open_store
@@ -391,7 +391,7 @@ async def test_a_server_without_our_search_attributes_is_said_to_lack_them(
 
     async def empty() -> bool:
         try:
-            return await listing.page(Filters(), 20, b"") == ([], b"")
+            return await listing.page(Filters(), 20, b"") == Listed([], 0, b"")
         except (RPCError, ApiError):
             return False  # the server has not heard of the namespace yet
 

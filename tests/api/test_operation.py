@@ -33,9 +33,8 @@ async def test_health_and_readiness_need_no_key(agent: Agent) -> None:
         assert (await machine.get("/healthz")).json() == {"status": "ok"}
         ready = await machine.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["checks"] == dict.fromkeys(
-        ("temporal", "store", "worker", "disk", "channels"), "ok"
-    )
+    parts = ("temporal", "store", "worker", "clock", "disk", "channels", "workflows")
+    assert ready.json()["checks"] == dict.fromkeys(parts, "ok")
 
 
 async def test_nobody_keeps_an_answer(agent: Agent) -> None:

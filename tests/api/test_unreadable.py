@@ -14,7 +14,7 @@ from api.signing import Signer
 from tests.api.agent import Agent, in_store, someone
 from tests.api.inboxes import Inbox, page_url, results
 from tests.support import eventually
-from tests.workflows.harness import make_input
+from tests.workflows.harness import make_input, stranger
 from workflows import options
 from workflows.messages import WORKFLOW, DecisionInput
 
@@ -25,13 +25,13 @@ NONSENSE = "{" + "x" * 20_000
 async def unreadable(agent: Agent, temporal: Client, approver: str, where: str) -> str:
     """One that the service has sealed, that no worker of ours works on."""
     secrets = json.loads((agent.service.data_dir / "secrets.json").read_text())
-    signer = Signer([secrets["signing_keys"]])
+    signer = stranger if where == "another key" else Signer([secrets["signing_keys"]])
     digest = hashlib.sha256(NONSENSE.encode()).hexdigest()
     request: dict[str, Any] = {"approver": approver}
     changes: dict[str, Any] = {"agent": agent.name, "keyring": signer.keyring}
     if where == "history":  # no version of the rules can count to this
         request["escalation"] = [{"after_minutes": 1e300, "approvers": [someone()]}]
-    else:
+    if where == "store":
         changes["stored"] = {"payload": digest}
         in_store(
             agent.service,
@@ -61,29 +61,38 @@ def _indexed(input: DecisionInput, approver: str) -> TypedSearchAttributes:
     )
 
 
-@pytest.mark.parametrize("where", ["history", "store"])
+@pytest.mark.parametrize("where", ["history", "store", "another key"])
 async def test_one_decision_that_cannot_be_read_breaks_no_other(
     another_agent: Agent, temporal: Client, where: str
 ) -> None:
-    """503 with its name for itself; lists, inbox, answers and records of all others go on."""
+    """503 for itself, with its name, or that of the key that it takes; lists leave it out and count
+    it; inbox, answers and records of all others go on."""
     agent, approver = another_agent, someone()
     broken = await unreadable(agent, temporal, approver, where)
     sound = [(await agent.ask(approver=approver))["id"] for _ in range(2)]
     for path in ("", "/audit", "?wait=1"):
         answer = await agent.http.get(f"/decisions/{broken}{path}")
         assert answer.status_code == 503, answer.text
-        assert broken in answer.json()["error"]
+        named = broken if where != "another key" else next(iter(stranger.keyring))
+        assert named in answer.json()["error"]
     page = await agent.http.get(page_url(agent.service, approver, broken))
     assert page.status_code == 503
-    assert "cannot be read" in page.text
+    assert named in page.text
 
     async def listed() -> bool:
         answer = await agent.http.get("/decisions", params={"approver": approver})
         assert answer.status_code == 200, answer.text
-        return {*sound} <= {each["id"] for each in answer.json()["decisions"]}
+        page = answer.json()
+        found = {each["id"] for each in page["decisions"]}
+        # What the store lacks is not looked for in a list.
+        return (found, page["unreadable"]) == (
+            ({*sound, broken}, 0) if where == "store" else ({*sound}, 1)
+        )
 
     await eventually(listed)
     inbox = await Inbox.with_all(agent.service, approver, *sound)
+    if where != "store":
+        assert "One more that may wait for you cannot be shown right now" in inbox.answer.text
     first, second = sound
     approve = inbox.values[first]["approve"]
     form = {f"answer.{first}": approve, f"answer.{broken}": approve.replace("deny", "approve")}

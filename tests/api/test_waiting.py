@@ -11,7 +11,15 @@ import pytest
 from temporalio.client import Client
 
 from api.waiting import Waiting
-from tests.api.agent import Agent, link_to, metric, question, refused_fields, someone
+from tests.api.agent import (
+    Agent,
+    keyring_of,
+    link_to,
+    metric,
+    question,
+    refused_fields,
+    someone,
+)
 from tests.approver import press
 from tests.service import RunningService
 from tests.support import eventually
@@ -61,7 +69,7 @@ async def test_a_wait_that_is_over_answers_pending(agent: Agent) -> None:
 async def test_a_poll_ends_with_the_last_who_waits(agent: Agent, temporal: Client) -> None:
     """Temporal takes a limited number of them, and a decision may live for a year."""
     decision = (await agent.ask())["id"]
-    waiting, before = Waiting(temporal, {}, most=1), len(asyncio.all_tasks())
+    waiting, before = Waiting(temporal, keyring_of(agent.service), most=1), len(asyncio.all_tasks())
     await asyncio.gather(*(waiting.until(decision, 0.3, lambda fold: False) for _ in range(2)))
     await eventually(lambda: len(asyncio.all_tasks()) <= before, timeout=5)
 

@@ -132,7 +132,8 @@ async def test_started_again_with_another_input(intruder: Intruder) -> None:
 
 
 async def test_started_again_with_an_input_sealed_by_another_key(intruder: Intruder) -> None:
-    """The intruder's own keyring in the input makes their responses valid to the workflow alone."""
+    """The intruder's own keyring in the input makes their responses valid to the workflow alone.
+    Whoever reads it is told of a key that this service does not know, and of no approval."""
     await intruder.link()
     input = await intruder.recorded_input()
     forged = input.model_copy(update={"keyring": stranger.keyring, "receipts": False})
@@ -141,7 +142,12 @@ async def test_started_again_with_an_input_sealed_by_another_key(intruder: Intru
     response = await intruder.forged_approval(input)
     await handle.signal(RESPOND, response)
     assert (await handle.result()).status == Status.APPROVED
-    assert_no_approval(await intruder.read())
+    async with httpx2.AsyncClient(headers=intruder.service.headers) as agent:
+        answer = await agent.get(
+            f"{intruder.service.base_url}/decisions/{intruder.decision_id}?wait=1"
+        )
+    assert answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE
+    assert next(iter(stranger.keyring)) in answer.json()["detail"]
 
 
 async def test_started_with_the_sealed_input_of_another_decision(

@@ -10,7 +10,9 @@ import httpx2
 import pytest
 
 import config
+import links.tokens
 from api.main import FIRST_KEY
+from encryption import Encryption
 from handover import AsyncHandoverClient, Decision, ProofError, Status
 from store import open_store
 from tests.approver import answer_link, newest_mail, press
@@ -20,6 +22,8 @@ from workflows.proof import key_id
 
 A, B = (config.new_secrets() for _ in range(2))
 KEY_A, KEY_B = (key_id(made["verify_keys"]) for made in (A, B))
+ENCRYPTION_KEY_A = Encryption([A["encryption_keys"]]).key_ids[0]
+LINK_KEY_A = links.tokens.key_id(A["link_keys"])
 
 
 class Rotating:
@@ -34,6 +38,8 @@ class Rotating:
         signing: Iterable[dict[str, str]] = (A,),
         verify: Iterable[dict[str, str]] = (),
         links: Iterable[dict[str, str]] = (A,),
+        encryption: Iterable[dict[str, str]] = (),
+        revoked: Iterable[str] = (),
     ) -> None:
         """Restart all of it with these keys, the newest first."""
         self.service.stop()
@@ -42,6 +48,8 @@ class Rotating:
             "HANDOVER_SIGNING_KEYS": ",".join(made["signing_keys"] for made in signing),
             "HANDOVER_VERIFY_KEYS": ",".join(made["verify_keys"] for made in known),
             "HANDOVER_LINK_KEYS": ",".join(made["link_keys"] for made in links),
+            "HANDOVER_ENCRYPTION_KEYS": ",".join(made["encryption_keys"] for made in encryption),
+            "HANDOVER_REVOKED_KEYS": ",".join(revoked),
         }
         await self.service.start()
 
@@ -80,6 +88,16 @@ class Asked:
         async with self._rotating.client() as client:
             return await client.decisions.get(self.id)
 
+    async def is_not_judged(self, key: str, setting: str) -> None:
+        """503, with the key that it takes and where that belongs."""
+        async with httpx2.AsyncClient(headers=self._rotating.service.headers) as agent:
+            url = f"{self._rotating.service.base_url}/decisions/{self.id}"
+            for path in ("", "?wait=1", "/audit"):
+                answer = await agent.get(url + path)
+                assert answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE
+                for word in (key, setting, "HANDOVER_REVOKED_KEYS"):
+                    assert word in answer.json()["detail"]
+
     async def approved_under(self, key: str) -> None:
         """It reads as approved, and its proof holds with what the service publishes."""
         decision = await self.read()
@@ -106,7 +124,8 @@ async def rotating(dev_server: DevServer, tmp_path: Path) -> AsyncIterator[Rotat
 
 async def test_signing_keys(rotating: Rotating) -> None:
     """What was asked under the old key is answered under it, what is new under the new one; the
-    old one can go when nothing asked under it is pending, and to be believed no more."""
+    old one can go when nothing asked under it is pending. Where it is not even listed nothing is
+    said, until it is revoked, which takes back what was answered under it."""
     await rotating.run_with(signing=[A])
     done, pending, forgotten = [await rotating.ask() for _ in range(3)]
     await done.answer()
@@ -137,6 +156,11 @@ async def test_signing_keys(rotating: Rotating) -> None:
     await rotating.run_with(signing=[B])
     await new.approved_under(KEY_B)
     for gone in (done, pending, forgotten):
+        await gone.is_not_judged(KEY_A, "HANDOVER_VERIFY_KEYS")
+
+    await rotating.run_with(signing=[B], revoked=[KEY_A])
+    await new.approved_under(KEY_B)
+    for gone in (done, pending, forgotten):
         decision = await gone.read()
         assert (decision.status, decision.approved) == (Status.CANCELLED, False)
         with pytest.raises(ProofError, match="permits nothing"):
@@ -165,8 +189,8 @@ async def test_several_keys_are_published(rotating: Rotating) -> None:
 
 
 async def test_link_keys(rotating: Rotating) -> None:
-    """A link of the old key answers while the key is listed, and stops when it is dropped; what was
-    sealed under it is read on."""
+    """A link of the old key answers while the key is listed. Where it is not, the page names it,
+    until it is revoked; what was sealed under it is read on."""
     await rotating.run_with(links=[A])
     first, second = await rotating.ask(), await rotating.ask()
     secret = await rotating.make_callback_secret()
@@ -179,6 +203,12 @@ async def test_link_keys(rotating: Rotating) -> None:
     await rotating.run_with(links=[B])
     await third.answer()
     async with httpx2.AsyncClient() as browser:
+        unknown = await browser.get(second.link)
+        assert unknown.status_code == httpx2.codes.SERVICE_UNAVAILABLE
+        assert LINK_KEY_A in unknown.text
+
+    await rotating.run_with(links=[B], revoked=[LINK_KEY_A])
+    async with httpx2.AsyncClient() as browser:
         for link in (first.link, second.link):
             assert (await browser.get(link)).status_code == httpx2.codes.NOT_FOUND
         form = {"choice": "approve", "digest": "x"}
@@ -186,6 +216,28 @@ async def test_link_keys(rotating: Rotating) -> None:
     assert (await first.read()).approved
     assert (await second.read()).status == Status.PENDING
     assert await rotating.callback_secrets(B) == [secret]
+
+
+async def test_encryption_keys(rotating: Rotating) -> None:
+    """What the old key encrypted is read and answered while the key is listed. Where it is not,
+    nothing is said of it, until the key is revoked: then there is no such decision."""
+    await rotating.run_with(encryption=[A])
+    old, lost = await rotating.ask(), await rotating.ask()
+
+    await rotating.run_with(encryption=[B, A])
+    await old.answer()
+    await old.approved_under(KEY_A)
+    new = await rotating.ask()
+
+    await rotating.run_with(encryption=[B])
+    await lost.is_not_judged(ENCRYPTION_KEY_A, "HANDOVER_ENCRYPTION_KEYS")
+    await new.answer()
+    await new.approved_under(KEY_A)
+
+    await rotating.run_with(encryption=[B], revoked=[ENCRYPTION_KEY_A])
+    async with httpx2.AsyncClient(headers=rotating.service.headers) as agent:
+        gone = await agent.get(f"{rotating.service.base_url}/decisions/{lost.id}")
+    assert gone.status_code == httpx2.codes.NOT_FOUND
 
 
 def key_of(link: str) -> str:

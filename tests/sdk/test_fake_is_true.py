@@ -154,6 +154,7 @@ async def test_pending(house: House) -> None:
         "execute_at": None,
         "escalation_level": 0,
         "unreachable": False,
+        "stalled": None,
         "origin": None,
         "proof": None,
     }
@@ -163,6 +164,7 @@ async def test_when_somebody_was_first_reached(house: House) -> None:
     """It is told soon after the question was asked, and stays what it is."""
     decision = await house.ask()
     read = await eventually(lambda: _notified(house, decision.id))
+    assert read.notified_at
     assert decision.created_at <= read.notified_at <= decision.expires_at
     await house.press(decision, "deny")
     answered = await house.agent.decisions.wait(decision.id)

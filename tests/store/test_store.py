@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -53,7 +54,11 @@ async def test_the_first_to_remember_an_idempotency_key_stays(store: Store) -> N
 
 async def test_a_sent_message_is_found_and_a_failed_one_is_not(store: Store) -> None:
     """Only what was really sent keeps a retry from sending."""
-    what = {"decision_id": "dec_1", "message": "settled", "approver": "a@example.com"}
+    what: dict[str, Any] = {
+        "decision_id": "dec_1",
+        "message": "settled",
+        "approver": "a@example.com",
+    }
     await store.deliveries.record(
         key="k", channel="email", result="deferred", provider="smtp", **what
     )
@@ -195,6 +200,7 @@ async def test_what_was_kept_under_an_earlier_spelling_is_found(tmp_path: Path) 
             text("UPDATE approvers SET address = 'ann@bücher.example' WHERE language = 'de'")
         )
         await connection.execute(text("ALTER TABLE deliveries DROP COLUMN late"))
+        await connection.execute(text("DROP TABLE failing_channels"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0010'"))
     await engine.dispose()
     store = await open_store(url)

@@ -76,12 +76,19 @@ class Mailroom:
     held: asyncio.Event = field(default_factory=asyncio.Event)
     holding: str = ""
     attempts: int = 0
+    lost: str = ""
+    """A message, or `callback`, whose attempts are never heard of again, as if their worker had
+    been killed."""
+    only_lost_for: str = ""
+    forgotten: list[str] = field(default_factory=list[str])
 
     @activity.defn(name=SEND_NOTIFICATION)
     async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
         self.attempts += 1
         if input.message == self.holding:
             await self.held.wait()
+        if self.only_lost_for in ("", input.approver):
+            self._forget(input.message)
         if error := self.fail.get(input.approver) or self.fail.get(input.channel):
             raise error
         self.sent.append(input)
@@ -94,6 +101,7 @@ class Mailroom:
     @activity.defn(name=DELIVER_CALLBACK)
     async def deliver_callback(self, input: DeliverCallbackInput) -> CallbackDelivered:
         self.delivered += 1
+        self._forget("callback")
         if self.callbacks:
             failure = self.callbacks.pop(0)
             if isinstance(failure, Exception):
@@ -103,6 +111,11 @@ class Mailroom:
             await handle.signal(CALLBACK_FAILED, failed)
             raise ApplicationError(failure, next_retry_delay=timedelta(hours=5))
         return CallbackDelivered(status_code=200, attempts=activity.info().attempt)
+
+    def _forget(self, message: str) -> None:
+        if message == self.lost:
+            self.forgotten.append(message)
+            activity.raise_complete_async()
 
     def told(self, message: str) -> list[str]:
         return [sending.approver for sending in self.sent if sending.message == message]

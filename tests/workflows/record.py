@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError
 from embedded.programs import get_dev_server
 from handover.models import Attachment, ChannelStep, Origin
 from tests.dev_server import DevServer
+from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer
 from workflows.messages import (
     ATTACH,
@@ -270,6 +271,35 @@ async def codes_used_up(client: Client) -> Asking:
     return asking
 
 
+async def told_within_bounds(client: Client) -> Asking:
+    """The closing phase of the third version of the rules, with everything that it may have."""
+    asking = Asking.of(client, approver=[ALICE, BOB], callback_url="https://agent.example/hook")
+    asking.input.receipts = True
+    asking.mailroom.fail[BOB] = ApplicationError("busy", next_retry_delay=timedelta(minutes=10))
+    async with asking.worker():
+        await asking.start()
+        await asking.recorded("notification.sent")
+        await asking.respond("approve")
+        await asking.result()
+    return asking
+
+
+async def completed_by_hand(client: Client) -> Asking:
+    asking = Asking.of(client)
+    asking.mailroom.fail[ALICE] = ApplicationError("busy", next_retry_delay=timedelta(minutes=10))
+    async with asking.worker():
+        await asking.start()
+        await eventually(lambda: asking.mailroom.attempts)
+        sent = client.get_async_activity_handle(
+            workflow_id=asking.input.id, run_id=None, activity_id="1"
+        )
+        await sent.complete({"sent": "by hand"})
+        await asking.recorded("notification.sent")
+        await asking.respond("approve")
+        await asking.result()
+    return asking
+
+
 async def bounced(client: Client) -> Asking:
     asking = Asking.of(client, approver=[ALICE, BOB], escalation=AT_LAST)
     asking.input.operator = "ops@example.com"
@@ -369,6 +399,8 @@ SHAPES: list[Callable[[Client], Awaitable[Asking]]] = [
     callback_given_up,
     reminded_and_stepped_up,
     codes_used_up,
+    told_within_bounds,
+    completed_by_hand,
     bounced,
     channels_in_turn,
     spelled_twice_by_the_first_rules,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,7 @@ from workflows import options, proof
 from workflows.decision import DecisionWorkflow
 from workflows.messages import RESPOND, UNDELIVERABLE, Response
 from workflows.reading import Delay, Fold, read_decision
+from workflows.unknown_keys import UnknownKeyError
 
 OLD, NEW = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
 PLAIN, ENCRYPTED, ROTATED = Encryption(), Encryption([OLD]), Encryption([NEW, OLD])
@@ -178,8 +180,9 @@ async def test_a_worker_without_the_key_does_no_harm(encrypted: Client) -> None:
         assert (await asking.result()).status == Status.APPROVED
 
 
-async def test_without_the_key_a_decision_reads_as_none_of_ours(encrypted: Client) -> None:
-    """The API, once the key is gone for good: there is no such decision, and no fault."""
+async def test_without_the_key_a_decision_is_not_judged(encrypted: Client) -> None:
+    """The API names the key. Once it is told that the key is gone for good, there is no such
+    decision, and no fault."""
     asking = Asking.of(encrypted)
     asking.input.receipts = True
     async with asking.worker():
@@ -187,11 +190,45 @@ async def test_without_the_key_a_decision_reads_as_none_of_ours(encrypted: Clien
         await asking.recorded("notification.sent")
         await asking.respond("approve")
         await asking.result()
+    [key_id] = ENCRYPTED.key_ids
+    for codec in (None, PLAIN, Encryption([NEW])):
+        with pytest.raises(UnknownKeyError, match="HANDOVER_ENCRYPTION_KEYS") as caught:
+            await folded(asking, codec)
+        assert caught.value.key_id == key_id
+    gone = await folded(asking, Encryption([NEW], revoked=[key_id]))
+    with pytest.raises(proof.UnprovenError):
+        read_decision(gone, asking.input.created_at)
+
+
+async def folded(asking: Asking, codec: Encryption | None) -> Fold:
+    """As a process with this codec reads it."""
     fold = Fold(asking.input.id, signer.keyring)
     async for event in asking.handle.fetch_history_events():
-        fold.feed(await decoded(event, Encryption([NEW])))
-    with pytest.raises(proof.UnprovenError):
-        read_decision(fold, asking.input.created_at)
+        fold.feed(await decoded(event, codec))
+    return fold
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_signal_of_a_key_that_only_others_know(encrypted: Client, answered: bool) -> None:
+    """A process without the key does not contradict what they made of it: it says which key it
+    takes. What they made nothing of is refused as any other garbage, and read on."""
+    asking = Asking.of(encrypted)
+    knows = Encryption([OLD, NEW]) if answered else ENCRYPTED
+    async with replace(asking, client=under(encrypted, knows)).worker():
+        await asking.start()
+        others = under(encrypted, Encryption([NEW]))
+        approval = asking.sign("approve")
+        await others.get_workflow_handle(asking.input.id).signal(RESPOND, approval)
+        if answered:
+            await asking.happened(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED)
+            with pytest.raises(UnknownKeyError) as caught:
+                await asking.fold()
+            assert caught.value.key_id == Encryption([NEW]).key_ids[0]
+        else:
+            [refused] = await asking.recorded("response.refused")
+            assert refused["reason"] == "malformed"
+            await asking.respond("deny")
+            assert (await asking.result()).status == Status.DENIED
 
 
 async def test_a_part_that_cannot_be_read_voids_what_is_not_settled(encrypted: Client) -> None:
@@ -205,13 +242,14 @@ async def test_a_part_that_cannot_be_read_voids_what_is_not_settled(encrypted: C
         await asking.respond("approve")
         await asking.result()
     scheduled = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    gone = Encryption(revoked=ENCRYPTED.key_ids)
     events = [event async for event in asking.handle.fetch_history_events()]
     for unread, void in ((0, True), (1, False)):
         fold = Fold(asking.input.id, signer.keyring)
         hidden = [event.event_id for event in events if event.event_type == scheduled][unread]
         for event in events:
             copy = HistoryEvent.FromString(event.SerializeToString())
-            codec = None if event.event_id == hidden else ENCRYPTED
+            codec = gone if event.event_id == hidden else ENCRYPTED
             fold.feed(await decoded(copy, codec))
         assert (fold.void is not None) is void
 

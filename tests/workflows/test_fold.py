@@ -2,141 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 
 from handover.models import Status
-from tests.workflows.harness import ALICE, BOB, make_input, signer
-from workflows.messages import (
-    DELIVERY_FAILED,
-    RESPOND,
-    SEND_NOTIFICATION,
-    FailedDelivery,
-    NotificationSent,
-    SendNotificationInput,
-    SignedResponse,
-    Wire,
-)
-from workflows.messages import Response as Answer
-from workflows.reading import START_TOLERANCE, AuditEntry, Fold, read_decision
+from tests.workflows.by_hand import History
+from tests.workflows.harness import ALICE, BOB
+from workflows.reading import START_TOLERANCE, read_decision
 
-RUN = "run_1"
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
-
-
-class History:
-    """One run of a decision that asks Alice, and Bob in ten minutes or sooner."""
-
-    def __init__(
-        self, late: timedelta = timedelta(), decision_id: str | None = None, **request: Any
-    ) -> None:
-        step = {"after_minutes": 10, "approvers": [BOB]}
-        self.input = signer.seal(make_input(**{"escalation": [step], **request}))
-        self.fold = Fold(decision_id or self.input.id, signer.keyring)
-        self._now = self.input.created_at + late
-        self._number = 0
-        started = {"input": payloads(self.input), "original_execution_run_id": RUN}
-        self.add("WORKFLOW_EXECUTION_STARTED", started)
-
-    def add(self, kind: str, attributes: dict[str, Any] | None = None) -> int:
-        """The next event, a second later; its number."""
-        self._number += 1
-        self._now += timedelta(seconds=1)
-        attributes_of: dict[str, Any] = {f"{kind.lower()}_event_attributes": attributes or {}}
-        time = Timestamp()
-        time.FromDatetime(self._now)
-        event = HistoryEvent(
-            event_id=self._number,
-            event_type=EventType.Value(f"EVENT_TYPE_{kind}"),
-            event_time=time,
-            **attributes_of,
-        )
-        self.fold.feed(event)
-        return self._number
-
-    def task(self) -> None:
-        self.add("WORKFLOW_TASK_STARTED")
-        self.add("WORKFLOW_TASK_COMPLETED")
-
-    def respond(self, choice: str, by: str = ALICE) -> SignedResponse:
-        answer = self.answer(choice, by)
-        signal = {"signal_name": RESPOND, "input": payloads(answer)}
-        self.add("WORKFLOW_EXECUTION_SIGNALED", signal)
-        return answer
-
-    def answer(self, choice: str, by: str) -> SignedResponse:
-        return signer.sign_response(
-            Answer(
-                decision_id=self.input.id,
-                run_id=RUN,
-                request_digest=self.input.request_digest,
-                received_at=datetime.now(UTC),
-                approver=by,
-                choice=choice,
-            )
-        )
-
-    def send(self, message: str) -> int:
-        """A message to Alice; the number that what becomes of it names."""
-        about: dict[str, Any] = {"message": message, "approver": ALICE, "channel": "email"}
-        sending = SendNotificationInput(decision_id=self.input.id, **about)
-        scheduled = {"activity_type": {"name": SEND_NOTIFICATION}, "input": payloads(sending)}
-        return self.add("ACTIVITY_TASK_SCHEDULED", scheduled)
-
-    def fail(self, scheduled: int) -> None:
-        failed = {"scheduled_event_id": scheduled, "failure": {"message": "no such mailbox"}}
-        self.add("ACTIVITY_TASK_FAILED", failed)
-
-    def deliver(self, scheduled: int, message_id: str = "mail-1") -> None:
-        sent = NotificationSent(provider="double", message_id=message_id)
-        self.add(
-            "ACTIVITY_TASK_COMPLETED", {"scheduled_event_id": scheduled, "result": payloads(sent)}
-        )
-
-    def lose(self, message_id: str) -> None:
-        """Its provider tells that it did not arrive."""
-        failed = signer.sign_failed_delivery(
-            FailedDelivery(
-                decision_id=self.input.id,
-                run_id=RUN,
-                request_digest=self.input.request_digest,
-                received_at=datetime.now(UTC),
-                approver=ALICE,
-                channel="email",
-                message="decision-request",
-                reason="no such user",
-                provider_message_id=message_id,
-                provider_event_id=f"about {message_id}",
-            )
-        )
-        signal = {"signal_name": DELIVERY_FAILED, "input": payloads(failed)}
-        self.add("WORKFLOW_EXECUTION_SIGNALED", signal)
-
-    def wait(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
-
-    def entries(self, type: str) -> list[AuditEntry]:
-        return [entry for entry in self.fold.entries if entry.type == type]
-
-    @property
-    def status(self) -> Status:
-        assert self.fold.state
-        return self.fold.state.status
-
-    @property
-    def asked(self) -> list[str]:
-        assert self.fold.state
-        return [each.approver for each in self.fold.state.asked]
-
-
-def payloads(content: Wire) -> dict[str, Any]:
-    return {"payloads": [Payload(data=content.model_dump_json().encode())]}
 
 
 def test_a_tasks_signals_come_before_its_failures() -> None:

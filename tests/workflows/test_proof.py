@@ -50,6 +50,7 @@ from workflows.messages import (
     Withdrawal,
 )
 from workflows.reading import Fold, read_decision
+from workflows.unknown_keys import UnknownKeyError
 
 HISTORIES = Path(__file__).parent / "histories"
 WHOLE = ("extended_with_a_file_and_scheduled", "resolved_by_an_operator")
@@ -369,7 +370,8 @@ def test_a_key_of_our_name_that_is_not_ours() -> None:
 
 
 async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> None:
-    """The workflow took it; for the API, which lists the key no more, it counts for nothing."""
+    """The workflow took it. For an API that does not know the key, nothing can be said, but for one
+    that is told that the key is revoked, it counts for nothing."""
     stolen = Signer([OLD["signing_keys"]])
     both = {**harness.signer.keyring, **stolen.keyring}
     asking = Asking.of(dev_client)
@@ -379,10 +381,33 @@ async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> 
         answer = stolen.sign_response(Response(**asking.about(), approver=ALICE, choice="approve"))
         await asking.handle.signal(RESPOND, answer)
         assert (await asking.handle.result()).status == Status.APPROVED
-    before, now = Fold(asking.input.id, both), await asking.fold()
-    async for event in asking.handle.fetch_history_events():
+    [key_id] = stolen.keyring
+    events = [event async for event in asking.handle.fetch_history_events()]
+    before = Fold(asking.input.id, both)
+    now = Fold(asking.input.id, harness.signer.keyring, revoked=[key_id])
+    for event in events:
         before.feed(event)
+        now.feed(event)
     assert read_decision(before, ANSWERED_AT).approved
     decision = read_decision(now, ANSWERED_AT)
     assert (decision.status, decision.origin) == (Status.CANCELLED, Origin.OPERATOR)
     assert decision.proof is None
+    with pytest.raises(UnknownKeyError, match="HANDOVER_VERIFY_KEYS") as caught:
+        await asking.fold()
+    assert caught.value.key_id == key_id
+
+
+def test_a_seal_of_a_key_that_is_not_known() -> None:
+    """Another process may have sealed it: this one names the key, until it is revoked. What names
+    no key of ours was sealed by nobody."""
+    input = harness.stranger.seal(harness.make_input())
+    payloads = [Payload(data=input.model_dump_json().encode())]
+    [key_id] = harness.stranger.keyring
+    with pytest.raises(UnknownKeyError, match=key_id):
+        proof.sealed_input(payloads, signer.keyring)
+    with pytest.raises(proof.UnprovenError, match="not sealed by this service"):
+        proof.sealed_input(payloads, signer.keyring, [key_id])
+    assert input.seal
+    input.seal.key_id = "mine"
+    with pytest.raises(proof.UnprovenError, match="not sealed by this service"):
+        proof.sealed_input([Payload(data=input.model_dump_json().encode())], signer.keyring)

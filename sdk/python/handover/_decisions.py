@@ -42,6 +42,7 @@ class Listed(BaseModel):
 
     decisions: list[DecisionSummary]
     next_cursor: str | None = None
+    unreadable: int = 0
 
 
 def create(

@@ -341,6 +341,9 @@ class Decision(Wire):
     """Nobody who may answer was reached: no channel is left, or none has worked for five minutes
     (for half of the time, where there is less). Unless that changes, or somebody resolves it, this
     decision expires; `undelivered` has the reasons."""
+    stalled: str | None = None
+    """Why its workflow does not go on while it is pending, which takes an operator; what comes
+    meanwhile is kept, and counts once it goes on."""
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
     payload_digest: str | None = None

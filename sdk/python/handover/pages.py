@@ -20,6 +20,8 @@ class DecisionPage:
     """Those of this page. It may have fewer than the limit, or none, while there are more pages."""
     next_cursor: str | None
     """Where the list goes on; None on the last page."""
+    unreadable: int
+    """How many are left out of this page that the service cannot read right now."""
     _options: Options
     _exchange: Exchange
     _filters: Mapping[str, Any]
@@ -29,7 +31,7 @@ class DecisionPage:
         cls, options: Options, exchange: Exchange, filters: Mapping[str, Any], cursor: str | None
     ) -> Self:
         found = run(exchange, steps.list_(options, {**filters, "cursor": cursor}))
-        return cls(found.decisions, found.next_cursor, options, exchange, filters)
+        return cls(found.decisions, found.next_cursor, found.unreadable, options, exchange, filters)
 
     def next_page(self) -> Self | None:
         """The page after this one; None after the last."""
@@ -52,6 +54,8 @@ class AsyncDecisionPage:
     """Those of this page. It may have fewer than the limit, or none, while there are more pages."""
     next_cursor: str | None
     """Where the list goes on; None on the last page."""
+    unreadable: int
+    """How many are left out of this page that the service cannot read right now."""
     _options: Options
     _exchange: AsyncExchange
     _filters: Mapping[str, Any]
@@ -65,7 +69,7 @@ class AsyncDecisionPage:
         cursor: str | None,
     ) -> Self:
         found = await run_async(exchange, steps.list_(options, {**filters, "cursor": cursor}))
-        return cls(found.decisions, found.next_cursor, options, exchange, filters)
+        return cls(found.decisions, found.next_cursor, found.unreadable, options, exchange, filters)
 
     async def next_page(self) -> Self | None:
         """The page after this one; None after the last."""

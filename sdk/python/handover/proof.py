@@ -314,6 +314,8 @@ def _about_the_status(decision: Decision, proof: Proof) -> str | None:
         return f"execute_at: the answer says {moment or 'nothing of a time'}."
     if decision.unreachable:
         return "unreachable: once it is answered, nobody is waited for."
+    if decision.stalled is not None:
+        return "stalled: once it is answered, nothing is waited for."
     return None
 
 

@@ -121,7 +121,8 @@ class Front:
         end = start + asked.limit
         page = [_summary(life) for life in fitting[start:end]]
         further = f"after-{end}" if end < len(fitting) else None
-        return 200, {"decisions": page, "next_cursor": further, "lags": True}
+        told = {"decisions": page, "unreadable": 0, "next_cursor": further, "lags": True}
+        return 200, told
 
     def _audit(self, call: Call, decision_id: str, caller: Caller) -> Told:
         life = self.service.find(decision_id, caller)

@@ -1,0 +1,15 @@
+"""The API as it is on a machine whose clock is an hour behind."""
+
+from datetime import UTC, datetime, timedelta
+
+import api.clock
+from api.main import app
+
+__all__ = ["app"]
+
+
+def an_hour_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(hours=1)
+
+
+api.clock.now = an_hour_ago
