@@ -11,16 +11,18 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import aiosmtpd.smtp
 import httpx2
+from aiosmtpd.controller import Controller
 
 from tests.api.agent import Agent, question, someone
 from tests.api.asked import Asked
 from tests.approver import answer_link, mails, newest_mail
 from tests.dev_server import DevServer
 from tests.service import RunningService
-from tests.support import eventually
+from tests.support import eventually, free_port
 from tests.volume import volume
 
 PEOPLE = volume(200, 24)
@@ -179,8 +181,64 @@ async def test_a_full_disk(dev_server: DevServer, tmp_path: Path) -> None:
 
 
 async def is_tried_again(agent: Agent, decision: str) -> bool:
-    """Whether the decision says why its message has not gone out."""
+    """Whether a message of it is under way, as far as the decision says."""
     return bool((await agent.get(decision))["notifications"])
+
+
+class Silent:
+    """A mail server that accepts connections and says nothing, until it is another."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.received: list[bytes] = []
+
+    async def __aenter__(self) -> Self:
+        self._silent = await asyncio.start_server(self._hang, "127.0.0.1", self.port)
+        return self
+
+    async def recover(self) -> None:
+        self._silent.close()
+        self._speaking = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._speaking.start()
+
+    async def __aexit__(self, *error: object) -> None:
+        self._silent.close()
+        self._speaking.stop()
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: object, session: object, envelope: aiosmtpd.smtp.Envelope
+    ) -> str:
+        assert isinstance(envelope.content, bytes)
+        self.received.append(envelope.content)
+        return "250 taken"
+
+    async def _hang(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+
+async def test_a_mail_server_that_accepts_and_hangs(dev_server: DevServer, tmp_path: Path) -> None:
+    """Operator and agent read that nothing can be mailed, and why; once it speaks the question is
+    mailed."""
+    async with Silent() as smtp:
+        told = {"HOST": "127.0.0.1", "PORT": str(smtp.port), "TLS": "none"}
+        settings = {f"HANDOVER_SMTP_{name}": value for name, value in told.items()}
+        async with running(dev_server.address, tmp_path, **settings) as agent:
+            ready = (await agent.http.get("/readyz")).json()
+            assert ready["status"] == "degraded"
+            assert "There was no answer within" in ready["checks"]["channels"]
+            assert "nothing can be sent by email" in agent.service.log("worker")
+            asked = await agent.ask()
+            reason = await eventually(lambda: why_untold(agent, asked["id"]), timeout=90)
+            assert "imed out" in reason
+            await smtp.recover()
+            await eventually(lambda: smtp.received, timeout=120)
+            assert asked["approver"].encode() in smtp.received[0]
+
+
+async def why_untold(agent: Agent, decision: str) -> str | None:
+    told = (await agent.get(decision))["notifications"]
+    return told[0]["reason"] if told else None
 
 
 async def listed(agent: Agent, approver: str) -> list[dict[str, Any]]:
