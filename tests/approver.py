@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from email.message import EmailMessage
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Protocol, cast
@@ -22,11 +23,19 @@ class HasOutbox(Protocol):
 
 def mails(service: HasOutbox, to: str, subject: str = "") -> list[EmailMessage]:
     """All mails to this address, oldest first."""
-    found = [
-        cast(EmailMessage, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
-        for path in sorted(service.outbox.glob("*.eml"))
-    ]
-    return [mail for mail in found if to in mail["To"] and subject in mail["Subject"]]
+    found = [_read(path) for path in sorted(service.outbox.glob("*.eml")) if to in _recipient(path)]
+    return [mail for mail in found if subject in mail["Subject"]]
+
+
+@cache
+def _recipient(path: Path) -> str:
+    """Kept, because tests look again and again through all the mails of those before them."""
+    return str(_read(path)["To"])
+
+
+def _read(path: Path) -> EmailMessage:
+    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    return cast(EmailMessage, mail)
 
 
 async def newest_mail(service: HasOutbox, to: str, subject: str = "") -> EmailMessage:
