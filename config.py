@@ -641,14 +641,11 @@ def _take_from_others(path: Path) -> None:
         path.chmod(S_IMODE(mode) & ~OTHERS)
 
 
-THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-
-
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:
     """A client for the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    is_here = options.get("target_host", "").rpartition(":")[0] in THIS_MACHINE
+    is_here = urlsplit(f"//{options.get('target_host')}").hostname in THIS_MACHINE
     return await Client.connect(
         **options,
         data_converter=(encryption or Encryption()).converter,

@@ -385,7 +385,8 @@ def test_development_makes_up_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp
         ),
         (
             ["worker.py"],
-            {"DATABASE_URL": f"postgres://h:too-short-a-key@127.0.0.1:{free_port()}/h"},
+            # A port that no program is given to listen on.
+            {"DATABASE_URL": "postgres://h:too-short-a-key@127.0.0.1:1/h"},
             ("DATABASE_URL: the database cannot be used: ", "Connection refused"),
         ),
     ],

@@ -41,6 +41,7 @@ from activities.channels.errors import (
     UndeliverableError,
 )
 from activities.retry_after import retry_after
+from handover.addresses import Address, is_among, one_form
 
 # At DEBUG the library under SendGrid's logs the API key, and mails with their signed links.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
@@ -170,11 +171,10 @@ def delivery_error(error: HTTPError) -> DeliveryError:
 
 def _is_verified(sender: Mailbox, senders: list[Any], domains: list[Any]) -> bool:
     """Whether SendGrid takes mails from this address, as it says of it or of its domain."""
-    address, domain = sender.addr_spec.lower(), sender.domain.lower()
     verified = [each["from_email"] for each in senders if each.get("verified")]
-    authenticated = [each["domain"] for each in domains if each.get("valid")]
-    return address in map(str.lower, verified) or any(
-        domain == each or domain.endswith(f".{each}") for each in map(str.lower, authenticated)
+    authenticated = [one_form(f"@{each['domain']}") for each in domains if each.get("valid")]
+    return is_among(sender.addr_spec, verified) or Address.parse(sender.addr_spec).is_within(
+        each.removeprefix("@") for each in authenticated
     )
 
 

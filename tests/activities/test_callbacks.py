@@ -354,11 +354,13 @@ async def test_without_a_secret_nothing_is_sent(shared: Scene, approved: Decisio
 
 
 async def test_what_is_not_proven_is_not_sent(scene: Scene) -> None:
-    """Of another service, still pending, without a callback, or ended by somebody in Temporal."""
+    """Still pending, without a callback, or ended by somebody in Temporal; of a service whose key
+    is not known here, not yet."""
     ended = await scene.decision()
     await scene.client.get_workflow_handle(ended.id).terminate()
+    foreign = await scene.failure(await scene.decision(OTHER_SIGNER))
+    assert (foreign.type, foreign.non_retryable) == ("CallbackDeferred", False)
     for decision in (
-        await scene.decision(OTHER_SIGNER),
         await scene.decision(),
         await scene.settled(callback_url=None),
         ended,

@@ -177,12 +177,15 @@ async def assert_refused(scene: Scene, input: SendNotificationInput, why: str) -
 
 
 async def test_nothing_is_sent_for_a_decision_that_this_service_did_not_seal(scene: Scene):
-    """Unsealed, sealed by somebody else, or no decision at all."""
+    """Unsealed, or no decision at all; not yet where the key that sealed it is not known here."""
     unsealed = (await scene.decision()).model_copy(update={"seal": None, "id": "dec_unsealed"})
     await scene.start(unsealed, unsealed.id)
     await assert_refused(scene, sending(unsealed), "not sealed")
     foreign = await scene.decision(signer=OTHER_SIGNER)
-    await assert_refused(scene, sending(foreign), "not sealed")
+    failure = await scene.failure(sending(foreign))
+    assert (failure.type, failure.non_retryable) == ("UnknownKey", False)
+    assert next(iter(OTHER_SIGNER.keyring)) in failure.message
+    assert scene.channel.notices == []
     await scene.start("anything", "dec_anything")
     anything = unsealed.model_copy(update={"id": "dec_anything"})
     await assert_refused(scene, sending(anything), "not started with a decision")

@@ -307,6 +307,11 @@ async def test_a_token_that_is_not_ours(agent: Agent, path: str) -> None:
     assert (await agent.get(system.decision))["status"] == "pending"
 
 
+class RightClock:
+    async def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
 @asynccontextmanager
 async def serving(days: int) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an application whose decisions ended so many days ago."""
@@ -321,6 +326,7 @@ async def serving(days: int) -> AsyncIterator[httpx2.AsyncClient]:
         links=LINKS,
         decisions=SimpleNamespace(glance=glance),
         limits=Limits("memory://", rate=0, link_rate=0, fail_open=True),
+        clock=RightClock(),
         settings=SimpleNamespace(public_url="http://handover"),
     )
     transport = httpx2.ASGITransport(app)
