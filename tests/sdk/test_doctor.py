@@ -8,7 +8,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,7 @@ from handover import doctor
 from handover._http import open_http
 from handover._options import resolve_options
 from handover.doctor import Finding, examine
-from tests.conftest import lacks
-from tests.nginx import Nginx, find_nginx
+from tests.nginx import Behind
 from tests.sdk.service import Behaviour, Service, drops, problem, replies
 from tests.service import RunningService
 from tests.support import free_port
@@ -194,26 +193,9 @@ def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         each.close()
 
 
-@pytest.fixture
-async def behind(service: RunningService, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Starts an nginx in front of the service."""
-    if (program := find_nginx()) is None:
-        lacks("nginx is not installed (Debian: nginx-light)")
-    started: list[Nginx] = []
-
-    async def start(**changes: str) -> Nginx:
-        started.append(proxy := Nginx(program, tmp_path, service.port, **changes))
-        await proxy.start()
-        return proxy
-
-    yield start
-    for proxy in started:
-        await asyncio.to_thread(proxy.stop)
-
-
 async def test_a_proxy_is_seen_through(
     service: RunningService,
-    behind: Callable[..., Any],
+    behind: Behind,
     trusting: Callable[[], httpx2.Client],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from contextlib import (
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast
 
 from ._asking import told_to_caller
+from ._ctrl_c import CtrlC, looking_up
 from ._default_clients import asynchronous_client, blocking_client
 from ._frameworks import for_the_model
 from ._gates import Gate, Settings, Told
@@ -163,7 +164,8 @@ def _permitted(
         if question.asked is None:
             return question.call, None
         asking = client or blocking_client()
-        decision = asking.approve(**question.asked)
+        asked = functools.partial(asking.approve, **question.asked)
+        decision = looking_up(asked, CtrlC().check)
         once = gate.settings.once
         try:
             call = question.permitted(decision)

@@ -3,14 +3,15 @@ the main thread alone, and LangGraph waits for every node that runs beside one t
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
+
+from .._ctrl_c import CtrlC
 
 CALL = "__pregel_call"
 """Where LangGraph keeps, for each task, what starts further ones beside it."""
@@ -20,7 +21,7 @@ class Ending:
     """Made when the thread begins to wait."""
 
     def __init__(self) -> None:
-        self._pressed_before = _ctrl_c()
+        self._ctrl_c = CtrlC()
 
     def check(self) -> None:
         """Raise what ends this thread, where it is time to.
@@ -30,20 +31,10 @@ class Ending:
         """
         if threading.current_thread() is threading.main_thread():
             return
-        pressed = _ctrl_c()
-        if pressed is not None and pressed is not self._pressed_before:
+        if self._ctrl_c.was_pressed:
             raise GraphInterrupt(()) if CALL in _config() else KeyboardInterrupt
         if _has_failed_neighbour():
             raise GraphInterrupt(())
-
-
-def _ctrl_c() -> BaseException | None:
-    """The KeyboardInterrupt that the main thread is leaving with."""
-    handled: dict[int | None, Any] = getattr(sys, "_current_exceptions", dict)()
-    error = handled.get(threading.main_thread().ident)
-    if isinstance(error, tuple):  # until Python 3.11
-        error = cast(tuple[Any, ...], error)[1]
-    return error if isinstance(error, KeyboardInterrupt) else None
 
 
 def _has_failed_neighbour() -> bool:

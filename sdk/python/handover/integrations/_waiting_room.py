@@ -11,6 +11,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
+from .._ctrl_c import LOOK, looking_up
 from ..client import AsyncHandoverClient, HandoverClient
 from ..exceptions import ActionDenied, WaitTimeoutError
 from ..models import Decision
@@ -19,14 +20,14 @@ from ._ending import Ending
 LINGER = 60.0
 """Seconds after which a thread that waits looks whether anybody still wants to know."""
 
-LOOK = 0.3
-"""Seconds after which whoever waits in a thread looks whether all has ended around it."""
-
 
 def undenied(call: Callable[[], Decision]) -> Decision:
-    """The decision, also where it does not permit: whoever asks reads it."""
+    """The decision, also where it does not permit: whoever asks reads it.
+
+    Raises what ends this thread, where nobody waits for it any longer.
+    """
     try:
-        return call()
+        return looking_up(call, Ending().check)
     except ActionDenied as denied:
         return denied.decision
 
@@ -77,7 +78,9 @@ class WaitingRoom:
     def _settled(self, decision_id: str) -> Decision:
         while True:
             try:
-                return undenied(lambda: self._client.decisions.wait(decision_id, timeout=LINGER))
+                return self._client.decisions.wait(decision_id, timeout=LINGER)
+            except ActionDenied as denied:
+                return denied.decision
             except WaitTimeoutError:
                 if self._closed.is_set():
                     raise
