@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
 from api.backlog import Backlog
 from api.clock import Clock
-from api.delays import delays_of, is_late
+from api.delays import delays_of, is_overdue
 from api.errors import (
     UNCONFIRMED,
     ApiError,
@@ -384,7 +384,7 @@ class Decisions:
     async def _ask_for_delays(self, fold: Fold) -> None:
         """Of messages that should have gone out. Where Temporal does not tell, nothing is said."""
         fold.delays = None
-        if is_late(fold, datetime.now(UTC)):
+        if is_overdue(fold, datetime.now(UTC)):
             with suppress(NotFound, Unavailable, RPCError):
                 fold.delays = await delays_of(self._client, fold)
 

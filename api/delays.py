@@ -25,7 +25,7 @@ AT_ONCE = timedelta(seconds=10)
 PAUSED = (State.PENDING_ACTIVITY_STATE_PAUSED, State.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED)
 
 
-def is_late(fold: Fold, now: datetime) -> bool:
+def is_overdue(fold: Fold, now: datetime) -> bool:
     """Whether it is time to ask why a message of this decision is still under way, or why there is
     none."""
     if fold.closed or fold.input is None or now - fold.input.created_at < AT_ONCE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from embedded.errors import ProgramMissingError
 from embedded.programs import get_dev_server, get_test_server
 from tests.dev_server import DevServer
 from tests.leftovers import end_leftovers, mark_children
+from tests.nginx import Behind, Nginx, find_nginx
 from tests.postgres import PostgresServer, find_pg_ctl
 from tests.service import RunningService
 from workflows.options import SEARCH_ATTRIBUTES
@@ -152,6 +154,23 @@ async def own_service(dev_server: DevServer, tmp_path: Path) -> AsyncIterator[Ru
     await running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+async def behind(service: RunningService, tmp_path: Path) -> AsyncIterator[Behind]:
+    """Starts an nginx in front of the service."""
+    if (program := find_nginx()) is None:
+        lacks("nginx is not installed (Debian: nginx-light)")
+    started: list[Nginx] = []
+
+    async def start(**changes: str) -> Nginx:
+        started.append(proxy := Nginx(program, tmp_path, service.port, **changes))
+        await proxy.start()
+        return proxy
+
+    yield start
+    for proxy in started:
+        await asyncio.to_thread(proxy.stop)
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -118,3 +119,7 @@ def make_certificate(path: Path) -> None:
             serialization.NoEncryption(),
         )
     )
+
+
+Behind = Callable[..., Awaitable[Nginx]]
+"""Starts one, with these changes."""

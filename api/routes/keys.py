@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
@@ -16,7 +16,7 @@ from api.examples import KEY
 from api.openapi import answers, body_examples
 from api.presence import while_present
 from api.schemas import Distinct, Moment, Strict, allowed_approver
-from store.keys import KeyRecord, is_name, new_key
+from store.keys import ApiKey, KeyRecord, is_name, new_key
 
 Scope = Literal[
     "decisions:create", "decisions:read", "decisions:resolve", "audit:read", "keys:admin"
@@ -151,13 +151,7 @@ async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> 
     async with while_present(request, service.waiting):
         await service.waiting.pause(wait)
     return Caller(
-        name=key.name,
-        scopes=sorted(key.scopes),
-        approvers=None if key.approvers is None else list(key.approvers),
-        rate=key.rate,
-        quota=key.quota,
-        step_up=key.step_up,
-        expires_at=key.expires_at,
+        **_granted(key),
         scheme="https" if request.url.scheme == "https" else "http",
         public_url=service.settings.public_url,
         now=datetime.now(UTC),
@@ -184,19 +178,25 @@ async def revoke(service: The, administrator: Administrator, key_id: str) -> Non
         raise NotFound("There is no such key.")
 
 
+def _granted(key: ApiKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "approvers": None if key.approvers is None else list(key.approvers),
+        "rate": key.rate,
+        "quota": key.quota,
+        "step_up": key.step_up,
+        "expires_at": key.expires_at,
+    }
+
+
 def _shown(record: KeyRecord) -> Key:
     key = record.key
     return Key(
         id=key.id,
-        name=key.name,
         hint=record.hint,
-        scopes=sorted(key.scopes),
-        approvers=None if key.approvers is None else list(key.approvers),
-        rate=key.rate,
-        quota=key.quota,
-        step_up=key.step_up,
+        **_granted(key),
         created_at=record.created_at.astimezone(UTC),
-        expires_at=key.expires_at,
         revoked_at=record.revoked_at,
         last_used_at=record.last_used_at,
     )

@@ -11,6 +11,7 @@ import email.policy
 import re
 import secrets
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ SHOWN = 200
 ENGLISH = Reader()
 """This page is for whoever runs the service, and not for approvers."""
 
+HEADERS = BytesHeaderParser(policy=email.policy.default)
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}\.eml")
 WEB_LINK = re.compile(r"(https?://[!-;=?-~]+)")
 
@@ -112,7 +114,8 @@ def _read(folder: Path, name: str) -> EmailMessage:
 
 
 def _line(token: str, path: Path) -> dict[str, Any]:
-    message = _read(path.parent, path.name)
+    # Its headers alone: the parts of two hundred mails would take most of a second.
+    message = HEADERS.parsebytes(path.read_bytes())
     return {
         "url": f"/outbox/{token}/{path.name}",
         "subject": message["Subject"] or "(no subject)",

@@ -1,4 +1,4 @@
-"""A decision that ended long ago, and the keys of its links."""
+"""A decision that ended long ago, the keys of its links, and a clock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from workflows import events, lifecycle
 from workflows.reading import Fold
 
 LINKS = LinkKeys(["a key of thirty-two letters or more"])
+
+
+class RightClock:
+    """As the API has one, beside which Temporal's is not asked."""
+
+    async def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 def ended(ago: timedelta) -> Fold:

@@ -74,7 +74,10 @@ async def test_after_a_sleep_it_is_compared_anew(
 async def test_a_little_does_no_harm(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """No two clocks are quite the same."""
     set_clock(monkeypatch, TOLERANCE - LITTLE)
-    await Clock(temporal).check()
+    clock = Clock(temporal)
+    await clock.check()
+    assert clock.ahead
+    assert TOLERANCE / 2 < clock.ahead <= TOLERANCE
 
 
 async def test_nobody_is_blamed_where_temporal_does_not_tell() -> None:

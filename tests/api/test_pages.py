@@ -31,7 +31,7 @@ from store.approvers import Preferences
 from templates.payload import fingerprint, grouped
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
-from tests.api.ended import LINKS, ended
+from tests.api.ended import LINKS, RightClock, ended
 from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
@@ -614,11 +614,6 @@ class NothingSet:
 
     async def find(self, address: str) -> Preferences:
         return Preferences()
-
-
-class RightClock:
-    async def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from api.routes import responses
 from links import Link, PersonalLink
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
 from tests.api.codes import CRITICAL, mailed_code
-from tests.api.ended import LINKS, ended
+from tests.api.ended import LINKS, RightClock, ended
 from tests.api.files import PDF
 from tests.api.inboxes import link_keys
 from tests.api.response_types import CHOOSE, LATER, NUMBER, SCHEDULE, TEXT, UPLOAD
@@ -305,11 +305,6 @@ async def test_a_token_that_is_not_ours(agent: Agent, path: str) -> None:
     assert refused_fields(await stranger.answer("approve", digest=digest)) == ["choice"]
     assert (await stranger.get()).status_code == 404
     assert (await agent.get(system.decision))["status"] == "pending"
-
-
-class RightClock:
-    async def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @asynccontextmanager

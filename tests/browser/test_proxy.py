@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
-import pytest
 from playwright.async_api import Browser, FilePayload, expect
 
 from tests.api.agent import Agent
 from tests.api.asked import Asked
 from tests.api.files import png
 from tests.browser.support import opened
-from tests.conftest import lacks
-from tests.nginx import Nginx, find_nginx
-from tests.service import RunningService
+from tests.nginx import Behind
 
 UPLOAD = {"type": "file_upload", "accept": ["image/*"]}
 PHOTO = FilePayload(name="photo.png", mimeType="image/png", buffer=png() + b"\xff\0" * 1_500_000)
 """Three megabytes, as a phone makes them."""
-
-Behind = Callable[..., Awaitable[Nginx]]
-
-
-@pytest.fixture
-async def behind(service: RunningService, tmp_path: Path) -> AsyncIterator[Behind]:
-    """Starts an nginx in front of the service."""
-    if (program := find_nginx()) is None:
-        lacks("nginx is not installed (Debian: nginx-light)")
-    started: list[Nginx] = []
-
-    async def start(**changes: str) -> Nginx:
-        started.append(proxy := Nginx(program, tmp_path, service.port, **changes))
-        await proxy.start()
-        return proxy
-
-    yield start
-    for proxy in started:
-        await asyncio.to_thread(proxy.stop)
 
 
 async def test_a_photo_is_sent_through_the_proxy(
