@@ -18,8 +18,9 @@ PATIENCE = 3600.0
 @dataclass(frozen=True, slots=True)
 class Burst:
     """`lags` are seconds from a question being taken to its mail; `asking` and `telling` those from
-    the first question to the last one taken, and to the last mail."""
+    the first question to the last one taken, and to the last mail. All are still pending."""
 
+    decision_ids: list[str]
     lags: list[float]
     asking: float
     telling: float
@@ -44,25 +45,30 @@ class Burst:
 
 async def ask_in_a_burst(product: Product, questions: int, agents: int) -> Burst:
     """So many agents ask, each one question after the other, and nobody answers."""
-    mark, lags = uuid4().hex[:8], list[float]()
+    mark, ids, lags = uuid4().hex[:8], list[str](), list[float]()
     approvers = iter([f"approver-{mark}-{number}@example.com" for number in range(questions)])
     began = perf_counter()
     async with asyncio.TaskGroup() as telling:
         async with asyncio.TaskGroup() as asking:
             for _ in range(agents):
-                asking.create_task(_ask(product, approvers, telling, lags))
+                asking.create_task(_ask(product, approvers, telling, ids, lags))
         asked = perf_counter()
     told = perf_counter()
-    return Burst(lags, asked - began, told - began)
+    return Burst(ids, lags, asked - began, told - began)
 
 
 async def _ask(
-    product: Product, approvers: Iterator[str], telling: asyncio.TaskGroup, lags: list[float]
+    product: Product,
+    approvers: Iterator[str],
+    telling: asyncio.TaskGroup,
+    ids: list[str],
+    lags: list[float],
 ) -> None:
     agent = product.agent.with_options(retry_for=PATIENCE)
     for approver in approvers:
         arrived = product.arrivals.expect(approver)
-        await agent.decisions.create(**QUESTION, approver=approver, wait=False)
+        decision = await agent.decisions.create(**QUESTION, approver=approver, wait=False)
+        ids.append(decision.id)
         telling.create_task(_await_mail(arrived, perf_counter(), lags))
 
 

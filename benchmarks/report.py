@@ -11,6 +11,7 @@ from statistics import median
 from benchmarks.bursts import Burst
 from benchmarks.clicks import Clicks
 from benchmarks.handing_over import HandedOver
+from benchmarks.held import Held
 from benchmarks.load import Round
 from benchmarks.measures import Cost
 from benchmarks.pages import Opened
@@ -49,6 +50,7 @@ def json_line(
     clicks: Clicks,
     weight: Weight,
     burst: Burst,
+    held: Held,
 ) -> str:
     further = {
         "with_receipts": _headline(default, bare),
@@ -80,6 +82,12 @@ def json_line(
             "lag_s_most": round(max(burst.lags), 2),
             "lag_s_last": round(burst.last_lag, 2),
         },
+        "held": {
+            "waits": held.waits,
+            **{f"{name}_cpu_ms_per_s": round(cpu, 1) for name, cpu in held.cpu.items()},
+            "read_ms_p50": round(held.read(50), 1),
+            "read_ms_p95": round(held.read(95), 1),
+        },
     }
     return json.dumps(_headline(plain, bare) | further)
 
@@ -90,6 +98,14 @@ def burst_line(burst: Burst) -> str:
         f" {burst.told_per_second:.1f}; s from asking to the mail: p50 {burst.lag(50):.2f},"
         f" p95 {burst.lag(95):.2f}, at most {max(burst.lags):.2f}; from the last question to the"
         f" last mail: {burst.last_lag:.2f}"
+    )
+
+
+def held_line(held: Held) -> str:
+    busy = ", ".join(f"{name} {cpu:.0f}" for name, cpu in held.cpu.items())
+    return (
+        f"{held.waits:,} waits at rest: CPU ms a second: {busy}; ms of another's read meanwhile:"
+        f" p50 {held.read(50):.1f}, p95 {held.read(95):.1f}"
     )
 
 

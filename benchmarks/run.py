@@ -14,6 +14,7 @@ from benchmarks.bursts import ask_in_a_burst
 from benchmarks.clicks import click
 from benchmarks.contenders import Contender
 from benchmarks.handing_over import hand_over
+from benchmarks.held import hold
 from benchmarks.load import play
 from benchmarks.measures import Server
 from benchmarks.pages import open_pages
@@ -21,6 +22,7 @@ from benchmarks.report import (
     Results,
     burst_line,
     handed_line,
+    held_line,
     json_line,
     page_lines,
     sdk_lines,
@@ -48,6 +50,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--waits", type=int, default=20, help="calls that wait for each of them")
     parser.add_argument("--burst", type=int, default=2000, help="asked as fast as agents can")
     parser.add_argument("--agents", type=int, default=20, help="who ask them")
+    parser.add_argument("--held", type=int, default=1500, help="of them are waited for, at rest")
+    parser.add_argument("--rest", type=float, default=60, help="seconds of that rest")
     return parser.parse_args(arguments)
 
 
@@ -63,15 +67,24 @@ async def bench(chosen: argparse.Namespace) -> str:
             opened = await open_pages(stage.plain, chosen.pages)
             say("Answering, with pauses ...")
             clicks = await click(stage.plain, stage.bare, chosen.clicks)
-            say("Waiting with the SDK ...")
-            weight = await weigh(stage.plain, chosen.imports, chosen.waited_for, chosen.waits)
             say("Asking in a burst ...")
             burst = await ask_in_a_burst(stage.plain, chosen.burst, chosen.agents)
+            say("Waiting at rest ...")
+            held = await hold(stage.plain, burst.decision_ids[: chosen.held], chosen.rest)
+            say("Waiting over a killed API ...")
+            weight = await weigh(stage.plain, chosen.imports, chosen.waited_for, chosen.waits)
     told = [table(columns, chosen.at_once), handed_line(handed), page_lines(opened)]
+    told += [sdk_lines(clicks, weight), burst_line(burst), held_line(held)]
     line = json_line(
-        *columns, handed=handed, opened=opened, clicks=clicks, weight=weight, burst=burst
+        *columns,
+        handed=handed,
+        opened=opened,
+        clicks=clicks,
+        weight=weight,
+        burst=burst,
+        held=held,
     )
-    return "\n".join([*told, sdk_lines(clicks, weight), burst_line(burst), line])
+    return "\n".join([*told, line])
 
 
 async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:

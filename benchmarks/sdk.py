@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import sys
-from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from statistics import median
 from uuid import uuid4
@@ -15,7 +12,7 @@ from uuid import uuid4
 import httpx2
 
 from benchmarks.contenders import QUESTION, Product
-from embedded.plan import ROOT
+from benchmarks.programs import run
 
 IMPORT = """
 import pydantic, httpx2
@@ -46,13 +43,13 @@ class Weight:
 
 async def weigh(product: Product, imports: int, decisions: int, times: int) -> Weight:
     """Wait for so many `decisions`, each in so many calls, through an API that is killed."""
-    timed = [float(await _run(product, "-c", IMPORT)) for _ in range(1 + imports)]
+    timed = [float(await run(product, "-c", IMPORT)) for _ in range(1 + imports)]
     approvers = [f"approver-{uuid4().hex[:8]}@example.com" for _ in range(decisions)]
     ids = [await _ask(product, approver) for approver in approvers]
-    waiting = asyncio.create_task(_run(product, "-m", "benchmarks.waiters", str(times), *ids))
-    await _all_held(product, decisions * times)
+    waiting = asyncio.create_task(run(product, "-m", "benchmarks.waiters", str(times), *ids))
+    await all_held(product, decisions * times)
     await product.restart_api()
-    await _all_held(product, decisions * times)
+    await all_held(product, decisions * times)
     for each in ids:
         await product.agent.decisions.cancel(each)
     told = json.loads(await waiting)
@@ -66,7 +63,7 @@ async def _ask(product: Product, approver: str) -> str:
     return (await asked).id
 
 
-async def _all_held(product: Product, calls: int) -> None:
+async def all_held(product: Product, calls: int) -> None:
     """Until the API holds so many requests. Raises `TimeoutError`."""
     async with asyncio.timeout(HELD_WITHIN):
         while await _held(product) < calls:  # noqa: ASYNC110 - another process's state
@@ -80,29 +77,3 @@ async def _held(product: Product) -> float:
         return 0
     found = HELD.search(metrics.text)
     return float(found[1]) if found else 0
-
-
-async def _run(product: Product, *arguments: str) -> str:
-    """What a program of the agent's prints; none outlives this call."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=ROOT, env=_environment(product), stdout=PIPE, stderr=PIPE
-    )
-    try:
-        printed, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        raise RuntimeError(complaints.decode())
-    return printed.decode()
-
-
-def _environment(product: Product) -> dict[str, str]:
-    """With the service, and with compiled modules kept."""
-    outer = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return {
-        **outer,
-        "HANDOVER_API_KEY": product.api_key,
-        "HANDOVER_BASE_URL": product.url,
-        "PYTHONPYCACHEPREFIX": str(product.folder / "bytecode"),
-    }

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 import httpx2
 
+from tests import web
 from tests.support import eventually
 
 
@@ -54,7 +55,7 @@ def answer_link(mail: EmailMessage) -> str:
 
 async def press(link: str, choice: str, **typed: str) -> httpx2.Response:
     """Open the page, fill in the form, press a button; the page that comes back."""
-    async with httpx2.AsyncClient(timeout=30) as browser:
+    async with web.client(timeout=30) as browser:
         opened = await browser.get(link)
         form = Form.of(opened.text)
         assert choice in form.choices, (opened.status_code, form.choices)

@@ -13,6 +13,7 @@ import pytest
 
 from embedded.errors import ProgramMissingError
 from embedded.programs import get_s3_server
+from tests import web
 from tests.conftest import lacks
 from tests.support import eventually, free_port
 
@@ -68,7 +69,7 @@ class S3Server:
         self._folder.cleanup()
 
     async def _answers(self) -> bool:
-        async with httpx2.AsyncClient() as client:
+        async with web.client() as client:
             try:
                 answer = await client.get(self.environment["AWS_ENDPOINT_URL"])
             except httpx2.TransportError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests import web
 from tests.support import eventually, free_port
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +72,7 @@ class RunningService:
         await eventually(lambda: self.answers("/healthz", port), timeout=STARTED)
 
     async def answers(self, path: str, port: int | None = None) -> bool:
-        async with httpx2.AsyncClient() as client:
+        async with web.client() as client:
             try:
                 answer = await client.get(f"http://127.0.0.1:{port or self.port}{path}")
             except httpx2.TransportError:

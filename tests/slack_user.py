@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from tests import web
 from tests.service import RunningService
 from tests.slack_blocks import complain_of_view
 from tests.slack_server import SIGNING_SECRET, Message, SlackServer, User
@@ -33,7 +34,7 @@ def body_of(payload: dict[str, Any]) -> bytes:
 
 
 async def send(service: RunningService, body: bytes, headers: dict[str, str]) -> httpx2.Response:
-    async with httpx2.AsyncClient(timeout=30) as client:
+    async with web.client(timeout=30) as client:
         return await client.post(
             f"{service.base_url}/slack/interactions", content=body, headers=headers
         )

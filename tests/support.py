@@ -51,11 +51,9 @@ async def eventually(condition: Callable[[], object], timeout: float = 30) -> ob
 
     Raises `TimeoutError`, with the last answer, after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
-    while not (answer := await _ask(condition)):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
-        await asyncio.sleep(0.05)
+    began = time.monotonic()
+    while not (answer := await _ask(condition)):  # noqa: ASYNC110 - of anything, also elsewhere
+        await asyncio.sleep(_pause(began, timeout, answer))
     return answer
 
 
@@ -66,9 +64,18 @@ async def _ask(condition: Callable[[], object]) -> object:
 
 def wait_until(condition: Callable[[], T | None], timeout: float = 30) -> T:
     """The twin of `eventually` for tests that aren't asynchronous."""
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     while not (answer := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
-        time.sleep(0.05)
+        time.sleep(_pause(began, timeout, answer))
     return answer
+
+
+def _pause(began: float, timeout: float, answer: object) -> float:
+    """Seconds until it is asked again: the longer it has taken the more, since asking is work, too.
+
+    Raises `TimeoutError` where it has taken too long.
+    """
+    waited = time.monotonic() - began
+    if waited > timeout:
+        raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
+    return min(max(0.02, waited / 10), 0.5)

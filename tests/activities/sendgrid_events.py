@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests import web
+
 MORE: dict[str, dict[str, Any]] = {
     "processed": {},
     "deferred": {"response": "450 4.2.1 Mailbox busy", "attempt": "1"},
@@ -79,6 +81,6 @@ class EventWebhook:
         return await self.send(base_url, body, self.headers(body, at) | headers)
 
     async def send(self, base_url: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=60) as client:
+        async with web.client(timeout=60) as client:
             url = f"{base_url}/events/sendgrid"
             return await client.post(url, content=body, headers=headers)

@@ -18,6 +18,7 @@ import httpx2
 from api.signing import Signer
 from store import open_store
 from store.keys import AGENT_SCOPES, new_key
+from tests import web
 from tests.approver import answer_link, newest_mail
 from tests.service import RunningService
 from tests.support import eventually
@@ -31,7 +32,7 @@ class Agent:
     def __init__(self, service: RunningService, key: str, name: str) -> None:
         self.service = service
         self.name = name
-        self.http = httpx2.AsyncClient(
+        self.http = web.client(
             base_url=service.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=70
         )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from links import Link, LinkKeys, PersonalLink
+from tests import web
 from tests.service import RunningService
 from tests.support import eventually
 
@@ -51,7 +52,7 @@ class Inbox:
     @classmethod
     async def open(cls, service: RunningService, approver: str, url: str | None = None) -> Inbox:
         url = url or inbox_url(service, approver)
-        async with httpx2.AsyncClient(timeout=60) as browser:
+        async with web.client(timeout=60) as browser:
             return cls.of(service, url, await browser.get(url))
 
     @classmethod
@@ -84,7 +85,7 @@ class Inbox:
             for decision, choice in choices.items()
         }
         fields |= {f"notes.{decision}": text for decision, text in notes.items()}
-        async with httpx2.AsyncClient(timeout=60) as browser:
+        async with web.client(timeout=60) as browser:
             return await browser.post(self.url, data=fields)
 
 

@@ -10,6 +10,7 @@ import httpx2
 from standardwebhooks import Webhook
 
 from links import Link
+from tests import web
 from tests.api.agent import Agent, someone
 from tests.api.inboxes import link_keys
 from tests.receiver import Receiver
@@ -35,7 +36,7 @@ class System:
         return cls(agent, (await agent.ask(**fields))["id"], approver)
 
     async def get(self) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with web.client(timeout=30) as client:
             return await client.get(self.url)
 
     async def read(self) -> dict[str, Any]:
@@ -44,7 +45,7 @@ class System:
         return answer.json()
 
     async def post(self, body: object) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with web.client(timeout=30) as client:
             headers = {"Content-Type": "application/json"}
             return await client.post(self.url, content=json.dumps(body), headers=headers)
 
@@ -54,7 +55,7 @@ class System:
         return await self.post({"choice": choice, "digest": digest, **fields})
 
     async def upload(self, name: str, content: bytes) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with web.client(timeout=30) as client:
             return await client.post(f"{self.url}/files", files={"file": (name, content)})
 
     async def refusals(self) -> list[str]:
@@ -94,7 +95,7 @@ class Reached:
         """To the newest question, as it was posted."""
         asked = self.events()[-1]["data"]
         body = {"choice": choice, "digest": asked["digest"], **fields}
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with web.client(timeout=30) as client:
             return await client.post(asked["respond_url"], json=body)
 
 

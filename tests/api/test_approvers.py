@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from store.keys import ADMIN
+from tests import web
 from tests.api.agent import Agent, refused_fields, someone
 from tests.api.inboxes import PRESSED, inbox_url
 from tests.service import RunningService
@@ -44,7 +45,7 @@ async def test_what_was_set_is_answered_and_holds(admin: Agent) -> None:
     assert answer.status_code == 200
     told = NOTHING | {"address": ann, "language": "fr", "time_zone": "Asia/Kolkata"}
     assert answer.json() == await got(admin, ann) == told
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         url = inbox_url(admin.service, ann) + "/settings"
         page = await browser.get(url, headers={"Accept-Language": "de"})
     assert '<html lang="fr"' in page.text
@@ -88,7 +89,7 @@ async def test_what_an_administrator_has_set_their_own_page_leaves(admin: Agent)
     before = await got(admin, ann)
     chosen = {"quiet_from": "22:00", "quiet_to": "06:30", "digest_minutes": "", "language": "fr"}
     more = {"channels.critical": "", "channels.low": "slack", "webhook_url": "https://192.0.3.2/"}
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         url = inbox_url(admin.service, ann) + "/settings"
         assert (await browser.post(url, data=chosen | more | PRESSED)).status_code == 200
     hours = {"from": "22:00", "to": "06:30"}
@@ -118,7 +119,7 @@ async def test_what_the_approver_took_back(admin: Agent) -> None:
     ann = someone("ann")
     await put(admin, ann, language="de", time_zone="Europe/Vienna")
     url = inbox_url(admin.service, ann) + "/settings"
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         await browser.post(url, data={"language": "fr", "time_zone": "Europe/Paris"} | PRESSED)
         told = {"address": ann, "language": "fr", "time_zone": "Europe/Paris"}
         assert await got(admin, ann) == NOTHING | told

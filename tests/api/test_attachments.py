@@ -21,6 +21,7 @@ from api.downloads import disposition
 from api.uploads import MAX_FILE, clean, receive
 from store.files import open_files
 from store.keys import RESOLVE
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, no_worker, refused_fields, someone
 from tests.api.files import PE, png
 from tests.api.processes import api_process
@@ -97,7 +98,7 @@ async def test_what_a_download_says_of_itself(agent: Agent, service: RunningServ
     file = await sent(agent, b"a;b\n", "R\u00e9sum\u00e9 1.csv")
     await agent.ask(approver=approver, attachment_ids=[file["id"]])
     by_link = await file_link(service, approver, file)
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         answers = await agent.http.get(file["url"]), await browser.get(by_link)
     for answer in answers:
         assert answer.status_code == 200
@@ -124,7 +125,7 @@ async def test_who_may_fetch_a_file(
     async with resolver, same:
         for key, status in ((agent, 200), (same, 200), (resolver, 200), (another_agent, 404)):
             assert (await key.http.get(file["url"])).status_code == status
-    async with httpx2.AsyncClient() as nobody:
+    async with web.client() as nobody:
         assert (await nobody.get(file["url"])).status_code == 401
     missing = await agent.http.get("/attachments/att_0")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
@@ -163,7 +164,7 @@ async def test_links_open_the_files_of_their_decision(
     file, other = await sent(agent), await sent(agent)
     await agent.ask(approver=alice, attachment_ids=[file["id"]])
     await agent.ask(approver=bob, attachment_ids=[other["id"]])
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         mine = await file_link(service, alice, file)
         assert (await browser.get(mine)).content == NOTE
         for link in (
@@ -365,7 +366,7 @@ async def test_a_page_that_was_opened_before(agent: Agent, service: RunningServi
     approver = someone()
     decision = (await agent.ask(approver=approver))["id"]
     link = await link_to(service, approver)
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         opened = Form.of((await browser.get(link)).text).fields
         await sent(agent, to=decision)
         again = await browser.post(link, data={**opened, "choice": "approve"})

@@ -6,13 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from temporalio.client import Client
 
 from store.keys import new_key
+from tests import web
 from tests.api.agent import PROBLEM, Agent, link_to, question, refused_fields, someone
 from tests.approver import mails
 from tests.service import RunningService
@@ -184,7 +184,7 @@ async def test_a_body_beyond_all_limits_is_refused(agent: Agent, chunked: bool) 
         for start in range(0, len(body), 65_536):
             yield body[start : start + 65_536]
 
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as fresh:
+    async with web.client(base_url=agent.service.base_url) as fresh:
         answer = await fresh.post(
             "/decisions",
             content=pieces() if chunked else body,
@@ -264,7 +264,7 @@ async def test_without_a_key_nothing_is_told(agent: Agent) -> None:
     decision = (await agent.ask())["id"]
     unknown = {"Authorization": f"Bearer {new_key()}"}
     wrong = ({}, unknown, {"Authorization": "Basic aG86aG8="})
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:
+    async with web.client(base_url=agent.service.base_url) as stranger:
         for headers in wrong:
             answers = [
                 await stranger.post("/decisions", json=question(), headers=headers),

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from typing import cast
 
-import httpx2
 import pytest
 import yaml
 from temporalio.client import Client
@@ -21,6 +20,7 @@ from api.waiting import Waiting
 from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
+from tests import web
 from tests.api.agent import PROBLEM, Agent, keyring_of, metric, question
 from tests.api.connections import Connection, request_of
 from tests.dev_server import DevServer
@@ -197,9 +197,7 @@ async def test_what_is_within_the_bound_is_taken(bounded: RunningService) -> Non
         for start in range(0, len(body), 500):
             yield body[start : start + 500]
 
-    async with httpx2.AsyncClient(
-        base_url=bounded.base_url, headers=bounded.headers, timeout=30
-    ) as client:
+    async with web.client(base_url=bounded.base_url, headers=bounded.headers, timeout=30) as client:
         for _ in range(3):
             long = await client.get("/healthz", headers={"X-Long": "a" * (MAX_HEAD - 1_000)})
             assert long.status_code == 200
@@ -230,7 +228,7 @@ async def test_slow_clients_slow_nobody_down(bounded: RunningService) -> None:
         ]
         for task in tasks:
             stack.callback(task.cancel)
-        async with httpx2.AsyncClient(base_url=bounded.base_url, timeout=30) as client:
+        async with web.client(base_url=bounded.base_url, timeout=30) as client:
             took = []
             for _ in range(40):
                 start = time.monotonic()

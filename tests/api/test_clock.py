@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-import httpx2
 import pytest
 from temporalio.client import Client
 
 import api.clock
 from api.clock import TOLERANCE, Clock, ClockDiffers
+from tests import web
 from tests.api.agent import Agent, question
 from tests.api.asked import Asked
 from tests.service import RunningService
@@ -95,7 +95,7 @@ async def test_an_api_whose_clock_is_an_hour_behind(agent: Agent, service: Runni
     await service.start_api("late", port, app="tests.api.late:app")
     headers = agent.http.headers
     late = f"http://127.0.0.1:{port}"
-    async with httpx2.AsyncClient(base_url=late, headers=headers, timeout=60) as http:
+    async with web.client(base_url=late, headers=headers, timeout=60) as http:
         refused = await http.post("/decisions", json=question())
         press = await http.post(
             asked.link.removeprefix(service.base_url), data=asked.form | {"choice": "approve"}

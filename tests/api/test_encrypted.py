@@ -20,6 +20,7 @@ from config import new_secrets
 from encryption import ENCODING, Encryption
 from handover.models import DecisionRequest
 from store.keys import AUDIT
+from tests import web
 from tests.api.agent import Agent, link_to, question, refused_fields, someone
 from tests.approver import press
 from tests.dev_server import DevServer
@@ -250,7 +251,7 @@ async def test_operators_decode_what_the_history_has(
 async def test_nobody_else_decodes(agent: Agent, auditor: Agent, temporal: Client) -> None:
     """No key: 401. An agent's, also for what it asked itself: 403. And nobody encrypts here."""
     body = {"payloads": await encoded(temporal, (await agent.ask())["id"])}
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:
+    async with web.client(base_url=agent.service.base_url) as stranger:
         assert (await stranger.post("/codec/decode", json=body)).status_code == 401
     refused = await agent.http.post("/codec/decode", json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")

@@ -20,6 +20,7 @@ from api.decisions import refusal
 from api.errors import ApiError, NotFound, Unavailable, asking_temporal
 from api.problems import PROBLEMS
 from api.requests import Requests
+from tests import web
 from tests.api.agent import PROBLEM
 from workflows.objections import Objection
 from workflows.sentences import Sentence
@@ -39,7 +40,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
         raise error
 
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with web.client(transport=transport, base_url="http://test") as client:
         return await client.get("/")
 
 

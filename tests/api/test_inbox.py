@@ -24,6 +24,7 @@ from api.inbox import OVER, PAGE
 from api.limiting import READS
 from api.routes.inbox import LIVES
 from links import Link, LinkKeys, PersonalLink
+from tests import web
 from tests.api.agent import Agent, someone
 from tests.api.asked import check_guards
 from tests.api.inboxes import PRESSED, Inbox, inbox_url, link_keys, page_url, results
@@ -45,7 +46,7 @@ BOUND = 5.0
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(timeout=60) as browser:
+    async with web.client(timeout=60) as browser:
         yield browser
 
 
@@ -419,7 +420,7 @@ async def test_links_are_counted(dev_server: DevServer, tmp_path: Path) -> None:
     await service.start_api()
     try:
         first, second = (inbox_url(service, "ann@example.com", timedelta(days=d)) for d in (0, 1))
-        async with httpx2.AsyncClient(timeout=60) as browser:
+        async with web.client(timeout=60) as browser:
             told = [(await browser.get(first)).status_code for _ in range(READS + 1)]
             assert told == [200] * READS + [429]
             assert (await browser.get(second)).status_code == 200

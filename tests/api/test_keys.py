@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-import httpx2
 import pytest
 
 from api.make_key import main
@@ -26,6 +25,7 @@ from store.keys import (
     is_well_formed,
     new_key,
 )
+from tests import web
 from tests.api.agent import Agent, in_store, question, refused_fields, someone
 from tests.service import RunningService
 from tests.support import eventually, free_port
@@ -200,7 +200,7 @@ async def test_a_typing_error_is_told_apart_from_an_unknown_key(agent: Agent) ->
 
 async def test_nothing_of_a_body_is_read_without_a_key(agent: Agent) -> None:
     """A stranger's is refused before the service has seen what they send."""
-    stranger = httpx2.AsyncClient(base_url=agent.service.base_url)
+    stranger = web.client(base_url=agent.service.base_url)
     async with stranger:
         for path in ("/decisions", "/attachments", "/auth/api-keys"):
             answer = await stranger.post(path, content=b"\xff{ no JSON", headers=JSON)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx2
 import pytest
 
 from templates.extraction import TRANSLATIONS
 from templates.reader import time_zones
+from tests import web
 from tests.api.agent import Agent, someone
 from tests.api.asked import Asked
 from tests.api.inboxes import PRESSED, inbox_url
@@ -57,7 +57,7 @@ async def in_every_language(
 ) -> dict[str, str]:
     """The texts of this page by language. Fails where one of another language is still English."""
     pages: dict[str, Page] = {}
-    async with httpx2.AsyncClient(timeout=60) as browser:
+    async with web.client(timeout=60) as browser:
         for language in ("en", *TRANSLATIONS):
             browser.headers["Accept-Language"] = f"{language}-CH, ja;q=0.5"
             answer = await (browser.get(url) if post is None else browser.post(url, data=post))
@@ -140,7 +140,7 @@ async def test_what_an_approver_has_set_counts_more_than_their_browser(agent: Ag
     asked, _ = await ask(agent)
     settings = f"{inbox_url(agent.service, asked.approver)}/settings"
     german = {"Accept-Language": "de"}
-    async with httpx2.AsyncClient(timeout=60, headers=german) as browser:
+    async with web.client(timeout=60, headers=german) as browser:
         assert Page((await browser.get(asked.link)).text).language == "de"
         chosen = {"language": "fr", "time_zone": "Europe/Paris"} | PRESSED
         saved = await browser.post(settings, data=chosen)

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from api.limiting import READS, month_of
+from tests import web
 from tests.api.agent import Agent, link_to, question, someone
 from tests.api.asked import check_guards
 from tests.approver import Form
@@ -133,7 +134,7 @@ async def test_a_long_poll_is_one_request(limited: RunningService) -> None:
 
 async def test_what_needs_no_key_is_not_counted(limited: RunningService) -> None:
     """Machines that watch the service, and strangers, get no such field."""
-    async with httpx2.AsyncClient(base_url=limited.base_url) as stranger:
+    async with web.client(base_url=limited.base_url) as stranger:
         for path in ("/healthz", "/problems", "/decisions/dec_1", "/d/no.token"):
             assert "RateLimit" not in (await stranger.get(path)).headers
 

@@ -29,6 +29,7 @@ from handover.models import Status
 from store import open_store
 from store.keys import AGENT_SCOPES, RESOLVE, new_key
 from tests import dev_server as dev_servers
+from tests import web
 from tests.api.agent import PROBLEM, Agent, link_to, question, refused_fields, someone
 from tests.approver import press
 from tests.dev_server import DevServer
@@ -214,7 +215,7 @@ async def test_a_decision_is_found_by_its_key_at_once(
 
 async def test_a_list_takes_a_key(agent: Agent) -> None:
     """401 without one."""
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:
+    async with web.client(base_url=agent.service.base_url) as stranger:
         answer = await stranger.get("/decisions")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 

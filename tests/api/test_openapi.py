@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx2
 import pytest
 import schemathesis
 from jsonschema_rs import Draft202012Validator
@@ -15,6 +14,7 @@ from api.main import app
 from api.openapi import operations
 from api.problems import MEDIA_TYPE, PROBLEMS
 from store.keys import SCOPES
+from tests import web
 from tests.api.agent import Agent, question, someone
 from tests.api.systems import System
 from tests.service import RunningService
@@ -171,7 +171,7 @@ def as_sent(media: str, body: dict[str, Any]) -> dict[str, Any]:
 async def test_the_table_is_answered_by_the_service_itself(agent: Agent) -> None:
     """The `type` of a problem document is a reference that can be followed, without a key."""
     refused = await agent.post(question(action=""))
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as stranger:
+    async with web.client(base_url=agent.service.base_url) as stranger:
         entry = await stranger.get(refused.json()["type"])
         table = (await stranger.get("/problems")).json()
     assert entry.status_code == 200

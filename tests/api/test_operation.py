@@ -15,6 +15,7 @@ import pytest
 from api.errors import ApiError
 from api.routes import health, wellknown
 from store import open_store
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, metric, question, someone
 from tests.approver import Form, press
 from tests.dev_server import DevServer
@@ -29,7 +30,7 @@ QUICKLY = 6.0
 
 async def test_health_and_readiness_need_no_key(agent: Agent) -> None:
     """Machines ask these: 200, and each part by its name."""
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as machine:
+    async with web.client(base_url=agent.service.base_url) as machine:
         assert (await machine.get("/healthz")).json() == {"status": "ok"}
         ready = await machine.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")

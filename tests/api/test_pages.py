@@ -29,6 +29,7 @@ from api.routes import pages
 from links import Link, LinkKeys
 from store.approvers import Preferences
 from templates.payload import fingerprint, grouped
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
 from tests.api.ended import LINKS, RightClock, ended
@@ -636,7 +637,7 @@ async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClie
         store=SimpleNamespace(approvers=NothingSet()),
     )
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://handover") as browser:
+    async with web.client(transport=transport, base_url="http://handover") as browser:
         yield browser
 
 

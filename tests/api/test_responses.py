@@ -18,6 +18,7 @@ from api import errors
 from api.limiting import READS, Limits
 from api.routes import responses
 from links import Link, PersonalLink
+from tests import web
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
 from tests.api.codes import CRITICAL, mailed_code
 from tests.api.ended import LINKS, RightClock, ended
@@ -181,7 +182,7 @@ async def test_what_is_no_request(agent: Agent, body: object, fields: list[str])
 async def test_what_is_no_json(agent: Agent) -> None:
     """A form, too, is none."""
     system = await System.asked_by(agent)
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         form = await client.post(system.url, data={"choice": "approve"})
         broken = await client.post(
             system.url, content=b"\xff{", headers={"Content-Type": "application/json"}
@@ -257,7 +258,7 @@ async def test_what_is_asked_has_changed(agent: Agent) -> None:
     assert await system.refusals() == ["changed"]
     asked = await system.read()
     [file] = asked["decision"]["attachments"]
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         shown = await client.get(f"{asked['page_url']}/files/{file['id']}")
     assert shown.content == b"The parcel arrived broken."
     assert (await system.answer("approve")).status_code == 200
@@ -295,7 +296,7 @@ async def test_a_token_that_is_not_ours(agent: Agent, path: str) -> None:
     personal = keys.mint_personal(PersonalLink(system.approver, datetime.now(UTC)))
     nobody = keys.mint(Link("dec_" + "0" * 26, system.approver))
     for forged in (token[:-1], token + "A", f"x{token}", token.upper(), personal, nobody, "x"):
-        async with httpx2.AsyncClient(base_url=f"{base}/") as client:
+        async with web.client(base_url=f"{base}/") as client:
             body = {"choice": "approve", "digest": digest}
             answer = await client.post(f"{forged}{path}", json=body)
             read = await client.get(forged)
@@ -325,7 +326,7 @@ async def serving(days: int) -> AsyncIterator[httpx2.AsyncClient]:
         settings=SimpleNamespace(public_url="http://handover"),
     )
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://handover") as client:
+    async with web.client(transport=transport, base_url="http://handover") as client:
         yield client
 
 
@@ -456,7 +457,7 @@ async def test_files_that_are_not_taken(agent: Agent) -> None:
         (await system.upload("a.pdf", b"%PDF" + b" " * 11 * 1024 * 1024)).json()["code"],
     ]
     assert codes == ["file_type_refused", "file_empty", "file_too_large", "content_too_large"]
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         assert refused_fields(await client.post(f"{system.url}/files", json={})) == ["file"]
 
 
@@ -494,7 +495,7 @@ async def test_no_log_has_a_token(agent: Agent) -> None:
     system = await System.asked_by(agent)
     await system.answer("modify")
     await system.upload("a.pdf", PDF[1])
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         await client.put(system.url)
         await client.get(system.url + "/more")
         await client.get(system.url[:-1])

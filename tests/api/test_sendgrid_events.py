@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from tests import web
 from tests.activities.sendgrid_events import EventWebhook, event
 from tests.activities.sendgrid_server import API_KEY, SendGridServer
 from tests.api.agent import Agent, in_store, question, someone
@@ -427,7 +427,7 @@ async def test_where_it_is_not_set_up_there_is_nothing(service: RunningService) 
     webhook = EventWebhook()
     answer = await webhook.post(service.base_url, [])
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         assert (await client.get(f"{service.base_url}/events/sendgrid")).status_code == 405
 
 

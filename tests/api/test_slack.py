@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from temporalio.client import Client
 
@@ -19,6 +18,7 @@ from api.slack_answers import PATIENCE
 from links import SlackLink
 from store.keys import AGENT_SCOPES, RESOLVE
 from templates import blocks
+from tests import web
 from tests.api.agent import Agent, in_store, refused_fields, someone
 from tests.api.asked import Asked
 from tests.api.inboxes import PRESSED, inbox_url, link_keys, page_url
@@ -618,7 +618,7 @@ async def test_what_is_wrong_stands_beside_its_field(
 
 async def speaks_german(case: Case) -> None:
     settings = f"{inbox_url(case.agent.service, case.user.email)}/settings"
-    async with httpx2.AsyncClient(timeout=30) as browser:
+    async with web.client(timeout=30) as browser:
         chosen = {"language": "de", "time_zone": ""} | PRESSED
         assert (await browser.post(settings, data=chosen)).status_code == 200
 

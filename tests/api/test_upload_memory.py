@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from api.uploads import MAX_FILE
+from tests import web
 from tests.api.processes import api_process
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -32,7 +33,7 @@ class Measured:
     def __init__(self, service: RunningService) -> None:
         self._status = api_process(service) / "status"
         limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
-        self.http = httpx2.AsyncClient(
+        self.http = web.client(
             base_url=service.base_url, headers=service.headers, limits=limits, timeout=300
         )
 

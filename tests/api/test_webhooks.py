@@ -10,6 +10,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from store.keys import ADMIN
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, question, refused_fields, someone
 from tests.api.codes import CRITICAL, mailed_code
 from tests.api.inboxes import PRESSED, inbox_url
@@ -60,7 +61,7 @@ async def ann(admin: Agent, stack: AsyncExitStack) -> Reached:
 
 
 async def fetched(url: str) -> httpx2.Response:
-    async with httpx2.AsyncClient(timeout=30) as client:
+    async with web.client(timeout=30) as client:
         return await client.get(url)
 
 
@@ -256,7 +257,7 @@ async def test_nobody_but_an_administrator_says_where(
         assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
     settings = inbox_url(caller.service, ann.address) + "/settings"
     chosen = {"language": "fr", "time_zone": "", "webhook_url": "https://192.0.3.1:8443/"}
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         assert (await browser.post(settings, data=chosen | PRESSED)).status_code == 200
     read = (await admin.http.get(f"/approvers/{ann.address}")).json()
     assert (read["language"], read["webhook_url"]) == ("fr", ann.receiver.url)

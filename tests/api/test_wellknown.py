@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import httpx2
 import pytest
 
 from handover import AsyncHandoverClient, Decision, HandoverClient, ProofError
+from tests import web
 from tests.api.agent import Agent, link_to, question, someone
 from tests.approver import press
 from workflows.proof import key_id
@@ -18,7 +18,7 @@ PATH = "/.well-known/handover-keys"
 
 async def test_the_keys_are_public(agent: Agent) -> None:
     """A JSON Web Key Set after RFC 8037, for anybody, for five minutes."""
-    async with httpx2.AsyncClient(base_url=agent.service.base_url) as anybody:
+    async with web.client(base_url=agent.service.base_url) as anybody:
         answer = await anybody.get(PATH)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"

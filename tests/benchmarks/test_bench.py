@@ -30,6 +30,10 @@ FIGURES = {
 }
 OF_PLAIN = {"throughput_of_plain", "latency_p50_of_plain"}
 FEW = [
+    "--held",
+    "10",
+    "--rest",
+    "1",
     "--burst",
     "20",
     "--agents",
@@ -79,7 +83,7 @@ def test_the_last_line_holds_every_figure_of_all_configurations(report: list[str
     """Programs read the last line: the plain approval's figures, those with a receipt, and those
     with encryption, which are also told as a part of the plain ones."""
     line: dict[str, Any] = json.loads(report[-1])
-    further = {"with_receipts", "with_encryption", "handed_over", "page", "sdk", "burst"}
+    further = {"with_receipts", "with_encryption", "handed_over", "page", "sdk", "burst", "held"}
     assert set(line) == FIGURES | further
     assert set(line["page"]) == {"page_ms_p50", "read_ms_p50", "page_of_read_p50"}
     assert all(figure > 0 for figure in line["page"].values())
@@ -144,6 +148,15 @@ def test_mails_keep_pace_with_questions(report: list[str]) -> None:
     assert 0 < burst["told_per_second"] <= burst["asked_per_second"]
     assert 0 <= burst["lag_s_p50"] <= burst["lag_s_p95"] <= burst["lag_s_most"]
     assert 0 <= burst["lag_s_last"] <= burst["lag_s_most"] + 0.01
+
+
+def test_waits_at_rest_are_measured(report: list[str]) -> None:
+    """What each process takes, and how long others' reads are."""
+    held: dict[str, float] = json.loads(report[-1])["held"]
+    assert any(text.startswith("10 waits at rest: CPU ms a second: ") for text in report)
+    assert held["waits"] == 10
+    assert {"server_cpu_ms_per_s", "worker_cpu_ms_per_s", "api_cpu_ms_per_s"} <= set(held)
+    assert 0 < held["read_ms_p50"] <= held["read_ms_p95"]
 
 
 def test_a_plain_approval_costs_five_actions_and_eighteen_events(report: list[str]) -> None:

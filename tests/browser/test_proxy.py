@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import httpx2
 from playwright.async_api import Browser, FilePayload, expect
 
+from tests import web
 from tests.api.agent import Agent
 from tests.api.asked import Asked
 from tests.api.files import png
@@ -31,7 +31,7 @@ async def test_a_photo_is_sent_through_the_proxy(
         await expect(page.locator("main h1")).to_contain_text("Approved by")
     [file] = (await asked.read())["response_data"]["uploaded_files"]
     assert file["size"] == len(PHOTO["buffer"])
-    async with httpx2.AsyncClient(base_url=proxy.url, verify=False) as client:
+    async with web.client(base_url=proxy.url, verify=False) as client:
         assert (await client.get("/healthz")).status_code == 200
         assert [(await client.get(name)).status_code for name in ("/metrics", "/readyz")] == [
             404

@@ -13,11 +13,11 @@ from itertools import cycle
 from typing import Any
 from urllib.parse import urljoin
 
-import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Error, Page
 from temporalio.client import Client
 
+from tests import web
 from tests.api.agent import Agent, in_store, someone
 from tests.approver import answer_link, mails, newest_mail, press
 from tests.browser.scanners import AGENTS, CHROME, OTHERS, PREFETCHING, PRESSING, READING
@@ -151,7 +151,7 @@ async def fetch_all(links: list[str]) -> set[int]:
     """By every known scanner, in every way of reading; the statuses."""
     marks, statuses = cycle(PREFETCHING), set[int]()
     for agent in AGENTS.values():
-        async with httpx2.AsyncClient(headers={"User-Agent": agent}, timeout=30) as scanner:
+        async with web.client(headers={"User-Agent": agent}, timeout=30) as scanner:
             for link in links:
                 answers = await asyncio.gather(
                     *(scanner.request(method, link) for method in READING),
@@ -164,7 +164,7 @@ async def fetch_all(links: list[str]) -> set[int]:
 async def press_all(links: list[str]) -> set[int]:
     """Without a button: by other methods, and by forms that nobody filled in."""
     statuses = set[int]()
-    async with httpx2.AsyncClient(headers={"User-Agent": CHROME}, timeout=30) as scanner:
+    async with web.client(headers={"User-Agent": CHROME}, timeout=30) as scanner:
         for link in links:
             calls = [scanner.request(method, link) for method in OTHERS]
             calls += [scanner.post(link, **sent) for sent in PRESSING]
@@ -230,7 +230,7 @@ async def test_a_scanned_link_still_answers(asking: Agent, temporal: Client) -> 
     link = answer_link(await newest_mail(asking.service, approver))
     download = f"{link}/files/{file}"
     await watched.begin()
-    async with httpx2.AsyncClient(timeout=60) as scanner:
+    async with web.client(timeout=60) as scanner:
         opened = await asyncio.gather(
             *(scanner.get(url) for url in (link, f"{link}?choose=deny", download) * HUNDRED)
         )

@@ -26,6 +26,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from config import new_secrets
+from tests import web
 from tests.approver import answer_link, press
 from tests.deploy import compose
 from tests.deploy.compose import ENV_EXAMPLE, ROOT, SERVICES
@@ -232,7 +233,7 @@ async def test_one_decision_on_the_kit(
     await kit.until_healthy("worker")
     key = (kit.data / "api-key").read_text()
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(base_url=kit.base_url, headers=headers, timeout=60) as agent:
+    async with web.client(base_url=kit.base_url, headers=headers, timeout=60) as agent:
         ready = await agent.get("/readyz")
         assert ready.status_code == httpx2.codes.OK, ready.text
         question = {"action": "Refund order 1142", "approver": "ann@example.com"}

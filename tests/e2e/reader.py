@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from tests import web
 from tests.api.agent import someone
 from tests.api.asked import BrowserForm
 from tests.approver import answer_link, confirmed, newest_mail
@@ -54,7 +55,7 @@ class Reader:
 
     async def get(self, path: str) -> str:
         """With the agent's key; the body of the answer."""
-        async with httpx2.AsyncClient(base_url=self.service.base_url) as client:
+        async with web.client(base_url=self.service.base_url) as client:
             return (await client.get(path, headers=self.service.headers)).text
 
     async def _once(self, example: Example) -> None:
@@ -167,7 +168,7 @@ class Reader:
         link = answer_link(await newest_mail(self.service, self.approver, action))
         typed = json.loads(Template(json.dumps(press.typed)).substitute(self.variables))
         name, *content = typed.pop("uploaded_files", [""])
-        async with httpx2.AsyncClient(timeout=30) as browser:
+        async with web.client(timeout=30) as browser:
             form = BrowserForm.of((await browser.get(link)).text)
             assert press.choice in form.choices
             answer = await browser.post(

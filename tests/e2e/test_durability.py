@@ -13,6 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from handover import AsyncHandoverClient, Decision, Status
+from tests import web
 from tests.approver import Form, answer_link, mails, newest_mail, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -56,7 +57,7 @@ async def test_worker_killed_before_the_click(own_service: RunningService, agent
     assert not agent.answer.done()
     own_service.start_worker()
     assert (await agent.told()).approved
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         assert "Approved by" in (await browser.get(link)).text
 
 
@@ -139,7 +140,7 @@ async def test_temporal_stopped_and_started_again(dev_server_program: Path, tmp_
         await service.start()
         agents = [Agent(service) for _ in range(3)]
         links = [await agent.link() for agent in agents]
-        async with httpx2.AsyncClient(timeout=20) as browser:
+        async with web.client(timeout=20) as browser:
             form = Form.of((await browser.get(links[0])).text).fields
             temporal.stop()
             away = await browser.post(links[0], data={**form, "choice": "approve"})

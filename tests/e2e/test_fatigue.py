@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx2
 import pytest
 
 from store.keys import ADMIN
+from tests import web
 from tests.api.agent import Agent, in_store, someone
 from tests.approver import mails, newest_mail, press
 from tests.service import RunningService
@@ -125,7 +125,7 @@ async def test_three_questions_in_one_mail(
     assert "Refund nothing" not in text_of(mail)
     links = LINK.findall(text_of(mail))
     assert len(set(links)) == 3
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         pages = [(link, (await browser.get(link)).text) for link in links]
     for action, decision in asked.items():
         [link] = [link for link, page in pages if action in page]

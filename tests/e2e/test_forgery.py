@@ -20,6 +20,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from handover.models import DecisionRequest, Origin, Status
+from tests import web
 from tests.approver import answer_link, mails, newest_mail, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -40,7 +41,7 @@ class Intruder:
     approver: str
 
     async def read(self) -> dict[str, Any]:
-        async with httpx2.AsyncClient(headers=self.service.headers) as agent:
+        async with web.client(headers=self.service.headers) as agent:
             answer = await agent.get(f"{self.service.base_url}/decisions/{self.decision_id}")
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -92,7 +93,7 @@ class Intruder:
 @pytest.fixture
 async def intruder(dev_server: DevServer, service: RunningService) -> Intruder:
     approver = f"{secrets.token_hex(8)}@example.com"
-    async with httpx2.AsyncClient(headers=service.headers) as agent:
+    async with web.client(headers=service.headers) as agent:
         body = {"action": "Refund 10 EUR", "approver": approver}
         answer = await agent.post(f"{service.base_url}/decisions", json=body)
     return Intruder(service, await dev_server.client(), answer.json()["id"], approver)
@@ -109,7 +110,7 @@ async def test_terminated(intruder: Intruder) -> None:
     link = await intruder.link()
     await intruder.client.get_workflow_handle(intruder.decision_id).terminate("no more")
     assert_no_approval(await intruder.settled())
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         page = await browser.get(link)
         late = await browser.post(link, data={"choice": "approve", "digest": "x"})
     assert "Cancelled by an operator" in page.text
@@ -142,7 +143,7 @@ async def test_started_again_with_an_input_sealed_by_another_key(intruder: Intru
     response = await intruder.forged_approval(input)
     await handle.signal(RESPOND, response)
     assert (await handle.result()).status == Status.APPROVED
-    async with httpx2.AsyncClient(headers=intruder.service.headers) as agent:
+    async with web.client(headers=intruder.service.headers) as agent:
         answer = await agent.get(
             f"{intruder.service.base_url}/decisions/{intruder.decision_id}?wait=1"
         )
@@ -156,7 +157,7 @@ async def test_started_with_the_sealed_input_of_another_decision(
     """A seal is for one id."""
     await intruder.link()
     other = make_input().model_copy(update={"id": "dec_other"})
-    async with httpx2.AsyncClient(headers=service.headers) as agent:
+    async with web.client(headers=service.headers) as agent:
         body = {"action": "Harmless", "approver": intruder.approver}
         made = (await agent.post(f"{service.base_url}/decisions", json=body)).json()["id"]
     donor = Intruder(service, intruder.client, made, intruder.approver)
@@ -196,7 +197,7 @@ async def test_reset_after_a_denial(intruder: Intruder) -> None:
 
 async def press_anyway(link: str) -> None:
     """Approve without a form: as somebody who kept the page open."""
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         answer = await browser.post(link, data={"choice": "approve", "digest": "x"})
     assert answer.status_code == 409
 
@@ -214,7 +215,7 @@ async def test_a_rogue_worker_that_completes_with_an_approval(
             workflows=[RogueWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
-        httpx2.AsyncClient(headers=own_service.headers, timeout=60) as agent,
+        web.client(headers=own_service.headers, timeout=60) as agent,
     ):
         body = {"action": "Refund", "approver": "a@example.com"}
         answer = await agent.post(f"{own_service.base_url}/decisions?wait=20", json=body)
@@ -238,7 +239,7 @@ async def test_a_rogue_worker_that_writes_into_the_index(
             workflows=[UpsertingWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
-        httpx2.AsyncClient(headers=own_service.headers, timeout=60) as agent,
+        web.client(headers=own_service.headers, timeout=60) as agent,
     ):
         body = {"action": "Refund", "approver": "a@example.com"}
         answer = await agent.post(f"{own_service.base_url}/decisions?wait=20", json=body)
@@ -268,7 +269,7 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
     await handle.signal(RESPOND, response)
 
     async def refused() -> bool:
-        async with httpx2.AsyncClient(headers=intruder.service.headers) as agent:
+        async with web.client(headers=intruder.service.headers) as agent:
             url = f"{intruder.service.base_url}/decisions/{intruder.decision_id}/audit"
             entries = (await agent.get(url)).json()["entries"]
         reasons = [e["details"]["reason"] for e in entries if e["type"] == "response.refused"]

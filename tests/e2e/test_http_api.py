@@ -7,7 +7,6 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
-import httpx2
 import pytest
 
 from api.json_checks import MAX_DEPTH
@@ -27,6 +26,7 @@ from api.schemas import (
 )
 from api.uploads import AROUND, MAX_BODY, MAX_FILE
 from handover.models import Decision, Origin, Status
+from tests import web
 from tests.conftest import lacks
 from tests.contracts.headings import anchors
 from tests.dev_server import DevServer
@@ -85,7 +85,7 @@ def test_every_request_is_answered_as_written(reader: Reader) -> None:
 
 async def test_records_say_what_the_table_says(reader: Reader) -> None:
     """No entry of all these decisions, and no detail of one, is without a word in the table."""
-    async with httpx2.AsyncClient(base_url=reader.service.base_url) as client:
+    async with web.client(base_url=reader.service.base_url) as client:
         told = [
             entry
             for decision in reader.decisions

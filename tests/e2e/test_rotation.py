@@ -15,6 +15,7 @@ from api.main import FIRST_KEY
 from encryption import Encryption
 from handover import AsyncHandoverClient, Decision, ProofError, Status
 from store import open_store
+from tests import web
 from tests.approver import answer_link, newest_mail, press
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -57,7 +58,7 @@ class Rotating:
         return AsyncHandoverClient(self.service.api_key, self.service.base_url)
 
     async def make_callback_secret(self) -> str:
-        async with httpx2.AsyncClient(headers=self.service.headers) as agent:
+        async with web.client(headers=self.service.headers) as agent:
             made = await agent.post(f"{self.service.base_url}/auth/callback-secret")
         return made.json()["secret"]
 
@@ -90,7 +91,7 @@ class Asked:
 
     async def is_not_judged(self, key: str, setting: str) -> None:
         """503, with the key that it takes and where that belongs."""
-        async with httpx2.AsyncClient(headers=self._rotating.service.headers) as agent:
+        async with web.client(headers=self._rotating.service.headers) as agent:
             url = f"{self._rotating.service.base_url}/decisions/{self.id}"
             for path in ("", "?wait=1", "/audit"):
                 answer = await agent.get(url + path)
@@ -171,7 +172,7 @@ async def test_signing_keys(rotating: Rotating) -> None:
 async def an_agent_is_told_too(rotating: Rotating, asked: Asked) -> None:
     """503 for what would have to be signed, with what the operator has to do."""
     base = f"{rotating.service.base_url}/decisions/{asked.id}"
-    async with httpx2.AsyncClient(headers=rotating.service.headers) as agent:
+    async with web.client(headers=rotating.service.headers) as agent:
         for path, body in (("cancel", {}), ("extend", {"timeout_minutes": 600})):
             answer = await agent.post(f"{base}/{path}", json=body)
             assert answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE
@@ -202,13 +203,13 @@ async def test_link_keys(rotating: Rotating) -> None:
 
     await rotating.run_with(links=[B])
     await third.answer()
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         unknown = await browser.get(second.link)
         assert unknown.status_code == httpx2.codes.SERVICE_UNAVAILABLE
         assert LINK_KEY_A in unknown.text
 
     await rotating.run_with(links=[B], revoked=[LINK_KEY_A])
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         for link in (first.link, second.link):
             assert (await browser.get(link)).status_code == httpx2.codes.NOT_FOUND
         form = {"choice": "approve", "digest": "x"}
@@ -235,7 +236,7 @@ async def test_encryption_keys(rotating: Rotating) -> None:
     await new.approved_under(KEY_A)
 
     await rotating.run_with(encryption=[B], revoked=[ENCRYPTION_KEY_A])
-    async with httpx2.AsyncClient(headers=rotating.service.headers) as agent:
+    async with web.client(headers=rotating.service.headers) as agent:
         gone = await agent.get(f"{rotating.service.base_url}/decisions/{lost.id}")
     assert gone.status_code == httpx2.codes.NOT_FOUND
 

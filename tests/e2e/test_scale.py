@@ -10,6 +10,7 @@ import httpx2
 
 from handover import AsyncHandoverClient, Decision
 from links import Link, LinkKeys
+from tests import web
 from tests.approver import Form
 from tests.dev_server import DevServer
 from tests.service import RunningService
@@ -27,7 +28,7 @@ async def test_many_agents_waiting_on_as_many_decisions(
     service = RunningService(dev_server.address, tmp_path, HANDOVER_MAX_WAITS="2000")
     await service.start()
     limits = httpx2.Limits(max_connections=AGENTS + 10, max_keepalive_connections=AGENTS)
-    http_client = httpx2.AsyncClient(limits=limits, timeout=120)
+    http_client = web.client(limits=limits, timeout=120)
     client = AsyncHandoverClient(
         service.api_key, service.base_url, http_client=http_client, retry_for=300
     )
@@ -58,7 +59,7 @@ async def test_many_agents_waiting_on_as_many_decisions(
 
 
 async def all_waiting(service: RunningService) -> bool:
-    async with httpx2.AsyncClient(timeout=30) as operator:
+    async with web.client(timeout=30) as operator:
         metrics = (await operator.get(f"{service.base_url}/metrics")).text
     return f"handover_waiting_agents {AGENTS}.0" in metrics
 
@@ -74,7 +75,7 @@ async def answer_all(service: RunningService, gate: asyncio.Semaphore) -> None:
 
     await eventually(lambda: len(asked()) == AGENTS, timeout=240)
 
-    async with httpx2.AsyncClient(timeout=120) as browser:
+    async with web.client(timeout=120) as browser:
 
         async def press(decision_id: str) -> None:
             token = links.mint(Link(decision_id, "approver@example.com"))

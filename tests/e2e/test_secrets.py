@@ -23,6 +23,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from temporalio.client import Client
 
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.approver import answer_link, press
 from tests.dev_server import DevServer
@@ -194,7 +195,7 @@ async def live(life: Life, agent: Agent, ops: Agent, callback_url: str) -> None:
         assert (await agent.http.get(path)).status_code == 200
     assert (await ops.http.get("/auth/api-keys")).status_code == 200
     outbox = f"/outbox/{life.secrets['outbox_token']}"
-    async with httpx2.AsyncClient(base_url=life.service.base_url) as browser:
+    async with web.client(base_url=life.service.base_url) as browser:
         assert (await browser.get(outbox)).status_code == 200
 
 

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from store.keys import AGENT_SCOPES, RESOLVE, new_key
+from tests import web
 from tests.api.agent import Agent, in_store, link_to, someone
 from tests.approver import Form, mails, press
 from tests.service import RunningService
@@ -57,7 +58,7 @@ async def test_a_content_that_was_exchanged_is_not_shown(
     approver, context = someone(), LARGE + someone()
     decision = (await agent.ask(approver=approver, context=context))["id"]
     link = await link_to(service, approver)
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         form = Form.of((await browser.get(link)).text)
         digest = digest_of(HARMLESS) if renamed else digest_of(context)
         change = "UPDATE contents SET body = ?, digest = ? WHERE digest = ?"
@@ -84,7 +85,7 @@ async def test_a_file_that_was_exchanged_with_its_row_reaches_no_approver(
     (service.data_dir / "files" / file["id"]).write_bytes(OTHER)
     change = "UPDATE attachments SET sha256 = ? WHERE id = ?"
     in_store(service, change, hashlib.sha256(OTHER).hexdigest(), file["id"])
-    async with httpx2.AsyncClient() as browser:
+    async with web.client() as browser:
         with pytest.raises(httpx2.TransportError):
             await browser.get(f"{link}/files/{file['id']}")
     [shown] = (await agent.get(made["id"]))["attachments"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiosmtpd.smtp
-import httpx2
 from aiosmtpd.controller import Controller
 
+from tests import web
 from tests.dev_server import DevServer
 from tests.service import RunningService
 from tests.support import eventually, free_port
@@ -90,7 +90,7 @@ def approver(number: int) -> str:
 async def ask_all(service: RunningService) -> list[str]:
     """The ids of the decisions, each with an approver of its own."""
     gate = asyncio.Semaphore(AT_ONCE)
-    async with httpx2.AsyncClient(headers=service.headers, timeout=60) as agent:
+    async with web.client(headers=service.headers, timeout=60) as agent:
 
         async def ask(number: int) -> str:
             body = {"action": f"Refund {number}", "approver": approver(number)}
@@ -110,7 +110,7 @@ async def kill_while_they_go_out(service: RunningService, mailboxes: Mailboxes) 
 
 async def noted(service: RunningService) -> float:
     """How many messages the store knows to be sent."""
-    async with httpx2.AsyncClient(timeout=30) as operator:
+    async with web.client(timeout=30) as operator:
         metrics = (await operator.get(f"{service.base_url}/metrics")).text
     lines = [line for line in metrics.splitlines() if 'result="sent"' in line]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
@@ -119,7 +119,7 @@ async def noted(service: RunningService) -> float:
 async def all_sent(service: RunningService, ids: list[str]) -> bool:
     """Whether every decision says of its one message that it was sent."""
     gate = asyncio.Semaphore(AT_ONCE)
-    async with httpx2.AsyncClient(headers=service.headers, timeout=60) as agent:
+    async with web.client(headers=service.headers, timeout=60) as agent:
 
         async def results(decision_id: str) -> list[Any]:
             async with gate:

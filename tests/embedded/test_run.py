@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from embedded.plan import ROOT
+from tests import web
 from tests.embedded.conftest import processes_with
 from tests.support import eventually, free_port, wait_until
 
@@ -56,7 +57,7 @@ class Run:
 
     def client(self) -> httpx2.AsyncClient:
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+        return web.client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
 
     def processes(self) -> dict[int, str]:
         return processes_with("HANDOVER_DATA_DIR", self.data)

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
+from tests import web
 from tests.api.agent import Agent, link_to, someone
 from tests.approver import press
 from tests.dev_server import DevServer
@@ -70,7 +71,7 @@ def written_down(folder: Path) -> set[str]:
 
 
 async def listens(url: str) -> bool:
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         try:
             return (await client.get(url)).status_code == httpx2.codes.METHOD_NOT_ALLOWED
         except httpx2.TransportError:
@@ -90,7 +91,7 @@ async def told_again(url: str, decision: dict[str, Any], secret: str, id: str) -
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secret).sign(id, now, body.decode()),
     }
-    async with httpx2.AsyncClient() as client:
+    async with web.client() as client:
         return await client.post(url, content=body, headers=headers)
 
 

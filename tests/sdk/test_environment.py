@@ -4,11 +4,13 @@ sentence with what to do."""
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from handover import AsyncHandoverClient, ConfigurationError, HandoverClient
@@ -135,6 +137,22 @@ def test_environment_that_is_good(
     }.items():
         monkeypatch.setenv(name, value)
     client("ho_key", ELSEWHERE)
+
+
+def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clients a process makes, and anew where others are named."""
+    context, read = httpx2.create_ssl_context(trust_env=False), list[str]()
+
+    def create(**_: Any) -> ssl.SSLContext:
+        read.append(os.environ["SSL_CERT_FILE"])
+        return context
+
+    monkeypatch.setattr(httpx2, "create_ssl_context", create)
+    for named in ("one.pem", "other.pem", "one.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", named)
+        for client in CLIENTS:
+            client("ho_key", ELSEWHERE)
+    assert read == ["one.pem", "other.pem"]
 
 
 def test_command_line_says_it_in_a_sentence() -> None:

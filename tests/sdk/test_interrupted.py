@@ -10,10 +10,10 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
 
-import httpx2
 import pytest
 
 from handover import AsyncHandoverClient
+from tests import web
 from tests.api.agent import metric, someone
 from tests.approver import answer_link, newest_mail, press
 from tests.sdk.service import Holds, Service, decision, drops, replies
@@ -49,7 +49,7 @@ say(status=run(client.decisions.wait(asked.id)).status)
 
 async def waiting(service: RunningService) -> float:
     """How many requests the service holds."""
-    async with httpx2.AsyncClient() as http:
+    async with web.client() as http:
         page = (await http.get(f"{service.base_url}/metrics")).text
     return metric(page, "handover_waiting_agents")
 

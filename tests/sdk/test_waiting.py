@@ -10,7 +10,6 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
-import httpx2
 import pytest
 
 from handover import (
@@ -20,6 +19,7 @@ from handover import (
     HandoverClient,
     WaitTimeoutError,
 )
+from tests import web
 from tests.api.agent import metric, someone
 from tests.approver import answer_link, newest_mail, press
 from tests.sdk.conftest import Connect
@@ -46,7 +46,7 @@ print(decision.id, decision.status)
 
 async def held(service: RunningService, *, least: int) -> bool:
     """Whether the service holds so many requests."""
-    async with httpx2.AsyncClient() as http:
+    async with web.client() as http:
         page = (await http.get(f"{service.base_url}/metrics")).text
     return metric(page, "handover_waiting_agents") >= least
 

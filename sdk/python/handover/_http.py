@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import time
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpx2
 
@@ -23,11 +24,16 @@ from ._urls import is_loopback
 from ._version import __version__
 from .exceptions import APIConnectionError
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 HTTPClient = httpx2.Client
 AsyncHTTPClient = httpx2.AsyncClient
 T = TypeVar("T")
 H = TypeVar("H", HTTPClient, AsyncHTTPClient)
 
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name others to trust than the system's."""
 USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
 
 
@@ -164,13 +170,24 @@ def _opened(kind: type[H], options: Options) -> H:
     # Each waiting agent holds a connection: a limit would make them wait for one another.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     try:
-        return kind(limits=limits, trust_env=trusts)
+        trusted = _trusted(*(os.environ.get(name) for name in CERTIFICATES if trusts))
+        return kind(limits=limits, trust_env=trusts, verify=trusted)
     except ImportError as error:
         raise without_proxy_library() from error
     except OSError as error:
         raise without_certificates(error) from error
     except httpx2.InvalidURL as error:
         raise with_bad_proxy(error) from error
+
+
+@cache
+def _trusted(*certificates: str | None) -> SSLContext:
+    """Whom clients trust that find these certificates named, or, without any, look at no variable.
+
+    One for all of a process: reading a system's certificates takes 30 ms, and a client is made for
+    each event loop. Raises `OSError`.
+    """
+    return httpx2.create_ssl_context(trust_env=bool(certificates))
 
 
 def _request(options: Options, call: Call) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from handover.integrations.langgraph import (
     full_answer,
 )
 from handover.testing import FakeHandover, Reply
+from tests import web
 from tests.sdk.integrations.conftest import APPROVER, Start
 from tests.sdk.integrations.graphs import URL, State, asking, event, in_turn, parallel
 from tests.sdk.service import as_asked, asked_by, decision
@@ -344,7 +345,7 @@ async def test_unknown_status_is_no(config: Any) -> None:
         asked = asked_by(json.loads(request.content or b"{}"), request.headers)
         return httpx2.Response(201, json=as_asked(told, asked))
 
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http_client:
+    async with web.client(transport=httpx2.MockTransport(answer)) as http_client:
         client = AsyncHandoverClient("ho_key", http_client=http_client)
         runner = AsyncApprovalRunner(parallel(only=asking("a")), client, approver=APPROVER)
         assert (await runner.run({}, config))["done"] == [False]
