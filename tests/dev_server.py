@@ -26,6 +26,9 @@ ARGUMENTS = (
     *("--dynamic-config-value", "frontend.namespaceCount=5000"),
     *("--dynamic-config-value", "matching.enableFairness=true"),
     *("--dynamic-config-value", 'matching.TaskQueueInfoByBuildIdTTL="1s"'),
+    *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+    *("--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=false"),
     *(
         part
         for item in SEARCH_ATTRIBUTES.items()

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 
 from tests import web
+from tests.forked import Forked
 from tests.support import eventually, free_port
 
-ROOT = Path(__file__).parent.parent
 STARTED = 240
 """Seconds within which a process has started, on a machine that does ten other things at once."""
 
@@ -39,7 +37,7 @@ class RunningService:
             "HANDOVER_MAX_LAG": "0",
             **settings,
         }
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Forked] = {}
 
     @property
     def api_key(self) -> str:
@@ -60,15 +58,14 @@ class RunningService:
             raise
 
     def start_worker(self, name: str = "worker") -> None:
-        self._start(name, [sys.executable, "worker.py"])
+        self._start(name, ["worker.py"])
 
     async def start_api(
         self, name: str = "api", port: int | None = None, app: str = "api.main:app"
     ) -> None:
         port = port or self.port
         protocol = ["--http", "api.protocol:Bounded", "--no-proxy-headers"]
-        command = [sys.executable, "-m", "uvicorn", app, *protocol, "--port", str(port)]
-        self._start(name, command)
+        self._start(name, ["-m", "uvicorn", app, *protocol, "--port", str(port)])
         await eventually(lambda: self.answers("/healthz", port), timeout=STARTED)
 
     async def answers(self, path: str, port: int | None = None) -> bool:
@@ -97,13 +94,9 @@ class RunningService:
     def log(self, name: str) -> str:
         return (self.data_dir / f"{name}.log").read_text()
 
-    def _start(self, name: str, command: list[str]) -> None:
-        with (self.data_dir / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
+    def _start(self, name: str, arguments: list[str]) -> None:
+        log = self.data_dir / f"{name}.log"
+        self._processes[name] = Forked(arguments, self.environment, log)
 
     def _end(self, name: str, how: signal.Signals) -> int:
-        process = self._processes.pop(name)
-        process.send_signal(how)
-        return process.wait(timeout=30)
+        return self._processes.pop(name).end(how)

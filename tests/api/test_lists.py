@@ -220,12 +220,30 @@ async def test_a_list_takes_a_key(agent: Agent) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
+@pytest.fixture(scope="module")
+async def alone(
+    dev_server_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[RunningService, Client]]:
+    """A service whose index has nothing of other tests: what an agent of an odd name has is found
+    by reading what all have."""
+    folder = tmp_path_factory.mktemp("alone")
+    async with AsyncExitStack() as stack:
+        server = DevServer(dev_server_program, folder)
+        stack.callback(server.stop)
+        await server.start()
+        service = RunningService(server.address, folder)
+        stack.callback(service.stop)
+        await service.start()
+        yield service, await server.client()
+
+
 @pytest.mark.parametrize("name", NAMES, ids=repr)
 async def test_agents_of_any_name_list_their_own(
-    service: RunningService, temporal: Client, name: str
+    alone: tuple[RunningService, Client], name: str
 ) -> None:
     """Whatever stands in a name: the list has its decision and no other, and the query finds only
     names that begin as this one does."""
+    service, temporal = alone
     async with named(service, name) as odd:
         decision = await ask(odd)
         await eventually(lambda: has(odd, decision), timeout=60)
