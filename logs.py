@@ -84,5 +84,6 @@ def configure(level: str, *, addresses: bool = True) -> None:
         logger.propagate = True
     for name in TELLTALES:
         logging.getLogger(name).setLevel(logging.INFO)
-    # Its lines hold whole paths, and a link's path is the right to answer: `api.requests` logs.
+    # Its lines hold whole paths, and a link's path is the right to answer: `api.http.requests`
+    # logs without it.
     logging.getLogger("uvicorn.access").disabled = True

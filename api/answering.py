@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any, cast
 
 from api.decisions import refusal
-from api.deps import Service
-from api.errors import Conflict, Invalid, NotFound, Unavailable, invalid
+from api.doors.deps import Service
+from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, invalid
 from handover.models import Choice
 from store.attachments import StoredFile
 from store.refused import RefusedResponse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from api.errors import Forbidden, Invalid, invalid
+from api.problems.errors import Forbidden, Invalid, invalid
 from handover.addresses import Address, one_form
 from handover.models import Channel, ChannelStep, DecisionRequest
 from store.approvers import Approvers

@@ -24,7 +24,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.errors import NeedsOperator, Unavailable, asking_temporal
+from api.problems.errors import NeedsOperator, Unavailable, asking_temporal
 
 log = logging.getLogger(__name__)
 

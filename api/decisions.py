@@ -19,11 +19,14 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.access.limiting import within_quota
 from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
 from api.backlog import Backlog
 from api.clock import Clock
 from api.delays import delays_of, is_overdue
-from api.errors import (
+from api.executions import Executions
+from api.indexing import Indexing
+from api.problems.errors import (
     UNCONFIRMED,
     ApiError,
     Conflict,
@@ -37,9 +40,6 @@ from api.errors import (
     reading,
     telling_temporal,
 )
-from api.executions import Executions
-from api.indexing import Indexing
-from api.limiting import within_quota
 from api.reminders import reminders_of
 from api.routing import channels_at_once, routes_of
 from api.signing import NoKeyError, Signer

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from api.deps import Service
-from api.errors import NotFound, Unavailable
+from api.doors.deps import Service
+from api.problems.errors import NotFound, Unavailable
 from api.sendgrid import PROVIDER, MailEvent
 from store.events import SentMessage, Told
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import Service
-from api.errors import NotFound
+from api.doors.deps import Service
+from api.problems.errors import NotFound
 from api.uploads import reaching_files
 from handover.models import Attachment
 from store.files import Content

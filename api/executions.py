@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.clock import Clock
-from api.errors import NeedsOperator
+from api.problems.errors import NeedsOperator
 from api.signing import Signer
 from handover.models import Execution, ExecutionStatus, Signature, Status
 from store import Store

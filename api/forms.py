@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from api.errors import Invalid, TooLarge
 from api.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
 from api.payload_changes import FieldChange, UnreadableError, change_by_json
+from api.problems.errors import Invalid, TooLarge
 from api.schemas import MAX_NOTES
 from api.typed import UnclearError, read_number, read_time
 from api.uploads import clean, read_form

@@ -15,9 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from api import answering
 from api.answering import AnswerRefused
 from api.decisions import decision_of
-from api.deps import Service
-from api.errors import ApiError, NotFound, Unconfirmed
+from api.doors.deps import Service
 from api.inbox import choices_in_a_row
+from api.problems.errors import ApiError, NotFound, Unconfirmed
 from workflows.messages import Response
 from workflows.reading import Fold
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Path, Request, Response
 
-from api.bodies import JsonRoute
 from api.decisions import decision_of
-from api.deps import Service, the_service
-from api.errors import Gone, NeedsOperator, NotFound
+from api.doors.deps import Service, the_service
+from api.http.bodies import JsonRoute
+from api.problems.errors import Gone, NeedsOperator, NotFound
 from links import BadTokenError, Link, UnknownLinkKeyError
 from workflows.reading import Fold
 

@@ -22,7 +22,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import decision_of
-from api.errors import (
+from api.problems.errors import (
     ApiError,
     NotFound,
     Unavailable,

@@ -17,20 +17,20 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import logs
-from api import errors, openapi
+from api.access.bearers import Bearers
+from api.access.limiting import Limits, TellStandings
+from api.access.oidc import Issuer
 from api.backlog import Backlog
-from api.bearers import Bearers
 from api.clock import Clock
 from api.decisions import Decisions
-from api.deps import Service
+from api.doors.deps import Service
+from api.http import assets, openapi, problems
+from api.http.requests import BodyLimit, Proxies, Requests, Slashes
 from api.images import Images
-from api.limiting import Limits, TellStandings
 from api.metrics import Metrics
-from api.oidc import Issuer
-from api.requests import BodyLimit, Proxies, Requests, Slashes
+from api.problems import errors
 from api.routes import (
     approvers,
-    assets,
     attachments,
     callbacks,
     codec,
@@ -45,7 +45,6 @@ from api.routes import (
     outbox,
     pages,
     previews,
-    problems,
     responses,
     slack,
     wellknown,

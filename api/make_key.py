@@ -14,7 +14,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from api.approvers import check_places
-from api.errors import Invalid
+from api.problems.errors import Invalid
 from api.schemas import allowed_approver
 from config import ConfigurationError, load_settings, naming
 from store import UnusableStoreError, open_store

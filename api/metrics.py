@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.backlog import Backlog
-from api.errors import ApiError, asking_temporal
+from api.problems.errors import ApiError, asking_temporal
 from handover.models import Channel, Status
 from store import Store
 from workflows.messages import STATUS_ATTRIBUTE, WORKFLOW

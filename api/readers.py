@@ -11,7 +11,7 @@ from fastapi import Request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.deps import Service
+from api.doors.deps import Service
 from templates import LANGUAGES, Reader
 
 REGIONAL = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?-([a-z]{2}|[0-9]{3})(?:-.*)?")

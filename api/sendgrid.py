@@ -20,7 +20,7 @@ from typing import Any
 
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
-from api.json_checks import read_json
+from api.http.json_checks import read_json
 
 PROVIDER = "sendgrid"
 SIGNATURE = EventWebhookHeader.SIGNATURE

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from slack_sdk.signature import SignatureVerifier
 
-from api.json_checks import read_json
+from api.http.json_checks import read_json
 from links import SlackLink
 from slack_web import SlackWeb
 from templates import blocks

@@ -16,12 +16,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api import answering
+from api.access.limiting import ANSWER
 from api.answering import AnswerRefused
 from api.decisions import decision_of
-from api.deps import Service
-from api.errors import ApiError, NotFound, Unavailable
-from api.limiting import ANSWER
+from api.doors.deps import Service
 from api.linked import decision_behind, reading_links
+from api.problems.errors import ApiError, NotFound, Unavailable
 from api.readers import default_reader, reader_for
 from api.slack import Container, Page, Pressed, SlackApp, Submitted
 from api.slack_forms import Answered, SlackForm

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from api.forms import NOW_OR_THEN, WHEN, repair
-from api.json_checks import UnfitJsonError, check_json
+from api.http.json_checks import UnfitJsonError, check_json
 from api.payload_changes import A_NUMBER
 from api.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.slack import ViewState, moment_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from api.errors import ApiError, NotFound
+from api.problems.errors import ApiError, NotFound
 from workflows.reading import Fold
 
 MOST = 100

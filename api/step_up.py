@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api import answering
-from api.deps import Service
-from api.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
+from api.doors.deps import Service
+from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
 from api.schemas import FORM
 from store.codes import HOLDS_FOR, SentCode
 from workflows.messages import Response

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from babel.numbers import format_decimal
 
-from api.errors import ApiError, Unavailable
+from api.problems.errors import ApiError, Unavailable
 from handover.models import Choice, ResponseType, Status
 from templates import Reader
 from templates.catalogs import N_

@@ -18,10 +18,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Scope
 
-from api.deps import Service
 from api.documents import RefusedFileError
-from api.errors import TooLarge, Unavailable, invalid
+from api.doors.deps import Service
 from api.filetypes import judge
+from api.problems.errors import TooLarge, Unavailable, invalid
 from handover.models import Attachment
 from store.attachments import StoredFile
 from store.files import FilesError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.errors import invalid
+from api.problems.errors import invalid
 from outgoing import GuardedClient, OutgoingError
 
 

@@ -12,10 +12,10 @@ from typing import Any, cast
 from fastapi.responses import HTMLResponse
 
 from api.decisions import decision_of
-from api.errors import ApiError
 from api.forms import FILES, Filled, Understood
+from api.http.static import loaders, root
 from api.local_times import LocalTime
-from api.static import loaders, root
+from api.problems.errors import ApiError
 from api.step_up import CodeNeeded, new_form
 from api.telling import failure_told, told
 from api.uploads import MAX_FILE

@@ -21,7 +21,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import TEMPORAL_LIMIT, asking_temporal, reading
+from api.problems.errors import TEMPORAL_LIMIT, asking_temporal, reading
 from api.stalled import Stalled
 from encryption import decoded
 from workflows import proof

@@ -14,12 +14,12 @@ from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from api.approvers import check_places
-from api.auth import Administrator, KeyedRoute
-from api.deps import The
-from api.errors import NotFound, invalid
-from api.examples import APPROVER
-from api.openapi import answers, body_examples
+from api.doors.auth import Administrator, KeyedRoute
+from api.doors.deps import The
+from api.http.examples import APPROVER
+from api.http.openapi import answers, body_examples
 from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
+from api.problems.errors import NotFound, invalid
 from api.schemas import Address, NewChannelStep, OneChannelOrMore, Strict, Text, WebhookUrl
 from api.urls import check_url
 from handover.models import Channel

@@ -9,13 +9,13 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.auth import Creator, KeyedRoute, Reader, Sender
 from api.decisions import already_settled, decision_of
-from api.deps import Service, The
+from api.doors.auth import Creator, KeyedRoute, Reader, Sender
+from api.doors.deps import Service, The
 from api.downloads import NO_FILE, send
-from api.errors import ApiError, Conflict, Invalid, NotFound
+from api.http.openapi import answers
 from api.linked import READ_FOR, reading_links
-from api.openapi import answers
+from api.problems.errors import ApiError, Conflict, Invalid, NotFound
 from api.readers import of_browser
 from api.uploads import discard, read_form, receive, the_file
 from api.views import failure

@@ -7,9 +7,9 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.auth import Creator, KeyedRoute
-from api.deps import The
-from api.openapi import answers
+from api.doors.auth import Creator, KeyedRoute
+from api.doors.deps import The
+from api.http.openapi import answers
 
 router = APIRouter(tags=["callbacks"], route_class=KeyedRoute)
 

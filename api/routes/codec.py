@@ -15,10 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.api.common.v1 import Payload
 
-from api import examples
-from api.auth import Auditor, KeyedRoute
-from api.deps import The
-from api.openapi import answers, body_examples
+from api.doors.auth import Auditor, KeyedRoute
+from api.doors.deps import The
+from api.http import examples
+from api.http.openapi import answers, body_examples
 
 router = APIRouter(tags=["operators"], route_class=KeyedRoute)
 

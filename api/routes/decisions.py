@@ -11,14 +11,14 @@ import structlog
 from fastapi import APIRouter, Body, Request, Response
 
 from api.answering import AnswerRefused, take, with_files
-from api.auth import Creator, KeyedRoute, Reader, Resolver
 from api.decisions import already_settled, answer, decision_of
 from api.delivery_events import delivered
-from api.deps import IdempotencyKey, The, Wait
-from api.errors import Forbidden, Gone, NotFound
-from api.examples import CANCEL, CREATE, EXTEND, RESOLVE
-from api.openapi import UNHEARD, answers, body_examples, headers
-from api.presence import while_present
+from api.doors.auth import Creator, KeyedRoute, Reader, Resolver
+from api.doors.deps import IdempotencyKey, The, Wait
+from api.doors.presence import while_present
+from api.http.examples import CANCEL, CREATE, EXTEND, RESOLVE
+from api.http.openapi import UNHEARD, answers, body_examples, headers
+from api.problems.errors import Forbidden, Gone, NotFound
 from api.record import record_of
 from api.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
 from handover.models import Decision, Origin

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 
 from api import sendgrid
 from api.delivery_events import take
-from api.deps import The
-from api.errors import ApiError, Forbidden, NotFound
-from api.json_checks import UnfitJsonError
+from api.doors.deps import The
+from api.http.json_checks import UnfitJsonError
+from api.problems.errors import ApiError, Forbidden, NotFound
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
-from api.deps import Service, The
-from api.errors import RETRY_AFTER, ApiError, asking_temporal
-from api.openapi import headers
+from api.doors.deps import Service, The
+from api.http.openapi import headers
+from api.problems.errors import RETRY_AFTER, ApiError, asking_temporal
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.deps import Service, The
+from api.doors.deps import Service, The
 from api.downloads import stream
-from api.errors import NotFound
 from api.images import PREFIX, begin_digest
+from api.problems.errors import NotFound
 from api.readers import reader_of
 from api.routes.attachments import may_read, open_link
 from api.routes.pages import PageRoute

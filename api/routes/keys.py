@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
 from api.approvers import check_places
-from api.auth import Administrator, Agent, KeyedRoute
-from api.deps import The
-from api.errors import Conflict, NotFound
-from api.examples import KEY
-from api.openapi import answers, body_examples
-from api.presence import while_present
+from api.doors.auth import Administrator, Agent, KeyedRoute
+from api.doors.deps import The
+from api.doors.presence import while_present
+from api.http.examples import KEY
+from api.http.openapi import answers, body_examples
+from api.problems.errors import Conflict, NotFound
 from api.schemas import Distinct, Moment, Strict, allowed_approver
 from store.keys import ApiKey, KeyRecord, is_name, new_key
 

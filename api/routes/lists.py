@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.auth import KeyedRoute, Reader
-from api.cursors import BadCursorError, Cursors
 from api.decisions import id_for
-from api.deps import The
-from api.errors import Forbidden, invalid
+from api.doors.auth import KeyedRoute, Reader
+from api.doors.deps import The
+from api.http.cursors import BadCursorError, Cursors
+from api.http.openapi import answers
 from api.listing import Filters, Listing, Page, Paging
-from api.openapi import answers
+from api.problems.errors import Forbidden, invalid
 from store.keys import AUDIT, RESOLVE, ApiKey
 
 router = APIRouter(tags=["decisions"], route_class=KeyedRoute)

@@ -18,8 +18,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from api.deps import Service, The
-from api.errors import NotFound
+from api.doors.deps import Service, The
+from api.problems.errors import NotFound
 from api.views import GUARDS, failure, page
 from templates import Reader
 

@@ -21,9 +21,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api import answering, forms
+from api.access.limiting import ANSWER
 from api.answering import AnswerRefused, is_outcome
-from api.deps import Service, The, the_service
-from api.errors import (
+from api.doors.deps import Service, The, the_service
+from api.forms import Filled
+from api.http.origins import is_from_us
+from api.http.packing import pack
+from api.linked import decision_behind, read_link
+from api.problems.errors import (
     OF_FRAMEWORK,
     ApiError,
     Conflict,
@@ -31,11 +36,6 @@ from api.errors import (
     TooLarge,
     Unavailable,
 )
-from api.forms import Filled
-from api.limiting import ANSWER
-from api.linked import decision_behind, read_link
-from api.origins import is_from_us
-from api.packing import pack
 from api.readers import of_browser, reader_of
 from api.step_up import CodeNeeded, pass_step
 from api.uploads import discard, receive

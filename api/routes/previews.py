@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from api.deps import Service, The
-from api.errors import NotFound
+from api.doors.deps import Service, The
 from api.previews import READERS, SAMPLES, preview
+from api.problems.errors import NotFound
 from api.routes.outbox import ENGLISH, admit, mail_html
 from api.views import failure, page
 from templates import RenderedEmail

@@ -13,14 +13,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api import answering
+from api.access.limiting import ANSWER
 from api.answering import AnswerRefused, is_outcome, with_files
 from api.decisions import decision_of, refusal
-from api.deps import Service, The
-from api.errors import Conflict, Invalid, NotFound, invalid
-from api.examples import RESPOND
-from api.limiting import ANSWER
+from api.doors.deps import Service, The
+from api.http.examples import RESPOND
+from api.http.openapi import answers, body_examples
 from api.linked import LinkRoute, TheLink, decision_behind
-from api.openapi import answers, body_examples
+from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from api.routes.attachments import MULTIPART, REFUSED, may_read
 from api.schemas import NewResponse
 from api.step_up import CodeNeeded, pass_step

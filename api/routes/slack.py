@@ -18,9 +18,9 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
 from api import slack
-from api.deps import The
-from api.errors import ApiError, Forbidden, NotFound
-from api.json_checks import UnfitJsonError
+from api.doors.deps import The
+from api.http.json_checks import UnfitJsonError
+from api.problems.errors import ApiError, Forbidden, NotFound
 from api.slack import ForgedError, Pressed, Submitted
 from api.slack_answers import PATIENCE, press, submit
 

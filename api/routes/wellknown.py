@@ -6,8 +6,8 @@ import base64
 
 from fastapi import APIRouter, Response
 
-from api.deps import The
-from api.openapi import headers
+from api.doors.deps import The
+from api.http.openapi import headers
 from handover.models import PublicKey, PublicKeys
 from workflows import proof
 

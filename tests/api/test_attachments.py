@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import UploadFile
 
-from api.deps import Service
+from api.doors.deps import Service
 from api.downloads import disposition
 from api.uploads import MAX_FILE, clean, receive
 from store.files import open_files

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api import backlog
 from api.backlog import Backlog, reading_of
-from api.errors import TooMany
+from api.problems.errors import TooMany
 from api.routing import channels_at_once
 from handover.models import ChannelStep, DecisionRequest
 from tests.api.agent import Agent, metric, no_worker, question

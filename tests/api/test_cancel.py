@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from api.clock import Clock
 from api.decisions import Decisions
-from api.errors import Conflict
+from api.problems.errors import Conflict
 from api.routes import decisions as routes
 from api.signing import Signer
 from api.waiting import Waiting

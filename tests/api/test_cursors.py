@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.cursors import BadCursorError, Cursors
+from api.http.cursors import BadCursorError, Cursors
 from links import BadTokenError, Link, LinkKeys
 
 KEYS = ["newest key of many characters", "retired key of many characters"]

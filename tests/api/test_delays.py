@@ -17,7 +17,7 @@ from api import delays
 from api.backlog import Backlog
 from api.clock import Clock
 from api.decisions import Decisions, decision_of
-from api.errors import Unavailable
+from api.problems.errors import Unavailable
 from api.waiting import Waiting
 from encryption import Encryption
 from handover.models import Decision

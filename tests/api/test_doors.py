@@ -13,8 +13,8 @@ import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from api.http.requests import Proxies
 from api.main import app
-from api.requests import Proxies
 from tests.api.agent import Agent
 from tests.api.asked import Asked, check_guards
 from tests.api.inboxes import Inbox

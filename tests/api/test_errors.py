@@ -15,11 +15,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api import errors
 from api.decisions import refusal
-from api.errors import ApiError, NotFound, Unavailable, asking_temporal
-from api.problems import PROBLEMS
-from api.requests import Requests
+from api.http.requests import Requests
+from api.problems import errors
+from api.problems.errors import ApiError, NotFound, Unavailable, asking_temporal
+from api.problems.table import PROBLEMS
 from tests import web
 from tests.api.agent import PROBLEM
 from workflows.objections import Objection

@@ -20,8 +20,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
+from api.access.limiting import READS
 from api.inbox import OVER, PAGE
-from api.limiting import READS
 from api.routes.inbox import LIVES
 from links import Link, LinkKeys, PersonalLink
 from tests import web

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.limiting import READS, month_of
+from api.access.limiting import READS, month_of
 from tests import web
 from tests.api.agent import Agent, link_to, question, someone
 from tests.api.asked import check_guards

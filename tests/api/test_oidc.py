@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from api import oidc
-from api.bearers import Bearers
-from api.errors import Unauthorized, Unavailable
-from api.oidc import MAX_BYTES, Issuer
+from api.access import oidc
+from api.access.bearers import Bearers
+from api.access.oidc import MAX_BYTES, Issuer
+from api.problems.errors import Unauthorized, Unavailable
 from config import ConfigurationError, load_settings
 from store.keys import ADMIN, AUDIT, RESOLVE, ApiKey
 from tests.api.agent import Agent

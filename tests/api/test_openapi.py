@@ -10,9 +10,9 @@ import schemathesis
 from jsonschema_rs import Draft202012Validator
 from schemathesis.core.result import Ok
 
+from api.http.openapi import operations
 from api.main import app
-from api.openapi import operations
-from api.problems import MEDIA_TYPE, PROBLEMS
+from api.problems.table import MEDIA_TYPE, PROBLEMS
 from store.keys import SCOPES
 from tests import web
 from tests.api.agent import Agent, question, someone

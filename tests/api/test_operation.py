@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.errors import ApiError
+from api.problems.errors import ApiError
 from api.routes import health, wellknown
 from store import open_store
 from tests import web

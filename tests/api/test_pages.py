@@ -24,7 +24,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
-from api.limiting import Limits
+from api.access.limiting import Limits
 from api.routes import pages
 from links import Link, LinkKeys
 from store.approvers import Preferences

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from api.approvers import check_places
 from api.decisions import search_attributes
-from api.errors import Invalid
+from api.problems.errors import Invalid
 from api.signing import Signer
 from encryption import Encryption
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE

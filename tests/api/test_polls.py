@@ -23,7 +23,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api import waiting
-from api.errors import Unavailable
+from api.problems.errors import Unavailable
 from api.waiting import Waiting
 from tests.support import eventually
 from tests.workflows.harness import make_input, signer

@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.problems import MEDIA_TYPE, PROBLEMS
+from api.problems.table import MEDIA_TYPE, PROBLEMS
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE, new_key
 from tests.activities.sendgrid_events import EventWebhook
 from tests.api.agent import Agent, in_store, no_worker, question

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from api import errors
-from api.limiting import READS, Limits
+from api.access.limiting import READS, Limits
+from api.problems import errors
 from api.routes import responses
 from links import Link, PersonalLink
 from tests import web

@@ -10,8 +10,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from api.http.openapi import operations
 from api.main import app
-from api.openapi import operations
 from store.keys import SCOPES
 from tests.api.agent import Agent, link_to, someone
 from tests.api.systems import System

@@ -12,9 +12,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api import routes
-from api.auth import KeyedRoute, _takes_key
+from api.doors.auth import KeyedRoute, _takes_key
+from api.http.openapi import operations
 from api.main import app
-from api.openapi import operations
 from store.keys import ADMIN, AUDIT, CREATE, READ, RESOLVE, SCOPES
 from tests.api.agent import Agent, question
 from tests.service import RunningService

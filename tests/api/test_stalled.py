@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from api.errors import ApiError
+from api.problems.errors import ApiError
 from api.waiting import Waiting
 from handover.models import Status
 from tests.workflows.harness import Asking, signer

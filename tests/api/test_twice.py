@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.json_checks import UnfitJsonError, read_json
+from api.http.json_checks import UnfitJsonError, read_json
+from api.http.openapi import operations
 from api.main import app
-from api.openapi import operations
 from tests.api.agent import Agent, refused_fields
 from tests.api.asked import Asked
 from tests.api.systems import System

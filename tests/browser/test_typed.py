@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from playwright.async_api import Browser, expect
 
-from api.static import FOLDER
+from api.http.static import FOLDER
 from tests.api.agent import Agent
 from tests.api.asked import Asked
 from tests.browser.support import opened

@@ -22,14 +22,14 @@ LIBRARIES = {"idna", "email_validator", "parseaddr", "formataddr", "getaddresses
 NO_ADDRESSES = {
     "api/decisions.py": ["error.message.lower"],
     "api/documents.py": ["name.lower"],  # of a file
-    "api/errors.py": ["self.problem.title"],
+    "api/problems/errors.py": ["self.problem.title"],
     "api/filetypes.py": ["name.lower"],
     "api/forms.py": ["request.headers.get('Content-Type', '').lower"],
     "api/listing.py": ["error.message.lower"],
-    "api/openapi.py": ["problem.title"],
-    "api/origins.py": ["url.lower"],
+    "api/http/openapi.py": ["problem.title"],
+    "api/http/origins.py": ["url.lower"],
     "api/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
-    "api/requests.py": ["name.lower"],  # of a header
+    "api/http/requests.py": ["name.lower"],  # of a header
     "api/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
     "api/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],

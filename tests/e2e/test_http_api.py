@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from api.json_checks import MAX_DEPTH
+from api.http.json_checks import MAX_DEPTH
 from api.listing import Paging
 from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
-from api.problems import PROBLEMS
+from api.problems.table import PROBLEMS
 from api.protocol import MAX_HEAD
 from api.response_types import MODELS, SPELLINGS
 from api.routes.approvers import NewReading

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import handover
-from api.problems import PROBLEMS
+from api.problems.table import PROBLEMS
 from handover import (
     ActionDenied,
     APIConnectionError,

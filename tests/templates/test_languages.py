@@ -11,9 +11,9 @@ from itertools import chain
 import pytest
 from babel.messages.catalog import Message
 
-from api.errors import ApiError, NeedsOperator, NotFound
 from api.previews import SAMPLES, preview, sample
-from api.problems import PROBLEMS
+from api.problems.errors import ApiError, NeedsOperator, NotFound
+from api.problems.table import PROBLEMS
 from api.readers import region_of, wanted
 from api.telling import STATUSES, failure_told, told
 from handover.models import Choice, ResponseType, Status

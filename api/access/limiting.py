@@ -26,7 +26,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TooMany, Unavailable
+from api.problems.errors import TooMany, Unavailable
 from links import Link, PersonalLink
 from store import Store
 from store.keys import ApiKey

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import Unauthorized
-from api.oidc import Issuer
+from api.access.oidc import Issuer
+from api.problems.errors import Unauthorized
 from api.waiting import Waiting
 from store import Store
 from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed

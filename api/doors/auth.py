@@ -14,10 +14,10 @@ from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.bearers import LONG
-from api.bodies import JsonRoute
-from api.deps import the_service
-from api.errors import Forbidden
+from api.access.bearers import LONG
+from api.doors.deps import the_service
+from api.http.bodies import JsonRoute
+from api.problems.errors import Forbidden
 from store.keys import ADMIN, AUDIT, CREATE, READ, RESOLVE, ApiKey
 
 bearer = HTTPBearer(

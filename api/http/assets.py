@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.errors import NotFound
-from api.packing import takes_gzip
-from api.static import assets
+from api.http.packing import takes_gzip
+from api.http.static import assets
+from api.problems.errors import NotFound
 
 FOR_EVER = "public, max-age=31536000, immutable"
 

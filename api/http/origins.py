@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from api.deps import the_service
+from api.doors.deps import the_service
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 

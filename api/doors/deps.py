@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 from temporalio.client import Client
 
-from api.bearers import Bearers
+from api.access.bearers import Bearers
+from api.access.limiting import Limits
 from api.clock import Clock
 from api.decisions import Decisions
 from api.images import Images
-from api.limiting import Limits
 from api.metrics import Metrics
 from api.slack import SlackApp
 from api.waiting import Waiting

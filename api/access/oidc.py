@@ -19,7 +19,7 @@ import httpx2
 import jwt
 from jwt import PyJWK
 
-from api.errors import Unauthorized, Unavailable
+from api.problems.errors import Unauthorized, Unavailable
 from store.keys import NOT_A_KEY, SCOPES, ApiKey
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")

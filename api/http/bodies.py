@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api.errors import invalid
-from api.json_checks import UnfitJsonError, read_json
+from api.http.json_checks import UnfitJsonError, read_json
+from api.problems.errors import invalid
 
 
 class JsonRoute(APIRoute):

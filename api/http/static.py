@@ -15,7 +15,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-FOLDER = Path(__file__).parent / "assets"
+FOLDER = Path(__file__).parent.parent / "assets"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 path_shown: ContextVar[str] = ContextVar("path_shown", default="/d/token")

@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.deps import Service
-from api.static import path_shown
+from api.doors.deps import Service
+from api.http.static import path_shown
 
 TOO_LARGE = "The body is larger than anything that is taken here."
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")

@@ -13,8 +13,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.examples import Examples
-from api.problems import MEDIA_TYPE, PROBLEMS, Problem, ProblemDocument
+from api.http.examples import Examples
+from api.problems.table import MEDIA_TYPE, PROBLEMS, Problem, ProblemDocument
 from handover.models import Decision
 
 REF = "#/components/schemas/{model}"

@@ -14,9 +14,9 @@
         ├── NeedsOperator   and it stays so until an operator does something
         └── Unreadable      this one decision alone; its `reason` says what it takes
 
-The class is what happened in general; `code` names an entry of `api.problems.PROBLEMS`, which has
-the status and the title. What Temporal, the store and the framework raise is mapped here, and only
-here.
+The class is what happened in general; `code` names an entry of `api.problems.table.PROBLEMS`, which
+has the status and the title. What Temporal, the store and the framework raise is mapped here, and
+only here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.problems import MEDIA_TYPE, PROBLEMS, ProblemDocument
+from api.problems.table import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from workflows.lifecycle import UnknownRulesError
 from workflows.proof import UnprovenError
 from workflows.sentences import Sentence

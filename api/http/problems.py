@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.errors import NotFound
-from api.openapi import answers
-from api.problems import PROBLEMS, Problem
+from api.http.openapi import answers
+from api.problems.errors import NotFound
+from api.problems.table import PROBLEMS, Problem
 
 router = APIRouter(tags=["problems"])
 
