@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from api.decisions import refusal
+from api.decisions.decisions import refusal
 from api.doors.deps import Service
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, invalid
 from handover.models import Choice

@@ -18,9 +18,9 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
+from api.decisions.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
 from api.doors.deps import Service
 from api.http.static import root
-from api.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
 from api.problems.errors import NotFound, Unreadable, reading
 from handover.models import Choice, ResponseType, Status, Urgency
 from links import Link

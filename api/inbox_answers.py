@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api import answering
 from api.answering import AnswerRefused
-from api.decisions import decision_of
+from api.decisions.decisions import decision_of
 from api.doors.deps import Service
 from api.inbox import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed

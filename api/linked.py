@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Path, Request, Response
 
-from api.decisions import decision_of
+from api.decisions.decisions import decision_of
 from api.doors.deps import Service, the_service
 from api.http.bodies import JsonRoute
 from api.problems.errors import Gone, NeedsOperator, NotFound

@@ -20,9 +20,11 @@ import logs
 from api.access.bearers import Bearers
 from api.access.limiting import Limits, TellStandings
 from api.access.oidc import Issuer
-from api.backlog import Backlog
-from api.clock import Clock
-from api.decisions import Decisions
+from api.decisions.backlog import Backlog
+from api.decisions.clock import Clock
+from api.decisions.decisions import Decisions
+from api.decisions.signing import Signer
+from api.decisions.waiting import Waiting
 from api.doors.deps import Service
 from api.http import assets, openapi, problems
 from api.http.requests import BodyLimit, Proxies, Requests, Slashes
@@ -49,10 +51,8 @@ from api.routes import (
     slack,
     wellknown,
 )
-from api.signing import Signer
 from api.slack import SlackApp
 from api.uploads import max_body
-from api.waiting import Waiting
 from config import (
     ConfigurationError,
     Settings,

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from api.approvers import check_places
+from api.decisions.approvers import check_places
+from api.decisions.schemas import allowed_approver
 from api.problems.errors import Invalid
-from api.schemas import allowed_approver
 from config import ConfigurationError, load_settings, naming
 from store import UnusableStoreError, open_store
 from store.keys import AGENT_SCOPES, SCOPES, is_name, new_key

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.backlog import Backlog
+from api.decisions.backlog import Backlog
 from api.problems.errors import ApiError, asking_temporal
 from handover.models import Channel, Status
 from store import Store

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from api.decisions.schemas import MAX_PAYLOAD
 from api.http.json_checks import UnfitJsonError, check_answer, check_json, read_json
-from api.schemas import MAX_PAYLOAD
 from api.typed import UnclearError, read_number
 from templates.notation import Notation
 from templates.payload import Field, fields

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from api import answering
 from api.access.limiting import ANSWER
 from api.answering import AnswerRefused
-from api.decisions import decision_of
+from api.decisions.decisions import decision_of
 from api.doors.deps import Service
 from api.linked import decision_behind, reading_links
 from api.problems.errors import ApiError, NotFound, Unavailable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from api.decisions.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.forms import NOW_OR_THEN, WHEN, repair
 from api.http.json_checks import UnfitJsonError, check_json
 from api.payload_changes import A_NUMBER
-from api.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.slack import ViewState, moment_of
 from api.typed import UnclearError, read_number
 from handover.models import Choice, DecisionRequest, ResponseType

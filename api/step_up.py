@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api import answering
+from api.decisions.schemas import FORM
 from api.doors.deps import Service
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
-from api.schemas import FORM
 from store.codes import HOLDS_FOR, SentCode
 from workflows.messages import Response
 from workflows.objections import MAX_CODES, Objection

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from fastapi.responses import HTMLResponse
 
-from api.decisions import decision_of
+from api.decisions.decisions import decision_of
 from api.forms import FILES, Filled, Understood
 from api.http.static import loaders, root
 from api.local_times import LocalTime

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import config
+from api.decisions.signing import Signer
 from api.routes.wellknown import key_set
-from api.signing import Signer
 from handover.models import Attachment, Decision, DecisionRequest, Origin
 from workflows import answers, lifecycle, proof
 from workflows.events import Responded

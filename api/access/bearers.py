@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.access.oidc import Issuer
+from api.decisions.waiting import Waiting
 from api.problems.errors import Unauthorized
-from api.waiting import Waiting
 from store import Store
 from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed
 

@@ -10,12 +10,12 @@ from temporalio.client import Client
 
 from api.access.bearers import Bearers
 from api.access.limiting import Limits
-from api.clock import Clock
-from api.decisions import Decisions
+from api.decisions.clock import Clock
+from api.decisions.decisions import Decisions
+from api.decisions.waiting import Waiting
 from api.images import Images
 from api.metrics import Metrics
 from api.slack import SlackApp
-from api.waiting import Waiting
 from config import Secrets, Settings
 from encryption import Encryption
 from links import Codes, LinkKeys

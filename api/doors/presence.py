@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from api.waiting import Waiting
+from api.decisions.waiting import Waiting
 
 
 @asynccontextmanager

@@ -13,15 +13,22 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from api.approvers import check_places
+from api.decisions.approvers import check_places
+from api.decisions.schemas import (
+    Address,
+    NewChannelStep,
+    OneChannelOrMore,
+    Strict,
+    Text,
+    WebhookUrl,
+)
+from api.decisions.urls import check_url
 from api.doors.auth import Administrator, KeyedRoute
 from api.doors.deps import The
 from api.http.examples import APPROVER
 from api.http.openapi import answers, body_examples
 from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
 from api.problems.errors import NotFound, invalid
-from api.schemas import Address, NewChannelStep, OneChannelOrMore, Strict, Text, WebhookUrl
-from api.urls import check_url
 from handover.models import Channel
 from store.approvers import Preferences, QuietHours, Use
 from templates.reader import is_time_zone

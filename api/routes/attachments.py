@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.decisions import already_settled, decision_of
+from api.decisions.decisions import already_settled, decision_of
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
 from api.doors.deps import Service, The
 from api.downloads import NO_FILE, send

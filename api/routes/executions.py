@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 
-from api.decisions import answer, decision_of
+from api.decisions.decisions import answer, decision_of
+from api.decisions.schemas import NewClaim, NewReport
 from api.doors.auth import Creator, KeyedRoute
 from api.doors.deps import The
 from api.http.examples import CLAIM, DONE
 from api.http.openapi import answers, body_examples
 from api.problems.errors import Conflict
-from api.schemas import NewClaim, NewReport
 from handover.models import Decision, Execution, ExecutionStatus, Status, is_permitted
 from store.keys import ApiKey
 from workflows.reading import Fold

@@ -15,6 +15,8 @@ from fastapi import APIRouter, Request, Response
 
 from api import forms, preferences
 from api.access.limiting import ANSWER
+from api.decisions.listing import ListsUnavailable
+from api.decisions.schemas import MAX_NOTES
 from api.doors.deps import Service, The
 from api.forms import Filled
 from api.http.cursors import BadCursorError, Cursors
@@ -23,11 +25,9 @@ from api.http.static import root
 from api.inbox import PAGE, Found, Place, link_to, waiting_for
 from api.inbox_answers import Given, Result, answer_all
 from api.linked import reading_links
-from api.listing import ListsUnavailable
 from api.problems.errors import RETRY_AFTER, ApiError, Gone, Invalid
 from api.readers import reader_of
 from api.routes.pages import PageRoute
-from api.schemas import MAX_NOTES
 from api.views import page
 from links import PersonalLink
 from store.approvers import Preferences

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
-from api.approvers import check_places
+from api.decisions.approvers import check_places
+from api.decisions.schemas import Distinct, Moment, Strict, allowed_approver
 from api.doors.auth import Administrator, Agent, KeyedRoute
 from api.doors.deps import The
 from api.doors.presence import while_present
 from api.http.examples import KEY
 from api.http.openapi import answers, body_examples
 from api.problems.errors import Conflict, NotFound
-from api.schemas import Distinct, Moment, Strict, allowed_approver
 from store.keys import ApiKey, KeyRecord, is_name, new_key
 
 Scope = Literal[

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.decisions import id_for
+from api.decisions.decisions import id_for
+from api.decisions.listing import Filters, Listing, Page, Paging
 from api.doors.auth import KeyedRoute, Reader
 from api.doors.deps import The
 from api.http.cursors import BadCursorError, Cursors
 from api.http.openapi import answers
-from api.listing import Filters, Listing, Page, Paging
 from api.problems.errors import Forbidden, invalid
 from store.keys import AUDIT, RESOLVE, ApiKey
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from activities.channels.email import Email, compose, parse_sender, together
 from activities.channels.notice import Notice, Unreached
-from api.signing import Signer
+from api.decisions.signing import Signer
 from handover.models import DecisionRequest, EscalationStep, Origin, Status
 from workflows import lifecycle, proof
 from workflows.messages import DecisionInput, Outcome, Reminders, Response, SignedResponse

@@ -18,7 +18,7 @@ from activities.channels.notice import Channel, Notice
 from activities.deliveries import DeliveryLog
 from activities.digests import HeldMessages
 from activities.notifications import Notifications
-from api.signing import Signer
+from api.decisions.signing import Signer
 from links import Codes, LinkKeys
 from store import Store
 from task_queues import working

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.callbacks import SCHEDULE, Callbacks, callback_of
-from api.signing import Signer
+from api.decisions.signing import Signer
 from outgoing import Exceptions, GuardedClient
 from task_queues import working
 from tests.activities.samples import ANN, OTHER_SIGNER, SIGNER, make_decision, sign_response

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import httpx2
 
-from api.signing import Signer
+from api.decisions.signing import Signer
 from store import open_store
 from store.keys import AGENT_SCOPES, new_key
 from tests import web

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import api.clock
+import api.decisions.clock
 from api.main import app
 
 __all__ = ["app"]
@@ -12,4 +12,4 @@ def an_hour_ago() -> datetime:
     return datetime.now(UTC) - timedelta(hours=1)
 
 
-api.clock.now = an_hour_ago
+api.decisions.clock.now = an_hour_ago

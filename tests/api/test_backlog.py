@@ -16,10 +16,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, Describe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api import backlog
-from api.backlog import Backlog, reading_of
+from api.decisions import backlog
+from api.decisions.backlog import Backlog, reading_of
+from api.decisions.routing import channels_at_once
 from api.problems.errors import TooMany
-from api.routing import channels_at_once
 from handover.models import ChannelStep, DecisionRequest
 from tests.api.agent import Agent, metric, no_worker, question
 from tests.dev_server import DevServer

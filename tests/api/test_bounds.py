@@ -15,8 +15,8 @@ import pytest
 import yaml
 from temporalio.client import Client
 
+from api.decisions.waiting import Waiting
 from api.protocol import MAX_HEAD
-from api.waiting import Waiting
 from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
@@ -91,7 +91,7 @@ async def test_people_who_answer_have_polls_in_reserve(
 ) -> None:
     """With no poll left for agents, one who waits for their own answer is told it; the reserve has
     an end as well."""
-    monkeypatch.setattr("api.waiting.RESERVE", 1)
+    monkeypatch.setattr("api.decisions.waiting.RESERVE", 1)
     waits = Waiting(temporal, keyring_of(agent.service), most=0)
     decision, another = (await agent.ask())["id"], (await agent.ask())["id"]
 

@@ -8,8 +8,8 @@ from time import monotonic
 import pytest
 from temporalio.client import Client
 
-import api.clock
-from api.clock import TOLERANCE, Clock, ClockDiffers
+import api.decisions.clock
+from api.decisions.clock import TOLERANCE, Clock, ClockDiffers
 from tests import web
 from tests.api.agent import Agent, question
 from tests.api.asked import Asked
@@ -21,7 +21,7 @@ LITTLE = timedelta(seconds=5)
 
 def set_clock(patch: pytest.MonkeyPatch, by: timedelta) -> None:
     """That of this process, as far as the API stamps with it."""
-    patch.setattr(api.clock, "now", lambda: datetime.now(UTC) + by)
+    patch.setattr(api.decisions.clock, "now", lambda: datetime.now(UTC) + by)
 
 
 async def test_a_clock_is_compared_with_temporals(
@@ -65,7 +65,7 @@ async def test_after_a_sleep_it_is_compared_anew(
     clock = Clock(temporal)
     await clock.compare()
     awake = monotonic
-    monkeypatch.setattr(api.clock, "monotonic", lambda: awake() - 3600)
+    monkeypatch.setattr(api.decisions.clock, "monotonic", lambda: awake() - 3600)
     assert clock.ahead
     assert clock.ahead > TOLERANCE
     await clock.check()

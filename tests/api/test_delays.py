@@ -13,12 +13,12 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from api import delays
-from api.backlog import Backlog
-from api.clock import Clock
-from api.decisions import Decisions, decision_of
+from api.decisions import delays
+from api.decisions.backlog import Backlog
+from api.decisions.clock import Clock
+from api.decisions.decisions import Decisions, decision_of
+from api.decisions.waiting import Waiting
 from api.problems.errors import Unavailable
-from api.waiting import Waiting
 from encryption import Encryption
 from handover.models import Decision
 from outgoing import Exceptions, GuardedClient

@@ -15,7 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.decisions import refusal
+from api.decisions.decisions import refusal
 from api.http.requests import Requests
 from api.problems import errors
 from api.problems.errors import ApiError, NotFound, Unavailable, asking_temporal

@@ -22,7 +22,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.listing import Filters, Listed, Listing, ListsUnavailable, index_names
+from api.decisions.listing import Filters, Listed, Listing, ListsUnavailable, index_names
 from api.problems.errors import ApiError, Invalid
 from encryption import Encryption
 from handover.models import Status

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
-from api.approvers import check_places
-from api.decisions import search_attributes
+from api.decisions.approvers import check_places
+from api.decisions.decisions import search_attributes
+from api.decisions.signing import Signer
 from api.problems.errors import Invalid
-from api.signing import Signer
 from encryption import Encryption
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent, question, refused_fields, someone

@@ -22,9 +22,9 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api import waiting
+from api.decisions import waiting
+from api.decisions.waiting import Waiting
 from api.problems.errors import Unavailable
-from api.waiting import Waiting
 from tests.support import eventually
 from tests.workflows.harness import make_input, signer
 from workflows.reading import Fold

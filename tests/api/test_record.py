@@ -9,7 +9,7 @@ import jsonpatch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.record import changes
+from api.decisions.record import changes
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.text(max_size=3)
 values = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.reminders import reminders_of
+from api.decisions.reminders import reminders_of
 from handover.models import DecisionRequest
 from tests.api.agent import Agent, question, someone
 from tests.approver import mails

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.routing import routes_of
-from api.schemas import NewDecision
+from api.decisions.routing import routes_of
+from api.decisions.schemas import NewDecision
 from handover.models import ChannelStep
 from store import Store, open_store
 from store.approvers import Preferences

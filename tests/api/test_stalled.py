@@ -11,8 +11,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from api.decisions.waiting import Waiting
 from api.problems.errors import ApiError
-from api.waiting import Waiting
 from handover.models import Status
 from tests.workflows.harness import Asking, signer
 from workflows import reading

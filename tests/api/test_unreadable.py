@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from api.signing import Signer
+from api.decisions.signing import Signer
 from tests.api.agent import Agent, in_store, someone
 from tests.api.inboxes import Inbox, page_url, results
 from tests.support import eventually

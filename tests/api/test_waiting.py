@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from temporalio.client import Client
 
-from api.waiting import Waiting
+from api.decisions.waiting import Waiting
 from tests.api.agent import (
     Agent,
     keyring_of,

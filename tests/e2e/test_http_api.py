@@ -9,14 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from api.http.json_checks import MAX_DEPTH
-from api.listing import Paging
-from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
-from api.problems.table import PROBLEMS
-from api.protocol import MAX_HEAD
-from api.response_types import MODELS, SPELLINGS
-from api.routes.approvers import NewReading
-from api.schemas import (
+from api.decisions.listing import Paging
+from api.decisions.response_types import MODELS, SPELLINGS
+from api.decisions.schemas import (
     MAX_DATA,
     MAX_METADATA,
     MAX_NOTES,
@@ -24,6 +19,11 @@ from api.schemas import (
     NewDecision,
     Resolution,
 )
+from api.http.json_checks import MAX_DEPTH
+from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
+from api.problems.table import PROBLEMS
+from api.protocol import MAX_HEAD
+from api.routes.approvers import NewReading
 from api.uploads import AROUND, MAX_BODY, MAX_FILE
 from handover.models import Decision, Origin, Status
 from tests import web

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 import handover
-from api.listing import Paging
+from api.decisions.listing import Paging
 from handover import AsyncHandoverClient, DecisionFields, HandoverClient
 from handover.models import DecisionRequest
 from handover.pages import AsyncDecisionPage, DecisionPage

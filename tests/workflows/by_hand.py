@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from api.signing import Signer
+from api.decisions.signing import Signer
 from handover.models import Status
 from tests.workflows.harness import ALICE, BOB, make_input, signer
 from workflows.messages import (

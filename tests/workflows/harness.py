@@ -16,8 +16,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 import config
-from api.decisions import search_attributes
-from api.signing import Signer
+from api.decisions.decisions import search_attributes
+from api.decisions.signing import Signer
 from encryption import Encryption, decoded
 from handover.models import DecisionRequest
 from task_queues import working

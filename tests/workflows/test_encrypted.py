@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
-from api.delays import delay_of
+from api.decisions.delays import delay_of
 from encryption import Encryption, decoded
 from handover.models import Status
 from tests.dev_server import DevServer

@@ -18,8 +18,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHistory
 
 import config
+from api.decisions.signing import NoKeyError, Signer
 from api.routes.wellknown import key_set
-from api.signing import NoKeyError, Signer
 from handover.exceptions import ProofError
 from handover.models import Attachment, Decision, Origin, Signature, Status
 from tests.proven import (

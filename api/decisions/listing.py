@@ -21,7 +21,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.decisions import decision_of
+from api.decisions.decisions import decision_of
+from api.decisions.schemas import Address, Moment, Strict
 from api.problems.errors import (
     ApiError,
     NotFound,
@@ -30,7 +31,6 @@ from api.problems.errors import (
     asking_temporal,
     invalid,
 )
-from api.schemas import Address, Moment, Strict
 from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Decision, Origin, Status, Urgency

@@ -20,12 +20,23 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access.limiting import within_quota
-from api.approvers import check_approvers, check_places, check_slack, check_webhooks, named
-from api.backlog import Backlog
-from api.clock import Clock
-from api.delays import delays_of, is_overdue
-from api.executions import Executions
-from api.indexing import Indexing
+from api.decisions.approvers import (
+    check_approvers,
+    check_places,
+    check_slack,
+    check_webhooks,
+    named,
+)
+from api.decisions.backlog import Backlog
+from api.decisions.clock import Clock
+from api.decisions.delays import delays_of, is_overdue
+from api.decisions.executions import Executions
+from api.decisions.indexing import Indexing
+from api.decisions.reminders import reminders_of
+from api.decisions.routing import channels_at_once, routes_of
+from api.decisions.signing import NoKeyError, Signer
+from api.decisions.urls import check_url
+from api.decisions.waiting import Waiting
 from api.problems.errors import (
     UNCONFIRMED,
     ApiError,
@@ -40,11 +51,6 @@ from api.problems.errors import (
     reading,
     telling_temporal,
 )
-from api.reminders import reminders_of
-from api.routing import channels_at_once, routes_of
-from api.signing import NoKeyError, Signer
-from api.urls import check_url
-from api.waiting import Waiting
 from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Attachment, Decision, DecisionRequest, Urgency

@@ -21,8 +21,8 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.decisions.stalled import Stalled
 from api.problems.errors import TEMPORAL_LIMIT, asking_temporal, reading
-from api.stalled import Stalled
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonpatch
 
-from api.executions import FORGED, Run, Runs
+from api.decisions.executions import FORGED, Run, Runs
 from handover.models import Choice, Status
 from store.events import Told
 from store.refused import RefusedResponse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.approvers import addresses_of
+from api.decisions.approvers import addresses_of
 from handover.addresses import one_form
 from handover.models import Channel, ChannelStep, DecisionRequest
 from store.approvers import Approvers, Use

@@ -26,9 +26,9 @@ from pydantic import (
     model_validator,
 )
 
+from api.decisions.response_types import ApproveDeny, NewResponseType
 from api.http.json_checks import check_answer, check_json
 from api.problems.errors import ONE_OR_LIST
-from api.response_types import ApproveDeny, NewResponseType
 from handover import addresses
 from handover.models import DecisionRequest, Execution
 from links import Codes

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.clock import Clock
+from api.decisions.clock import Clock
+from api.decisions.signing import Signer
 from api.problems.errors import NeedsOperator
-from api.signing import Signer
 from handover.models import Execution, ExecutionStatus, Signature, Status
 from store import Store
 from store.executions import ClaimRow, ReportRow
