@@ -12,11 +12,11 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from api.decisions.schemas import MAX_NOTES
+from api.files.uploads import clean, read_form
 from api.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
 from api.payload_changes import FieldChange, UnreadableError, change_by_json
 from api.problems.errors import Invalid, TooLarge
 from api.typed import UnclearError, read_number, read_time
-from api.uploads import clean, read_form
 from handover.models import Choice, DecisionRequest, ResponseType
 from templates.notation import Notation
 from workflows.answers import NOW

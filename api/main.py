@@ -26,9 +26,10 @@ from api.decisions.decisions import Decisions
 from api.decisions.signing import Signer
 from api.decisions.waiting import Waiting
 from api.doors.deps import Service
+from api.files.images import Images
+from api.files.uploads import max_body
 from api.http import assets, openapi, problems
 from api.http.requests import BodyLimit, Proxies, Requests, Slashes
-from api.images import Images
 from api.metrics import Metrics
 from api.problems import errors
 from api.routes import (
@@ -52,7 +53,6 @@ from api.routes import (
     wellknown,
 )
 from api.slack import SlackApp
-from api.uploads import max_body
 from config import (
     ConfigurationError,
     Settings,

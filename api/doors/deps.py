@@ -13,7 +13,7 @@ from api.access.limiting import Limits
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
 from api.decisions.waiting import Waiting
-from api.images import Images
+from api.files.images import Images
 from api.metrics import Metrics
 from api.slack import SlackApp
 from config import Secrets, Settings

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from api.decisions.decisions import already_settled, decision_of
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
 from api.doors.deps import Service, The
-from api.downloads import NO_FILE, send
+from api.files.downloads import NO_FILE, send
+from api.files.uploads import discard, read_form, receive, the_file
 from api.http.openapi import answers
 from api.linked import READ_FOR, reading_links
 from api.problems.errors import ApiError, Conflict, Invalid, NotFound
 from api.readers import of_browser
-from api.uploads import discard, read_form, receive, the_file
 from api.views import failure
 from handover.models import Attachment
 from links import Link

@@ -24,6 +24,7 @@ from api import answering, forms
 from api.access.limiting import ANSWER
 from api.answering import AnswerRefused, is_outcome
 from api.doors.deps import Service, The, the_service
+from api.files.uploads import discard, receive
 from api.forms import Filled
 from api.http.origins import is_from_us
 from api.http.packing import pack
@@ -38,7 +39,6 @@ from api.problems.errors import (
 )
 from api.readers import of_browser, reader_of
 from api.step_up import CodeNeeded, pass_step
-from api.uploads import discard, receive
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from templates.catalogs import N_

@@ -18,13 +18,13 @@ from api.answering import AnswerRefused, is_outcome, with_files
 from api.decisions.decisions import decision_of, refusal
 from api.decisions.schemas import NewResponse
 from api.doors.deps import Service, The
+from api.files.uploads import read_form, receive, the_file
 from api.http.examples import RESPOND
 from api.http.openapi import answers, body_examples
 from api.linked import LinkRoute, TheLink, decision_behind
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from api.routes.attachments import MULTIPART, REFUSED, may_read
 from api.step_up import CodeNeeded, pass_step
-from api.uploads import read_form, receive, the_file
 from handover.models import Attachment, Decision
 from links import Link
 from store.attachments import StoredFile

@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.datastructures import UploadFile
 
 from api.doors.deps import Service
-from api.downloads import disposition
-from api.uploads import MAX_FILE, clean, receive
+from api.files.downloads import disposition
+from api.files.uploads import MAX_FILE, clean, receive
 from store.files import open_files
 from store.keys import RESOLVE
 from tests import web

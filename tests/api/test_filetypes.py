@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from api.documents import RefusedFileError
-from api.filetypes import HEAD, MAX_DRAWING, PARSED, judge
+from api.files.documents import RefusedFileError
+from api.files.filetypes import HEAD, MAX_DRAWING, PARSED, judge
 from handover._file_types import TYPES, read_accept, read_entry
 from tests.api.files import NOISE, PE, png
 from workflows.answers import accepts

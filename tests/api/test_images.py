@@ -11,8 +11,16 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.images import MAX_IMAGE, MAX_PIXELS, TRY_AGAIN, ImageRefusedError, Images, examine, file_of
-from api.pixels import measure
+from api.files.images import (
+    MAX_IMAGE,
+    MAX_PIXELS,
+    TRY_AGAIN,
+    ImageRefusedError,
+    Images,
+    examine,
+    file_of,
+)
+from api.files.pixels import measure
 from outgoing import Answer, Exceptions, GuardedClient
 from store import Store
 from store.files import open_files
@@ -200,7 +208,7 @@ async def test_a_failure_is_kept_for_a_while(
     assert failed.problem
     assert await images.get("dec_1", 1, receiver.url) == failed
     assert len(receiver.requests) == 1
-    monkeypatch.setattr("api.images.TRY_AGAIN", -TRY_AGAIN)
+    monkeypatch.setattr("api.files.images.TRY_AGAIN", -TRY_AGAIN)
     image = await images.get("dec_1", 1, receiver.url)
     assert image.type == "image/png"
     assert await images.get("dec_1", 1, receiver.url) == image

@@ -21,9 +21,9 @@ LIBRARIES = {"idna", "email_validator", "parseaddr", "formataddr", "getaddresses
 
 NO_ADDRESSES = {
     "api/decisions/decisions.py": ["error.message.lower"],
-    "api/documents.py": ["name.lower"],  # of a file
+    "api/files/documents.py": ["name.lower"],  # of a file
     "api/problems/errors.py": ["self.problem.title"],
-    "api/filetypes.py": ["name.lower"],
+    "api/files/filetypes.py": ["name.lower"],
     "api/forms.py": ["request.headers.get('Content-Type', '').lower"],
     "api/decisions/listing.py": ["error.message.lower"],
     "api/http/openapi.py": ["problem.title"],
@@ -31,7 +31,7 @@ NO_ADDRESSES = {
     "api/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
     "api/http/requests.py": ["name.lower"],  # of a header
     "api/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
-    "api/uploads.py": ["request.headers.get('Content-Type', '').lower"],
+    "api/files/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
     "embedded/programs.py": ["package.rpartition('/')[2].partition('@')"],  # its version

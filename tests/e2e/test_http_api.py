@@ -19,12 +19,12 @@ from api.decisions.schemas import (
     NewDecision,
     Resolution,
 )
+from api.files.uploads import AROUND, MAX_BODY, MAX_FILE
 from api.http.json_checks import MAX_DEPTH
 from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.table import PROBLEMS
 from api.protocol import MAX_HEAD
 from api.routes.approvers import NewReading
-from api.uploads import AROUND, MAX_BODY, MAX_FILE
 from handover.models import Decision, Origin, Status
 from tests import web
 from tests.conftest import lacks

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import puremagic
 
-from api.documents import OLE, RefusedFileError, judge_ole, judge_zip
+from api.files.documents import OLE, RefusedFileError, judge_ole, judge_zip
 from handover._file_types import RUNNABLE, WEB_PAGES
 from workflows.sentences import N_
 

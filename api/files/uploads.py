@@ -18,9 +18,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Scope
 
-from api.documents import RefusedFileError
 from api.doors.deps import Service
-from api.filetypes import judge
+from api.files.documents import RefusedFileError
+from api.files.filetypes import judge
 from api.problems.errors import TooLarge, Unavailable, invalid
 from handover.models import Attachment
 from store.attachments import StoredFile

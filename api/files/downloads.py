@@ -12,8 +12,8 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from api.doors.deps import Service
+from api.files.uploads import reaching_files
 from api.problems.errors import NotFound
-from api.uploads import reaching_files
 from handover.models import Attachment
 from store.files import Content
 

@@ -12,9 +12,9 @@ import logging
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
-from api.documents import RefusedFileError
-from api.filetypes import judge
-from api.pixels import measure
+from api.files.documents import RefusedFileError
+from api.files.filetypes import judge
+from api.files.pixels import measure
 from outgoing import Answer, GuardedClient, OutgoingError
 from store.files import Files, FilesError
 from store.images import Image
