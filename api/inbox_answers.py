@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api import answering
-from api.answering import AnswerRefused
+from api.answers import answering
+from api.answers.answering import AnswerRefused
 from api.decisions.decisions import decision_of
 from api.doors.deps import Service
 from api.inbox import choices_in_a_row

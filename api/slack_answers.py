@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api import answering
 from api.access.limiting import ANSWER
-from api.answering import AnswerRefused
+from api.answers import answering
+from api.answers.answering import AnswerRefused
 from api.decisions.decisions import decision_of
 from api.doors.deps import Service
 from api.linked import decision_behind, reading_links

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 from fastapi.responses import HTMLResponse
 
+from api.answers.step_up import CodeNeeded, new_form
 from api.decisions.decisions import decision_of
 from api.files.uploads import MAX_FILE
 from api.forms import FILES, Filled, Understood
 from api.http.static import loaders, root
 from api.local_times import LocalTime
 from api.problems.errors import ApiError
-from api.step_up import CodeNeeded, new_form
 from api.telling import failure_told, told
 from handover.models import Choice, DecisionRequest, ResponseType
 from links import Codes, Link

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request, Response
 
-from api.answering import AnswerRefused, take, with_files
+from api.answers.answering import AnswerRefused, take, with_files
 from api.decisions.decisions import already_settled, answer, decision_of
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution

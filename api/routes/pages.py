@@ -20,9 +20,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from api import answering, forms
+from api import forms
 from api.access.limiting import ANSWER
-from api.answering import AnswerRefused, is_outcome
+from api.answers import answering
+from api.answers.answering import AnswerRefused, is_outcome
+from api.answers.step_up import CodeNeeded, pass_step
 from api.doors.deps import Service, The, the_service
 from api.files.uploads import discard, receive
 from api.forms import Filled
@@ -38,7 +40,6 @@ from api.problems.errors import (
     Unavailable,
 )
 from api.readers import of_browser, reader_of
-from api.step_up import CodeNeeded, pass_step
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from templates.catalogs import N_

@@ -12,9 +12,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api import answering
 from api.access.limiting import ANSWER
-from api.answering import AnswerRefused, is_outcome, with_files
+from api.answers import answering
+from api.answers.answering import AnswerRefused, is_outcome, with_files
+from api.answers.step_up import CodeNeeded, pass_step
 from api.decisions.decisions import decision_of, refusal
 from api.decisions.schemas import NewResponse
 from api.doors.deps import Service, The
@@ -24,7 +25,6 @@ from api.http.openapi import answers, body_examples
 from api.linked import LinkRoute, TheLink, decision_behind
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from api.routes.attachments import MULTIPART, REFUSED, may_read
-from api.step_up import CodeNeeded, pass_step
 from handover.models import Attachment, Decision
 from links import Link
 from store.attachments import StoredFile

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.answers.step_up import APART, CodeNeeded, pass_step
 from api.doors.deps import Service
 from api.problems.errors import ApiError, Conflict, NotFound, Unavailable, Unconfirmed
-from api.step_up import APART, CodeNeeded, pass_step
 from links import Codes
 from store import Store, open_store
 from store.codes import HOLDS_FOR, MAX_TRIES, OTHERS_TRIES

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from api import answering
+from api.answers import answering
 from api.decisions.schemas import FORM
 from api.doors.deps import Service
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
