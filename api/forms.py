@@ -13,10 +13,10 @@ from starlette.datastructures import UploadFile
 
 from api.decisions.schemas import MAX_NOTES
 from api.files.uploads import clean, read_form
-from api.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
-from api.payload_changes import FieldChange, UnreadableError, change_by_json
+from api.people.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
+from api.people.payload_changes import FieldChange, UnreadableError, change_by_json
+from api.people.typed import UnclearError, read_number, read_time
 from api.problems.errors import Invalid, TooLarge
-from api.typed import UnclearError, read_number, read_time
 from handover.models import Choice, DecisionRequest, ResponseType
 from templates.notation import Notation
 from workflows.answers import NOW

@@ -20,12 +20,12 @@ from api.answers import answering
 from api.answers.answering import AnswerRefused
 from api.decisions.decisions import decision_of
 from api.doors.deps import Service
-from api.linked import decision_behind, reading_links
+from api.people.linked import decision_behind, reading_links
+from api.people.readers import default_reader, reader_for
+from api.people.telling import failure_told, told
 from api.problems.errors import ApiError, NotFound, Unavailable
-from api.readers import default_reader, reader_for
 from api.slack import Container, Page, Pressed, SlackApp, Submitted
 from api.slack_forms import Answered, SlackForm
-from api.telling import failure_told, told
 from handover.models import Choice, ResponseType
 from links import Link, SlackLink
 from slack_web import SlackError

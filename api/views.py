@@ -16,9 +16,9 @@ from api.decisions.decisions import decision_of
 from api.files.uploads import MAX_FILE
 from api.forms import FILES, Filled, Understood
 from api.http.static import loaders, root
-from api.local_times import LocalTime
+from api.people.local_times import LocalTime
+from api.people.telling import failure_told, told
 from api.problems.errors import ApiError
-from api.telling import failure_told, told
 from handover.models import Choice, DecisionRequest, ResponseType
 from links import Codes, Link
 from templates import Reader, render_page

@@ -1,4 +1,4 @@
-// Numbers and times as people type them, by the rules of api/typed.py, which has the last word.
+// Numbers and times as people type them, by the rules of api/people/typed.py, which has the last word.
 "use strict";
 globalThis.typed = (() => {
   const MOST = 100;

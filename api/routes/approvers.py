@@ -27,7 +27,7 @@ from api.doors.auth import Administrator, KeyedRoute
 from api.doors.deps import The
 from api.http.examples import APPROVER
 from api.http.openapi import answers, body_examples
-from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
+from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
 from api.problems.errors import NotFound, invalid
 from handover.models import Channel
 from store.approvers import Preferences, QuietHours, Use

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 
 from fastapi import APIRouter, Request, Response
 
-from api import forms, preferences
+from api import forms
 from api.access.limiting import ANSWER
 from api.decisions.listing import ListsUnavailable
 from api.decisions.schemas import MAX_NOTES
@@ -24,9 +24,10 @@ from api.http.requests import DECISION_ID
 from api.http.static import root
 from api.inbox import PAGE, Found, Place, link_to, waiting_for
 from api.inbox_answers import Given, Result, answer_all
-from api.linked import reading_links
+from api.people import preferences
+from api.people.linked import reading_links
+from api.people.readers import reader_of
 from api.problems.errors import RETRY_AFTER, ApiError, Gone, Invalid
-from api.readers import reader_of
 from api.routes.pages import PageRoute
 from api.views import page
 from links import PersonalLink

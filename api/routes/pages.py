@@ -30,7 +30,8 @@ from api.files.uploads import discard, receive
 from api.forms import Filled
 from api.http.origins import is_from_us
 from api.http.packing import pack
-from api.linked import decision_behind, read_link
+from api.people.linked import decision_behind, read_link
+from api.people.readers import of_browser, reader_of
 from api.problems.errors import (
     OF_FRAMEWORK,
     ApiError,
@@ -39,7 +40,6 @@ from api.problems.errors import (
     TooLarge,
     Unavailable,
 )
-from api.readers import of_browser, reader_of
 from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from templates.catalogs import N_

@@ -22,7 +22,7 @@ from api.doors.deps import Service, The
 from api.files.uploads import read_form, receive, the_file
 from api.http.examples import RESPOND
 from api.http.openapi import answers, body_examples
-from api.linked import LinkRoute, TheLink, decision_behind
+from api.people.linked import LinkRoute, TheLink, decision_behind
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from api.routes.attachments import MULTIPART, REFUSED, may_read
 from handover.models import Attachment, Decision

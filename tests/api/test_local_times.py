@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
+from api.people.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
 from templates.reader import time_zones
 
 

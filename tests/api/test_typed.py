@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.typed import UnclearError, read_number, read_time
+from api.people.typed import UnclearError, read_number, read_time
 from tests.typed import LOCALES, MORE_TIMES, NUMBERS, TIMES, notation
 
 doubles = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)

@@ -28,9 +28,9 @@ NO_ADDRESSES = {
     "api/decisions/listing.py": ["error.message.lower"],
     "api/http/openapi.py": ["problem.title"],
     "api/http/origins.py": ["url.lower"],
-    "api/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
+    "api/people/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
     "api/http/requests.py": ["name.lower"],  # of a header
-    "api/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
+    "api/people/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
     "api/files/uploads.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],

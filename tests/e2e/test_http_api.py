@@ -21,7 +21,7 @@ from api.decisions.schemas import (
 )
 from api.files.uploads import AROUND, MAX_BODY, MAX_FILE
 from api.http.json_checks import MAX_DEPTH
-from api.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
+from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.table import PROBLEMS
 from api.protocol import MAX_HEAD
 from api.routes.approvers import NewReading

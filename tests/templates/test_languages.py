@@ -11,11 +11,11 @@ from itertools import chain
 import pytest
 from babel.messages.catalog import Message
 
+from api.people.readers import region_of, wanted
+from api.people.telling import STATUSES, failure_told, told
 from api.previews import SAMPLES, preview, sample
 from api.problems.errors import ApiError, NeedsOperator, NotFound
 from api.problems.table import PROBLEMS
-from api.readers import region_of, wanted
-from api.telling import STATUSES, failure_told, told
 from handover.models import Choice, ResponseType, Status
 from templates import LANGUAGES, Reader
 from templates.catalogs import FOLDER, catalog, translations

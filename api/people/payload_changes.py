@@ -10,7 +10,7 @@ from typing import Any
 
 from api.decisions.schemas import MAX_PAYLOAD
 from api.http.json_checks import UnfitJsonError, check_answer, check_json, read_json
-from api.typed import UnclearError, read_number
+from api.people.typed import UnclearError, read_number
 from templates.notation import Notation
 from templates.payload import Field, fields
 from workflows.canonical import dumps
