@@ -20,6 +20,7 @@ import logs
 from api.access.bearers import Bearers
 from api.access.limiting import Limits, TellStandings
 from api.access.oidc import Issuer
+from api.agents import attachments, callbacks, decisions, executions, lists
 from api.decisions.backlog import Backlog
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
@@ -34,17 +35,12 @@ from api.metrics import Metrics
 from api.problems import errors
 from api.routes import (
     approvers,
-    attachments,
-    callbacks,
     codec,
-    decisions,
     events,
-    executions,
     health,
     images,
     inbox,
     keys,
-    lists,
     outbox,
     pages,
     previews,

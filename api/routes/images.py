@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from api.agents.attachments import may_read, open_link
 from api.doors.deps import Service, The
 from api.files.downloads import stream
 from api.files.images import PREFIX, begin_digest
 from api.files.uploads import reaching_files
 from api.people.readers import reader_of
 from api.problems.errors import NotFound
-from api.routes.attachments import may_read, open_link
 from api.routes.pages import PageRoute
 from api.views import message
 from store.images import Image

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.access.limiting import ANSWER
+from api.agents.attachments import MULTIPART, REFUSED, may_read
 from api.answers import answering
 from api.answers.answering import AnswerRefused, is_outcome, with_files
 from api.answers.step_up import CodeNeeded, pass_step
@@ -24,7 +25,6 @@ from api.http.examples import RESPOND
 from api.http.openapi import answers, body_examples
 from api.people.linked import LinkRoute, TheLink, decision_behind
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
-from api.routes.attachments import MULTIPART, REFUSED, may_read
 from handover.models import Attachment, Decision
 from links import Link
 from store.attachments import StoredFile

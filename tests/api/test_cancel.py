@@ -12,12 +12,12 @@ import pytest
 from fastapi import Response
 from temporalio.client import Client
 
+from api.agents import decisions as routes
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
 from api.decisions.signing import Signer
 from api.decisions.waiting import Waiting
 from api.problems.errors import Conflict
-from api.routes import decisions as routes
 from encryption import Encryption
 from store import Store, open_store
 from store.keys import ApiKey
