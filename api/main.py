@@ -32,17 +32,16 @@ from api.files.uploads import max_body
 from api.http import assets, openapi, problems
 from api.http.requests import BodyLimit, Proxies, Requests, Slashes
 from api.metrics import Metrics
+from api.pages import images, inbox
+from api.pages import page as pages
 from api.problems import errors
 from api.routes import (
     approvers,
     codec,
     events,
     health,
-    images,
-    inbox,
     keys,
     outbox,
-    pages,
     previews,
     responses,
     slack,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from api.decisions.schemas import MAX_NOTES, MAX_PAYLOAD
-from api.forms import NOW_OR_THEN, WHEN, repair
 from api.http.json_checks import UnfitJsonError, check_json
+from api.pages.forms import NOW_OR_THEN, WHEN, repair
 from api.people.payload_changes import A_NUMBER
 from api.people.typed import UnclearError, read_number
 from api.slack import ViewState, moment_of

@@ -15,10 +15,10 @@ from api.doors.deps import Service, The
 from api.files.downloads import NO_FILE, send
 from api.files.uploads import discard, read_form, receive, the_file
 from api.http.openapi import answers
+from api.pages.views import failure
 from api.people.linked import READ_FOR, reading_links
 from api.people.readers import of_browser
 from api.problems.errors import ApiError, Conflict, Invalid, NotFound
-from api.views import failure
 from handover.models import Attachment
 from links import Link
 from store.attachments import StoredFile

@@ -1,7 +1,7 @@
 """`/approvers/{address}`: how an approver reads, when and by what they are asked, and where their
 own system is, set by an administrator.
 
-All but the last they set for themselves behind the link to their inbox (`api/routes/inbox.py`).
+All but the last they set for themselves behind the link to their inbox (`api/pages/inbox.py`).
 Where somebody's system is asked is an administrator's word alone: it answers in their name.
 """
 

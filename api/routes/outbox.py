@@ -19,8 +19,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
 from api.doors.deps import Service, The
+from api.pages.views import GUARDS, failure, page
 from api.problems.errors import NotFound
-from api.views import GUARDS, failure, page
 from templates import Reader
 
 SHOWN = 200

@@ -21,8 +21,8 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
 from api.access.limiting import READS
-from api.inbox import OVER, PAGE
-from api.routes.inbox import LIVES
+from api.pages.inbox import LIVES
+from api.pages.waiting_list import OVER, PAGE
 from links import Link, LinkKeys, PersonalLink
 from tests import web
 from tests.api.agent import Agent, someone

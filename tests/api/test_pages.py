@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
 from api.access.limiting import Limits
-from api.routes import pages
+from api.pages import page as pages
 from links import Link, LinkKeys
 from store.approvers import Preferences
 from templates.payload import fingerprint, grouped

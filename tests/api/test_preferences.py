@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.pages.views import page
 from api.people import preferences
 from api.people.preferences import WAYS
-from api.views import page
 from store.approvers import Preferences, QuietHours, Use
 from templates import LANGUAGES, Reader
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.forms import Filled
+from api.pages.forms import Filled
 from handover.models import DecisionRequest, ResponseType
 from templates import LANGUAGES, Reader
 from templates.words import words as told_in

@@ -24,7 +24,7 @@ NO_ADDRESSES = {
     "api/files/documents.py": ["name.lower"],  # of a file
     "api/problems/errors.py": ["self.problem.title"],
     "api/files/filetypes.py": ["name.lower"],
-    "api/forms.py": ["request.headers.get('Content-Type', '').lower"],
+    "api/pages/forms.py": ["request.headers.get('Content-Type', '').lower"],
     "api/decisions/listing.py": ["error.message.lower"],
     "api/http/openapi.py": ["problem.title"],
     "api/http/origins.py": ["url.lower"],

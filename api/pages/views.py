@@ -14,8 +14,8 @@ from fastapi.responses import HTMLResponse
 from api.answers.step_up import CodeNeeded, new_form
 from api.decisions.decisions import decision_of
 from api.files.uploads import MAX_FILE
-from api.forms import FILES, Filled, Understood
 from api.http.static import loaders, root
+from api.pages.forms import FILES, Filled, Understood
 from api.people.local_times import LocalTime
 from api.people.telling import failure_told, told
 from api.problems.errors import ApiError

@@ -9,10 +9,10 @@ from api.doors.deps import Service, The
 from api.files.downloads import stream
 from api.files.images import PREFIX, begin_digest
 from api.files.uploads import reaching_files
+from api.pages.page import PageRoute
+from api.pages.views import message
 from api.people.readers import reader_of
 from api.problems.errors import NotFound
-from api.routes.pages import PageRoute
-from api.views import message
 from store.images import Image
 from templates.words import words
 

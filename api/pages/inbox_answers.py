@@ -16,7 +16,7 @@ from api.answers import answering
 from api.answers.answering import AnswerRefused
 from api.decisions.decisions import decision_of
 from api.doors.deps import Service
-from api.inbox import choices_in_a_row
+from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
 from workflows.messages import Response
 from workflows.reading import Fold

@@ -13,23 +13,23 @@ from functools import lru_cache, partial
 
 from fastapi import APIRouter, Request, Response
 
-from api import forms
 from api.access.limiting import ANSWER
 from api.decisions.listing import ListsUnavailable
 from api.decisions.schemas import MAX_NOTES
 from api.doors.deps import Service, The
-from api.forms import Filled
 from api.http.cursors import BadCursorError, Cursors
 from api.http.requests import DECISION_ID
 from api.http.static import root
-from api.inbox import PAGE, Found, Place, link_to, waiting_for
-from api.inbox_answers import Given, Result, answer_all
+from api.pages import forms
+from api.pages.forms import Filled
+from api.pages.inbox_answers import Given, Result, answer_all
+from api.pages.page import PageRoute
+from api.pages.views import page
+from api.pages.waiting_list import PAGE, Found, Place, link_to, waiting_for
 from api.people import preferences
 from api.people.linked import reading_links
 from api.people.readers import reader_of
 from api.problems.errors import RETRY_AFTER, ApiError, Gone, Invalid
-from api.routes.pages import PageRoute
-from api.views import page
 from links import PersonalLink
 from store.approvers import Preferences
 from templates import LANGUAGES, Reader

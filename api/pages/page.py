@@ -20,16 +20,17 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from api import forms
 from api.access.limiting import ANSWER
 from api.answers import answering
 from api.answers.answering import AnswerRefused, is_outcome
 from api.answers.step_up import CodeNeeded, pass_step
 from api.doors.deps import Service, The, the_service
 from api.files.uploads import discard, receive
-from api.forms import Filled
 from api.http.origins import is_from_us
 from api.http.packing import pack
+from api.pages import forms
+from api.pages.forms import Filled
+from api.pages.views import Opened, ask, failure, message, outcome
 from api.people.linked import decision_behind, read_link
 from api.people.readers import of_browser, reader_of
 from api.problems.errors import (
@@ -40,7 +41,6 @@ from api.problems.errors import (
     TooLarge,
     Unavailable,
 )
-from api.views import Opened, ask, failure, message, outcome
 from handover.models import Attachment, Choice
 from templates.catalogs import N_
 from templates.words import words
