@@ -35,19 +35,11 @@ from api.metrics import Metrics
 from api.pages import images, inbox
 from api.pages import page as pages
 from api.problems import errors
-from api.routes import (
-    approvers,
-    codec,
-    events,
-    health,
-    keys,
-    outbox,
-    previews,
-    responses,
-    slack,
-    wellknown,
-)
-from api.slack import SlackApp
+from api.providers import route as events
+from api.routes import approvers, codec, health, keys, outbox, previews, wellknown
+from api.slack import route as slack
+from api.slack.app import SlackApp
+from api.systems import responses
 from config import (
     ConfigurationError,
     Settings,

@@ -14,13 +14,13 @@ from api.answers.answering import AnswerRefused, take, with_files
 from api.decisions.decisions import already_settled, answer, decision_of
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
-from api.delivery_events import delivered
 from api.doors.auth import Creator, KeyedRoute, Reader, Resolver
 from api.doors.deps import IdempotencyKey, The, Wait
 from api.doors.presence import while_present
 from api.http.examples import CANCEL, CREATE, EXTEND, RESOLVE
 from api.http.openapi import UNHEARD, answers, body_examples, headers
 from api.problems.errors import Forbidden, Gone, NotFound
+from api.providers.delivery_events import delivered
 from handover.models import Decision, Origin
 from workflows.messages import Response as Answer
 

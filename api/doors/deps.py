@@ -15,7 +15,7 @@ from api.decisions.decisions import Decisions
 from api.decisions.waiting import Waiting
 from api.files.images import Images
 from api.metrics import Metrics
-from api.slack import SlackApp
+from api.slack.app import SlackApp
 from config import Secrets, Settings
 from encryption import Encryption
 from links import Codes, LinkKeys

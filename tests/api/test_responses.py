@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from api.access.limiting import READS, Limits
 from api.problems import errors
-from api.routes import responses
+from api.systems import responses
 from links import Link, PersonalLink
 from tests import web
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from api.slack_answers import PATIENCE
+from api.slack.answers import PATIENCE
 from links import SlackLink
 from store.keys import AGENT_SCOPES, RESOLVE
 from templates import blocks

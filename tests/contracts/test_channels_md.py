@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.smtp import CLOSED, FLOODED, delivery_error
-from api.routes import approvers, events, slack
-from api.sendgrid import KEPT
+from api.providers import route as events
+from api.providers.sendgrid import KEPT
+from api.routes import approvers
+from api.slack import route as slack
 from config import Settings
 from handover.models import DecisionRequest
 from slack_web import BUSY, RECIPIENT

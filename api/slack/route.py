@@ -17,12 +17,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from api import slack
 from api.doors.deps import The
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
-from api.slack import ForgedError, Pressed, Submitted
-from api.slack_answers import PATIENCE, press, submit
+from api.slack import app as slack
+from api.slack.answers import PATIENCE, press, submit
+from api.slack.app import ForgedError, Pressed, Submitted
 
 log = logging.getLogger(__name__)
 

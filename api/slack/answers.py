@@ -24,8 +24,8 @@ from api.people.linked import decision_behind, reading_links
 from api.people.readers import default_reader, reader_for
 from api.people.telling import failure_told, told
 from api.problems.errors import ApiError, NotFound, Unavailable
-from api.slack import Container, Page, Pressed, SlackApp, Submitted
-from api.slack_forms import Answered, SlackForm
+from api.slack.app import Container, Page, Pressed, SlackApp, Submitted
+from api.slack.forms import Answered, SlackForm
 from handover.models import Choice, ResponseType
 from links import Link, SlackLink
 from slack_web import SlackError

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from api import sendgrid
-from api.delivery_events import take
 from api.doors.deps import The
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
+from api.providers import sendgrid
+from api.providers.delivery_events import take
 
 log = logging.getLogger(__name__)
 

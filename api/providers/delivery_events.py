@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.doors.deps import Service
 from api.problems.errors import NotFound, Unavailable
-from api.sendgrid import PROVIDER, MailEvent
+from api.providers.sendgrid import PROVIDER, MailEvent
 from store.events import SentMessage, Told
 
 log = logging.getLogger(__name__)
