@@ -31,12 +31,12 @@ from api.files.images import Images
 from api.files.uploads import max_body
 from api.http import assets, openapi, problems
 from api.http.requests import BodyLimit, Proxies, Requests, Slashes
-from api.metrics import Metrics
+from api.operators import approvers, codec, health, keys, outbox, previews, wellknown
+from api.operators.metrics import Metrics
 from api.pages import images, inbox
 from api.pages import page as pages
 from api.problems import errors
 from api.providers import route as events
-from api.routes import approvers, codec, health, keys, outbox, previews, wellknown
 from api.slack import route as slack
 from api.slack.app import SlackApp
 from api.systems import responses

@@ -10,7 +10,7 @@ from typing import Any
 
 import config
 from api.decisions.signing import Signer
-from api.routes.wellknown import key_set
+from api.operators.wellknown import key_set
 from handover.models import Attachment, Decision, DecisionRequest, Origin
 from workflows import answers, lifecycle, proof
 from workflows.events import Responded

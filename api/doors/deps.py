@@ -14,7 +14,7 @@ from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
 from api.decisions.waiting import Waiting
 from api.files.images import Images
-from api.metrics import Metrics
+from api.operators.metrics import Metrics
 from api.slack.app import SlackApp
 from config import Secrets, Settings
 from encryption import Encryption

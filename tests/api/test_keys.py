@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from api.make_key import main
-from api.routes.keys import NewKey, Scope
+from api.operators.keys import NewKey, Scope
 from store import open_store
 from store.keys import (
     ADMIN,

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.operators import health, wellknown
 from api.problems.errors import ApiError
-from api.routes import health, wellknown
 from store import open_store
 from tests import web
 from tests.api.agent import Agent, in_store, link_to, metric, question, someone

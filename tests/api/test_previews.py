@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from api.previews import READERS, SAMPLES, preview
+from api.operators.samples import READERS, SAMPLES, preview
 from tests.api.agent import Agent
 from tests.service import RunningService
 

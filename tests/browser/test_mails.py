@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser
 
-from api.previews import READERS, SAMPLES, preview
+from api.operators.samples import READERS, SAMPLES, preview
 from tests.browser.support import DESKTOP, PHONE, opened, violations
 from tests.service import RunningService
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from api.previews import preview
+from api.operators.samples import preview
 from tests.api.agent import Agent, someone
 from tests.api.asked import Asked
 from tests.api.inboxes import inbox_url

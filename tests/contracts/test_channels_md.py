@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.smtp import CLOSED, FLOODED, delivery_error
+from api.operators import approvers
 from api.providers import route as events
 from api.providers.sendgrid import KEPT
-from api.routes import approvers
 from api.slack import route as slack
 from config import Settings
 from handover.models import DecisionRequest

@@ -21,10 +21,10 @@ from api.decisions.schemas import (
 )
 from api.files.uploads import AROUND, MAX_BODY, MAX_FILE
 from api.http.json_checks import MAX_DEPTH
+from api.operators.approvers import NewReading
 from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.table import PROBLEMS
 from api.protocol import MAX_HEAD
-from api.routes.approvers import NewReading
 from handover.models import Decision, Origin, Status
 from tests import web
 from tests.conftest import lacks

@@ -11,9 +11,9 @@ from itertools import chain
 import pytest
 from babel.messages.catalog import Message
 
+from api.operators.samples import SAMPLES, preview, sample
 from api.people.readers import region_of, wanted
 from api.people.telling import STATUSES, failure_told, told
-from api.previews import SAMPLES, preview, sample
 from api.problems.errors import ApiError, NeedsOperator, NotFound
 from api.problems.table import PROBLEMS
 from handover.models import Choice, ResponseType, Status

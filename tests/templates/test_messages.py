@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.channels.email import compose, template_context
-from api.previews import READERS, SAMPLES, preview, sample
+from api.operators.samples import READERS, SAMPLES, preview, sample
 from handover.models import Attachment, ResponseType
 from handover.proof import digest
 from templates import RenderedEmail, render_email

@@ -19,7 +19,7 @@ from temporalio.client import Client, WorkflowHistory
 
 import config
 from api.decisions.signing import NoKeyError, Signer
-from api.routes.wellknown import key_set
+from api.operators.wellknown import key_set
 from handover.exceptions import ProofError
 from handover.models import Attachment, Decision, Origin, Signature, Status
 from tests.proven import (

@@ -8,10 +8,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api.doors.deps import Service, The
+from api.operators.outbox import ENGLISH, admit, mail_html
+from api.operators.samples import READERS, SAMPLES, preview
 from api.pages.views import failure, page
-from api.previews import READERS, SAMPLES, preview
 from api.problems.errors import NotFound
-from api.routes.outbox import ENGLISH, admit, mail_html
 from templates import RenderedEmail
 
 router = APIRouter(include_in_schema=False)
