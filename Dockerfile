@@ -30,7 +30,7 @@ RUN useradd --system --uid 10001 --no-create-home handover \
 
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY config.py secret_checks.py setting_names.py encryption.py slack_web.py logs.py task_queues.py worker.py ./
+COPY config.py secret_checks.py setting_names.py encryption.py logs.py task_queues.py worker.py ./
 COPY workflows workflows
 COPY activities activities
 COPY api api

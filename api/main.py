@@ -21,24 +21,29 @@ from api.access.bearers import Bearers
 from api.access.limiting import Limits, TellStandings
 from api.access.oidc import Issuer
 from api.agents import attachments, callbacks, decisions, executions, lists
+from api.answers.answering import Answers
+from api.answers.step_up import StepUp
 from api.decisions.backlog import Backlog
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.metrics import Metrics
 from api.decisions.signing import Signer
 from api.decisions.waiting import Waiting
 from api.doors.deps import Service
+from api.files.downloads import Downloads
 from api.files.images import Images
-from api.files.uploads import max_body
+from api.files.uploads import Uploads
 from api.http import assets, openapi, problems
+from api.http.multipart import max_body
 from api.http.requests import BodyLimit, Proxies, Requests, Slashes
 from api.operators import approvers, codec, health, keys, outbox, previews, wellknown
-from api.operators.metrics import Metrics
-from api.pages import images, inbox
+from api.pages import files, images, inbox
 from api.pages import page as pages
-from api.problems import errors
+from api.people.linked import Linked
+from api.people.readers import Readers
+from api.problems import handlers
 from api.providers import route as events
 from api.slack import route as slack
-from api.slack.app import SlackApp
 from api.systems import responses
 from config import (
     ConfigurationError,
@@ -54,10 +59,12 @@ from config import (
 )
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
-from slack_web import SlackWeb
+from slack.app import SlackApp
+from slack.web import SlackWeb
 from store import UnusableStoreError, open_store
 from store.files import FilesError, open_files
 from store.keys import new_key
+from templates import Reader
 
 log = logging.getLogger(__name__)
 
@@ -94,51 +101,62 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     waiting = Waiting(client, signer.keyring, settings.max_waits, settings.revoked_keys)
     backlog = Backlog(client, settings.task_queue, settings.max_lag)
     clock = Clock(client)
+    decisions = Decisions(
+        client,
+        store,
+        signer,
+        waiting,
+        clock,
+        task_queue=settings.task_queue,
+        receipts=settings.receipts,
+        operator=settings.operator_email,
+        encryption=encryption,
+        outgoing=outgoing,
+        backlog=backlog,
+        is_told_of_mails=bool(settings.sendgrid_event_key),
+        lacking_for_slack=settings.lacking_for_slack,
+        local_domains=settings.local_domains,
+    )
+    metrics = Metrics(client, store, backlog)
+    links = LinkKeys(secrets.link_keys, settings.revoked_keys)
+    limits = limits_of(settings)
+    answers = Answers(decisions, store.attachments, store.refused_responses, metrics.time_to_answer)
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
         encryption=encryption,
         client=client,
         store=store,
-        files=files,
         images=Images(store.images, files, outgoing),
-        links=LinkKeys(secrets.link_keys, settings.revoked_keys),
-        codes=Codes(secrets.link_keys),
+        uploads=Uploads(files, store.attachments, settings.public_url),
+        downloads=Downloads(files),
+        links=links,
+        linked=Linked(links, decisions, limits),
+        readers=Readers(store.approvers, Reader(settings.language, settings.time_zone)),
         waiting=waiting,
         clock=clock,
-        decisions=Decisions(
-            client,
-            store,
-            signer,
-            waiting,
-            clock,
-            task_queue=settings.task_queue,
-            receipts=settings.receipts,
-            operator=settings.operator_email,
-            encryption=encryption,
-            outgoing=outgoing,
-            backlog=backlog,
-            lacking_for_slack=settings.lacking_for_slack,
-            local_domains=settings.local_domains,
-        ),
+        decisions=decisions,
+        answers=answers,
+        step_up=StepUp(Codes(secrets.link_keys), store.codes, decisions, answers),
         callback_secrets=callback_secrets,
         webhooks=webhooks,
         outgoing=outgoing,
-        metrics=Metrics(client, store, backlog),
-        bearers=Bearers(store, issuer_of(settings), waiting),
-        limits=limits_of(settings),
+        metrics=metrics,
+        bearers=Bearers(store, issuer_of(settings), waiting.release),
+        limits=limits,
         slack=slack_app(settings),
     )
+    app.state.trusted_proxies = settings.trusted_proxies
     answer_waits_when_stopped(waiting.close)
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
     beside = [
         asyncio.create_task(work)
-        for work in (service.decisions.prepare(), service.bearers.watch(), clock.watch())
+        for work in (decisions.prepare(), service.bearers.watch(), clock.watch())
     ]
     yield
     for task in beside:
         task.cancel()
-    await service.limits.close()
+    await limits.close()
     await store.close()
 
 
@@ -221,11 +239,12 @@ app.add_middleware(Slashes)
 app.add_middleware(Requests)
 app.add_middleware(Proxies)
 app.add_middleware(SayWhyNot)
-errors.install(app)
+handlers.install(app)
 for routes in (
     decisions,
     executions,
     attachments,
+    files,
     lists,
     keys,
     approvers,

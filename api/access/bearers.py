@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.access.oidc import Issuer
-from api.decisions.waiting import Waiting
 from api.problems.errors import Unauthorized
 from store import Store
 from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed
@@ -29,10 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class Bearers:
-    def __init__(self, store: Store, issuer: Issuer | None, waiting: Waiting) -> None:
+    """`release` ends what the request of a task waits for."""
+
+    def __init__(
+        self, store: Store, issuer: Issuer | None, release: Callable[[asyncio.Task[Any]], None]
+    ) -> None:
         self._store = store
         self._issuer = issuer
-        self._waiting = waiting
+        self._release = release
         self._held: dict[asyncio.Task[Any], ApiKey] = {}
         self._noted: dict[str, float] = {}
         self._notes: set[asyncio.Task[None]] = set()
@@ -85,7 +88,7 @@ class Bearers:
                 continue
             for task, key in held.items():
                 if key.id not in live:
-                    self._waiting.release(task)
+                    self._release(task)
 
     async def _live(self, keys: Collection[ApiKey]) -> set[str]:
         now = datetime.now(UTC)

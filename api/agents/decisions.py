@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request, Response
 
-from api.answers.answering import AnswerRefused, take, with_files
-from api.decisions.decisions import already_settled, answer, decision_of
+from api.answers.verdicts import Over, Refused
+from api.decisions.decisions import already_settled, answer, decision_of, refusal
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
 from api.doors.auth import Creator, KeyedRoute, Reader, Resolver
@@ -20,7 +20,6 @@ from api.doors.presence import while_present
 from api.http.examples import CANCEL, CREATE, EXTEND, RESOLVE
 from api.http.openapi import UNHEARD, answers, body_examples, headers
 from api.problems.errors import Forbidden, Gone, NotFound
-from api.providers.delivery_events import delivered
 from handover.models import Decision, Origin
 from workflows.messages import Response as Answer
 
@@ -73,7 +72,7 @@ async def get(
     """The decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         fold = await service.decisions.read_for(agent, decision_id, wait)
-        return answer(fold, agent, await delivered(service, decision_id))
+        return answer(fold, agent, await service.decisions.delivered(decision_id))
 
 
 @router.post(
@@ -163,8 +162,7 @@ async def resolve(
         approver=key.name,
         choice=body.action,
         notes=body.notes,
-        data=await with_files(
-            service,
+        data=await service.answers.with_files(
             body.response_data,
             lambda file: file.uploaded_by == key.name,
             "this key has sent with POST /attachments",
@@ -172,12 +170,13 @@ async def resolve(
         received_at=received_at,
         origin=Origin.OPERATOR,
     )
-    try:
-        fold = await take(service, fold, given)
-    except AnswerRefused as refused:
-        raise already_settled(refused.fold) if refused.fold.settled else refused.error from refused
-    if fold.settled and not fold.is_settled_by(given):
+    verdict = await service.answers.take(fold, given)
+    fold = verdict.fold
+    is_refused = isinstance(verdict, Refused | Over) and verdict.why is not None
+    if fold.settled and (is_refused or not fold.is_settled_by(given)):
         raise already_settled(fold)
+    if isinstance(verdict, Refused | Over) and verdict.why:
+        raise refusal(verdict.why, "action")
     response.status_code = 200 if fold.settled else 202
     return answer(fold)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from api.decisions.decisions import refusal
-from api.doors.deps import Service
+from api.answers.verdicts import REFUSALS, Declined, Over, Received, Recorded, Unfit, Verdict
+from api.decisions.decisions import Decisions
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, invalid
 from handover.models import Choice
-from store.attachments import StoredFile
-from store.refused import RefusedResponse
+from store.attachments import Attachments, StoredFile
+from store.refused import RefusedResponse, RefusedResponses
 from workflows import answers, objections
 from workflows.canonical import dumps
 from workflows.messages import Response
@@ -21,46 +21,112 @@ from workflows.sentences import Sentence
 from workflows.stored import INLINE, whole_response
 
 
-class AnswerRefused(Exception):  # noqa: N818 - an outcome of asking, not a fault
-    """This answer counts for nothing; the record has the attempt. `fold` is the decision now."""
+class Observer(Protocol):
+    """A histogram."""
 
-    def __init__(self, objection: Objection, fold: Fold) -> None:
-        super().__init__(objection.message)
-        self.objection = objection
-        self.fold = fold
-
-    @property
-    def error(self) -> Conflict | Invalid:
-        return refusal(self.objection, "action")
+    def observe(self, amount: float) -> None: ...
 
 
-async def take(service: Service, fold: Fold, response: Response) -> Fold:
-    """Check an answer and hand it to the workflow; the decision as far as that was heard.
+class Answers:
+    """`time_to_answer` is told the seconds from a question to its answer."""
 
-    What is in the history is taken, whether or not it can be read back. Raises `AnswerRefused`,
-    `Unconfirmed` where nobody knows whether it is there, and what keeps Temporal or the store from
-    being reached before that.
-    """
-    assert fold.state  # noqa: S101 - who may answer was found in it
-    response = normal(fold, response)
-    why = _over(fold) or objections.objection(fold.state, response)
-    if why is None:
-        await _hand_over_files(service, fold, response)
-        try:
-            heard = await service.decisions.respond(fold, response)
-        except NotFound:
-            fold = await service.decisions.read(fold.decision_id)
-            why = _over(fold) or Objection("late", objections.LATE)
-        except (Conflict, Invalid) as error:  # the workflow's own record has it
-            with suppress(Unavailable):
-                fold = await service.decisions.read(fold.decision_id)
-            raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
-        else:
-            asked = fold.state.rules.created_at
-            service.metrics.time_to_answer.observe((response.received_at - asked).total_seconds())
-            return heard
-    await record(service, response, why)
-    raise AnswerRefused(why, fold)
+    def __init__(
+        self,
+        decisions: Decisions,
+        attachments: Attachments,
+        refused: RefusedResponses,
+        time_to_answer: Observer,
+    ) -> None:
+        self._decisions = decisions
+        self._attachments = attachments
+        self._refused = refused
+        self._time_to_answer = time_to_answer
+
+    async def take(self, fold: Fold, response: Response) -> Verdict:
+        """Check an answer and hand it to the workflow.
+
+        What is in the history is taken, whether or not it can be read back. Raises `Unconfirmed`
+        where nobody knows whether it is there, and what keeps Temporal or the store from being
+        reached before that.
+        """
+        assert fold.state  # noqa: S101 - who may answer was found in it
+        response = normal(fold, response)
+        why = over(fold) or objections.objection(fold.state, response)
+        if why is None:
+            await self._hand_over_files(fold, response)
+            try:
+                heard = await self._decisions.respond(fold, response)
+            except NotFound:
+                fold = await self._decisions.read(fold.decision_id)
+                why = over(fold) or Objection("late", objections.LATE)
+            except (Conflict, Invalid) as error:  # the workflow's own record has it
+                with suppress(Unavailable):
+                    fold = await self._decisions.read(fold.decision_id)
+                return judged(fold, response, Objection(error.problem.code, error.sentence))
+            else:
+                asked = fold.state.rules.created_at
+                self._time_to_answer.observe((response.received_at - asked).total_seconds())
+                return _heard(heard, response)
+        return await self.refuse(fold, response, why)
+
+    async def refuse(self, fold: Fold, response: Response, why: Objection) -> Verdict:
+        """Keep an attempt that the workflow does not hear of."""
+        is_small = len(dumps(response.data)) <= INLINE
+        await self._refused.add(
+            response.decision_id,
+            RefusedResponse(
+                approver=response.approver,
+                choice=response.choice[:20],
+                notes=response.notes,
+                data=response.data if is_small else None,
+                reason=why.reason,
+                message=why.message,
+                received_at=response.received_at,
+            ),
+        )
+        return judged(fold, response, why)
+
+    async def with_files(
+        self, data: dict[str, Any] | None, is_theirs: Callable[[StoredFile], bool], sent: str
+    ) -> dict[str, Any] | None:
+        """The data with each of `uploaded_files`, given by its id, in full.
+
+        Raises `Invalid` for a file that is not theirs; `sent` completes “a file that …”.
+        """
+        if not data or not isinstance(data.get("uploaded_files"), list):
+            return data
+        files: list[dict[str, Any]] = []
+        for index, given in enumerate(data["uploaded_files"]):
+            file = await self._uploaded(given)
+            if file is None or not is_theirs(file):
+                raise invalid(
+                    f"response_data.uploaded_files.{index}",
+                    f"this is no id of a file that {sent}.",
+                    code="unknown_attachment",
+                )
+            files.append(file.attachment.model_dump(mode="json"))
+        return data | {"uploaded_files": files}
+
+    async def _hand_over_files(self, fold: Fold, response: Response) -> None:
+        """Make the files of an answer the decision's, whose agent may fetch them."""
+        assert fold.input  # noqa: S101 - who may answer was found in it
+        brings_files = fold.input.request.response_type.type == "file_upload"
+        if response.choice != Choice.APPROVE or not brings_files:
+            return
+        for file in (response.data or {})["uploaded_files"]:
+            await self._attachments.give(file["id"], fold.input.agent, fold.decision_id)
+
+    async def _uploaded(self, given: object) -> StoredFile | None:
+        """The file of this id, or of an object that has it."""
+        file_id = cast(dict[str, object], given).get("id") if isinstance(given, dict) else given
+        return await self._attachments.find(file_id) if isinstance(file_id, str) else None
+
+
+def judged(fold: Fold, response: Response, why: Objection) -> Verdict:
+    """The verdict on an answer that counts for nothing."""
+    if why.reason == "already_settled":
+        return Over(fold, is_outcome(fold, response), why)
+    return REFUSALS.get(why.reason, Unfit)(fold, why)
 
 
 def normal(fold: Fold, response: Response) -> Response:
@@ -84,66 +150,19 @@ def is_outcome(fold: Fold, response: Response) -> bool:
     )
 
 
-async def _hand_over_files(service: Service, fold: Fold, response: Response) -> None:
-    """Make the files of an answer the decision's, whose agent may fetch them."""
-    assert fold.input  # noqa: S101 - who may answer was found in it
-    brings_files = fold.input.request.response_type.type == "file_upload"
-    if response.choice != Choice.APPROVE or not brings_files:
-        return
-    for file in (response.data or {})["uploaded_files"]:
-        await service.store.attachments.give(file["id"], fold.input.agent, fold.decision_id)
-
-
-async def with_files(
-    service: Service,
-    data: dict[str, Any] | None,
-    is_theirs: Callable[[StoredFile], bool],
-    sent: str,
-) -> dict[str, Any] | None:
-    """The data with each of `uploaded_files`, given by its id, in full.
-
-    Raises `Invalid` for a file that is not theirs; `sent` completes “a file that …”.
-    """
-    if not data or not isinstance(data.get("uploaded_files"), list):
-        return data
-    files: list[dict[str, Any]] = []
-    for index, given in enumerate(data["uploaded_files"]):
-        file = await _uploaded(service, given)
-        if file is None or not is_theirs(file):
-            raise invalid(
-                f"response_data.uploaded_files.{index}",
-                f"this is no id of a file that {sent}.",
-                code="unknown_attachment",
-            )
-        files.append(file.attachment.model_dump(mode="json"))
-    return data | {"uploaded_files": files}
-
-
-async def _uploaded(service: Service, given: object) -> StoredFile | None:
-    """The file of this id, or of an object that has it."""
-    file_id = cast(dict[str, object], given).get("id") if isinstance(given, dict) else given
-    return await service.store.attachments.find(file_id) if isinstance(file_id, str) else None
-
-
-async def record(service: Service, response: Response, why: Objection) -> None:
-    """Keep an attempt that the workflow does not hear of."""
-    is_small = len(dumps(response.data)) <= INLINE
-    await service.store.refused_responses.add(
-        response.decision_id,
-        RefusedResponse(
-            approver=response.approver,
-            choice=response.choice[:20],
-            notes=response.notes,
-            data=response.data if is_small else None,
-            reason=why.reason,
-            message=why.message,
-            received_at=response.received_at,
-        ),
-    )
-
-
-def _over(fold: Fold) -> Objection | None:
+def over(fold: Fold) -> Objection | None:
     """Also where the run is void, which its own state does not know."""
     if not fold.settled:
         return None
     return Objection("already_settled", Sentence("The decision is already over."))
+
+
+def _heard(fold: Fold, response: Response) -> Verdict:
+    """The verdict on an answer that is in the history."""
+    if fold.is_settled_by(response):
+        return Recorded(fold)
+    if fold.settled:
+        return Over(fold, is_outcome(fold, response))
+    if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
+        return Declined(fold)
+    return Received(fold)

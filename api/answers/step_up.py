@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from api.answers import answering
+from api.answers.answering import Answers
+from api.decisions.decisions import Decisions
 from api.decisions.schemas import FORM
-from api.doors.deps import Service
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
-from store.codes import HOLDS_FOR, SentCode
+from links import Codes
+from store.codes import HOLDS_FOR, SentCode, SentCodes
 from workflows.messages import Response
 from workflows.objections import MAX_CODES, Objection
 from workflows.reading import Fold
@@ -69,44 +70,93 @@ def new_form() -> str:
     return secrets.token_urlsafe(16)
 
 
-async def pass_step(
-    service: Service,
-    fold: Fold,
-    response: Response,
-    typed: str,
-    *,
-    form: str = "",
-    again: bool = False,
-) -> Response | CodeNeeded:
-    """The answer with the code's name, where it was typed; else what to tell who has to type it.
+class StepUp:
+    """`codes` says what is typed for a code, and `sent` which codes were mailed."""
 
-    `form` is the form that brings it; a new one is named where it has no name. A code is mailed
-    where none holds for it, or where another is asked for. Raises `Conflict` and `Invalid` where
-    none can be mailed, and `Unconfirmed` where nobody knows whether one was.
-    """
-    now = response.received_at
-    form = form if re.fullmatch(FORM, form) else new_form()
-    tried: list[SentCode] = []
-    if typed.strip():
-        whose = (fold.decision_id, response.approver)
-        tried = await service.store.codes.spend_try(*whose, form, now)
-        right = [each for each in tried if service.codes.holds(typed, each.id)]
-        if right:
-            return response.model_copy(update={"step_up": right[-1].id})
-        await answering.record(service, response, Objection("wrong_code", WRONG))
-    sent = await _sent(service, fold, response, form, now, again=again)
-    code = in_force(sent, form, now)
-    wait = until_next(sent, now)
-    return CodeNeeded(
-        form=form,
-        sent_to=response.approver,
-        sent_at=code.sent_at if code else None,
-        minutes=math.ceil((code.expires_at - now) / timedelta(minutes=1)) if code else 0,
-        tries=code.tries_left(form, now) if code else 0,
-        next_in=None if wait is None else math.ceil(wait.total_seconds()),
-        wrong=bool(tried),
-        gone=bool(typed.strip()) and not tried,
-    )
+    def __init__(
+        self, codes: Codes, sent: SentCodes, decisions: Decisions, answers: Answers
+    ) -> None:
+        self._codes = codes
+        self._sent = sent
+        self._decisions = decisions
+        self._answers = answers
+
+    async def pass_step(
+        self,
+        fold: Fold,
+        response: Response,
+        typed: str,
+        *,
+        form: str = "",
+        again: bool = False,
+    ) -> Response | CodeNeeded:
+        """The answer with the code's name, where it was typed; else what to tell who has to type
+        it.
+
+        `form` is the form that brings it; a new one is named where it has no name. A code is mailed
+        where none holds for it, or where another is asked for. Raises `Conflict` and `Invalid`
+        where none can be mailed, and `Unconfirmed` where nobody knows whether one was.
+        """
+        now = response.received_at
+        form = form if re.fullmatch(FORM, form) else new_form()
+        tried: list[SentCode] = []
+        if typed.strip():
+            whose = (fold.decision_id, response.approver)
+            tried = await self._sent.spend_try(*whose, form, now)
+            right = [each for each in tried if self._codes.holds(typed, each.id)]
+            if right:
+                return response.model_copy(update={"step_up": right[-1].id})
+            await self._answers.refuse(fold, response, Objection("wrong_code", WRONG))
+        sent = await self._mailed(fold, response, form, now, again=again)
+        code = in_force(sent, form, now)
+        wait = until_next(sent, now)
+        return CodeNeeded(
+            form=form,
+            sent_to=response.approver,
+            sent_at=code.sent_at if code else None,
+            minutes=math.ceil((code.expires_at - now) / timedelta(minutes=1)) if code else 0,
+            tries=code.tries_left(form, now) if code else 0,
+            next_in=None if wait is None else math.ceil(wait.total_seconds()),
+            wrong=bool(tried),
+            gone=bool(typed.strip()) and not tried,
+        )
+
+    async def _mailed(
+        self, fold: Fold, response: Response, form: str, now: datetime, *, again: bool
+    ) -> list[SentCode]:
+        """The codes of this approver, with a new one where that is called for and may be mailed."""
+        codes, approver = self._sent, response.approver
+        sent = await codes.of(fold.decision_id, approver)
+        holds, wait = in_force(sent, form, now), until_next(sent, now)
+        if wait is None and not holds:
+            await self._answers.refuse(fold, response, Objection("too_many_codes", USED_UP))
+            raise Conflict(str(USED_UP), code="too_many_codes", sentence=USED_UP)
+        if wait != timedelta() or (holds and not again):
+            return sent
+        number = 1 + max((each.number for each in sent), default=0)
+        new = SentCode(f"code_{secrets.token_hex(8)}", number, form, now + HOLDS_FOR)
+        # Kept before it is sent: of two presses at once, one has a code mailed.
+        if not await codes.add(fold.decision_id, approver, new):
+            return await codes.of(fold.decision_id, approver)
+        await self._mail(fold, approver, new)
+        if len(sent) + 1 == MAX_CODES:
+            log.error(
+                "all codes of %s for one of its approvers are used up: once the last is over, their"
+                " link answers it no more, and a key that may resolve does",
+                fold.decision_id,
+            )
+        return [*sent, new]
+
+    async def _mail(self, fold: Fold, approver: str, code: SentCode) -> None:
+        """One that is surely not mailed is forgotten, and counts for nothing."""
+        try:
+            await self._decisions.request_code(fold, approver, code.id)
+        except Unconfirmed as error:
+            raise Unconfirmed(PERHAPS_MAILED) from error
+        except (Conflict, Invalid, NotFound, Unavailable):
+            forgetting = self._sent.remove(fold.decision_id, approver, code.id)
+            await asyncio.shield(forgetting)
+            raise
 
 
 def in_force(sent: Sequence[SentCode], form: str, now: datetime) -> SentCode | None:
@@ -122,42 +172,3 @@ def until_next(sent: Sequence[SentCode], now: datetime) -> timedelta | None:
         return None
     last = max((each.sent_at for each in sent), default=now - APART)
     return max(last + APART - now, timedelta())
-
-
-async def _sent(
-    service: Service, fold: Fold, response: Response, form: str, now: datetime, *, again: bool
-) -> list[SentCode]:
-    """The codes of this approver, with a new one where that is called for and may be mailed."""
-    codes, approver = service.store.codes, response.approver
-    sent = await codes.of(fold.decision_id, approver)
-    holds, wait = in_force(sent, form, now), until_next(sent, now)
-    if wait is None and not holds:
-        await answering.record(service, response, Objection("too_many_codes", USED_UP))
-        raise Conflict(str(USED_UP), code="too_many_codes", sentence=USED_UP)
-    if wait != timedelta() or (holds and not again):
-        return sent
-    number = 1 + max((each.number for each in sent), default=0)
-    new = SentCode(f"code_{secrets.token_hex(8)}", number, form, now + HOLDS_FOR)
-    # Kept before it is sent: of two presses at once, one has a code mailed.
-    if not await codes.add(fold.decision_id, approver, new):
-        return await codes.of(fold.decision_id, approver)
-    await _mail(service, fold, approver, new)
-    if len(sent) + 1 == MAX_CODES:
-        log.error(
-            "all codes of %s for one of its approvers are used up: once the last is over, their"
-            " link answers it no more, and a key that may resolve does",
-            fold.decision_id,
-        )
-    return [*sent, new]
-
-
-async def _mail(service: Service, fold: Fold, approver: str, code: SentCode) -> None:
-    """One that is surely not mailed is forgotten, and counts for nothing."""
-    try:
-        await service.decisions.request_code(fold, approver, code.id)
-    except Unconfirmed as error:
-        raise Unconfirmed(PERHAPS_MAILED) from error
-    except (Conflict, Invalid, NotFound, Unavailable):
-        forgetting = service.store.codes.remove(fold.decision_id, approver, code.id)
-        await asyncio.shield(forgetting)
-        raise

@@ -21,7 +21,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.problems.errors import ApiError, TooMany, asking_temporal
+from api.problems.errors import ApiError, TooMany
+from api.problems.temporal import asking_temporal
 from handover.models import Channel, DecisionRequest
 from workflows import options
 

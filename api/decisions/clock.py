@@ -24,7 +24,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.problems.errors import NeedsOperator, Unavailable, asking_temporal
+from api.problems.errors import NeedsOperator, Unavailable
+from api.problems.temporal import asking_temporal
 
 log = logging.getLogger(__name__)
 

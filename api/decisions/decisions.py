@@ -38,7 +38,6 @@ from api.decisions.signing import NoKeyError, Signer
 from api.decisions.urls import check_url
 from api.decisions.waiting import Waiting
 from api.problems.errors import (
-    UNCONFIRMED,
     ApiError,
     Conflict,
     Invalid,
@@ -46,11 +45,9 @@ from api.problems.errors import (
     NotFound,
     Unavailable,
     Unconfirmed,
-    asking_temporal,
     invalid,
-    reading,
-    telling_temporal,
 )
+from api.problems.temporal import UNCONFIRMED, asking_temporal, reading, telling_temporal
 from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Attachment, Decision, DecisionRequest, Urgency
@@ -123,6 +120,7 @@ class Decisions:
         encryption: Encryption,
         outgoing: GuardedClient,
         backlog: Backlog,
+        is_told_of_mails: bool = False,
         lacking_for_slack: Sequence[str] = (),
         local_domains: Collection[str] = (),
     ) -> None:
@@ -137,6 +135,7 @@ class Decisions:
         self._encryption = encryption
         self._outgoing = outgoing
         self._backlog = backlog
+        self._is_told_of_mails = is_told_of_mails
         self._lacking_for_slack = lacking_for_slack
         self._local_domains = local_domains
         self.executions = Executions(store, signer, clock)
@@ -214,6 +213,14 @@ class Decisions:
             raise NotFound("There is no such decision.")
         await self._ask_for_delays(fold)
         return fold
+
+    async def delivered(self, decision_id: str) -> set[str]:
+        """The messages of this decision that arrived, by their provider's ids: as far as anybody
+        tells us, and no look is taken where nobody does."""
+        if not self._is_told_of_mails:
+            return set()
+        told = await self._store.delivery_events.of(decision_id)
+        return {each.provider_message_id for each in told if each.event == "delivered"}
 
     async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
         """A decision that this agent asked for, and may change. Raises `NotFound`."""
@@ -539,6 +546,11 @@ def answer(
     ]
     is_theirs = reader is not None and _is_theirs(fold, reader)
     return as_json(decision) if is_theirs else as_json_for_others(decision)
+
+
+def attached(fold: Fold) -> list[Attachment]:
+    """The files that are shown with it."""
+    return list(fold.state.attachments) if fold.state else []
 
 
 def already_settled(fold: Fold, reader: ApiKey | None = None) -> Conflict:

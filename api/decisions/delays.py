@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
-from api.problems.errors import asking_temporal
+from api.problems.temporal import asking_temporal
 from encryption import decoded_failure
 from workflows.messages import HELD_BACK, SEND_NOTIFICATION
 from workflows.reading import Delay, Fold, innermost

@@ -17,7 +17,7 @@ from temporalio.api.operatorservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.problems.errors import asking_temporal
+from api.problems.temporal import asking_temporal
 from workflows.options import SEARCH_ATTRIBUTES
 
 LOOK_AGAIN = 60.0

@@ -23,14 +23,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.decisions import decision_of
 from api.decisions.schemas import Address, Moment, Strict
-from api.problems.errors import (
-    ApiError,
-    NotFound,
-    Unavailable,
-    Unreadable,
-    asking_temporal,
-    invalid,
-)
+from api.problems.errors import ApiError, NotFound, Unavailable, Unreadable, invalid
+from api.problems.temporal import asking_temporal
 from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Decision, Origin, Status, Urgency

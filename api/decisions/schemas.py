@@ -28,7 +28,7 @@ from pydantic import (
 
 from api.decisions.response_types import ApproveDeny, NewResponseType
 from api.http.json_checks import check_answer, check_json
-from api.problems.errors import ONE_OR_LIST
+from api.problems.handlers import ONE_OR_LIST
 from handover import addresses
 from handover.models import DecisionRequest, Execution
 from links import Codes

@@ -22,7 +22,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.stalled import Stalled
-from api.problems.errors import TEMPORAL_LIMIT, asking_temporal, reading
+from api.problems.temporal import TEMPORAL_LIMIT, asking_temporal, reading
 from encryption import decoded
 from workflows import proof
 from workflows.reading import Fold

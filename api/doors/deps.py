@@ -10,19 +10,24 @@ from temporalio.client import Client
 
 from api.access.bearers import Bearers
 from api.access.limiting import Limits
+from api.answers.answering import Answers
+from api.answers.step_up import StepUp
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.metrics import Metrics
 from api.decisions.waiting import Waiting
+from api.files.downloads import Downloads
 from api.files.images import Images
-from api.operators.metrics import Metrics
-from api.slack.app import SlackApp
+from api.files.uploads import Uploads
+from api.people.linked import Linked
+from api.people.readers import Readers
 from config import Secrets, Settings
 from encryption import Encryption
-from links import Codes, LinkKeys
+from links import LinkKeys
 from outgoing import GuardedClient
+from slack.app import SlackApp
 from store import Store
 from store.callbacks import CallbackSecrets
-from store.files import Files
 from store.webhooks import Webhooks
 
 
@@ -35,13 +40,17 @@ class Service:
     encryption: Encryption
     client: Client
     store: Store
-    files: Files
     images: Images
+    uploads: Uploads
+    downloads: Downloads
     links: LinkKeys
-    codes: Codes
+    linked: Linked
+    readers: Readers
     waiting: Waiting
     clock: Clock
     decisions: Decisions
+    answers: Answers
+    step_up: StepUp
     callback_secrets: CallbackSecrets
     webhooks: Webhooks
     outgoing: GuardedClient

@@ -1,21 +1,19 @@
-"""Handing out a file: as a download, because no browser is to run what others sent."""
+"""What is kept of a file, proven to be what was kept."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from typing import Protocol
-from urllib.parse import quote
 
-from fastapi import Response
-from fastapi.responses import StreamingResponse
-
-from api.doors.deps import Service
+from api.files.images import PREFIX, begin_digest
 from api.files.uploads import reaching_files
 from api.problems.errors import NotFound
 from handover.models import Attachment
-from store.files import Content
+from store.files import Content, Files
+from store.images import Image
+
+NO_FILE = "There is no such file."
 
 
 class Digest(Protocol):
@@ -23,38 +21,27 @@ class Digest(Protocol):
     def hexdigest(self) -> str: ...
 
 
-GUARDS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Cache-Control": "private, no-store",
-    "Referrer-Policy": "no-referrer",
-}
-NO_FILE = "There is no such file."
+class Downloads:
+    def __init__(self, files: Files) -> None:
+        self._files = files
 
+    async def attachment(self, attachment: Attachment) -> Content:
+        """Raises `NotFound` where it is gone, and `Unavailable`."""
+        return await self._content(attachment.id, hashlib.sha256(), attachment.sha256)
 
-async def send(service: Service, attachment: Attachment) -> Response:
-    """This file. Raises `NotFound` where its content is gone, and `Unavailable`."""
-    headers = {
-        "Content-Type": attachment.type,
-        "Content-Disposition": disposition(attachment.name),
-    }
-    return await stream(service, attachment.id, headers, hashlib.sha256(), attachment.sha256)
+    async def image(self, image: Image, file: str) -> Content:
+        """The image in this file. Raises as `attachment`."""
+        digest = begin_digest(image.decision_id, image.number)
+        return await self._content(file, digest, file.removeprefix(PREFIX))
 
-
-async def stream(
-    service: Service, id: str, headers: Mapping[str, str], digest: Digest, expected: str
-) -> Response:
-    """The content kept under this id, of which `digest` is to become `expected`. Raises `NotFound`
-    where it is gone, and `Unavailable`."""
-    with reaching_files():
-        try:
-            content = await service.files.get(id)
-        except FileNotFoundError as error:
-            raise NotFound(NO_FILE) from error
-    return StreamingResponse(
-        _proven(content, id, digest, expected),
-        headers={**GUARDS, **headers, "Content-Length": str(content.size)},
-    )
+    async def _content(self, id: str, digest: Digest, expected: str) -> Content:
+        """The content kept under this id, of which `digest` is to become `expected`."""
+        with reaching_files():
+            try:
+                content = await self._files.get(id)
+            except FileNotFoundError as error:
+                raise NotFound(NO_FILE) from error
+        return Content(content.size, _proven(content, id, digest, expected))
 
 
 async def _proven(
@@ -73,9 +60,3 @@ async def _proven(
     if digest.hexdigest() != expected:
         raise RuntimeError(f"the content of {id} is not what was kept")
     yield held
-
-
-def disposition(name: str) -> str:
-    """`Content-Disposition` of a download (RFC 6266, RFC 8187), for old readers too."""
-    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""Taking a file from whoever may send one: reading the form, judging, keeping."""
+"""Taking a file from whoever may send one: judging and keeping it."""
 
 from __future__ import annotations
 
@@ -7,78 +7,37 @@ import hashlib
 import logging
 import secrets
 import unicodedata
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import Scope
-
-from api.doors.deps import Service
 from api.files.documents import RefusedFileError
 from api.files.filetypes import judge
+from api.http.multipart import FIELD, MAX_FILE
 from api.problems.errors import TooLarge, Unavailable, invalid
 from handover.models import Attachment
-from store.attachments import StoredFile
-from store.files import FilesError
+from store.attachments import Attachments, StoredFile
+from store.files import Files, FilesError
 from workflows.sentences import N_, Sentence
-
-MAX_FILE = 10 * 1024 * 1024
-"""Bytes of one file."""
 
 MAX_NAME = 255
 
-MAX_BODY = 2 * 1024 * 1024
-MAX_EVENTS = 1024 * 1024
-"""Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
-
-AROUND = 64 * 1024
-"""Bytes of a multipart body besides its file: headers and boundaries."""
-
-MAX_FILES = 10
-"""Files that one answer brings at most."""
-
-MAX_TEXTS = 20
-"""Parts besides its files."""
-
 EMPTY = N_("%(file)s is empty.")
-
-FIELD = "file"
-"""Name of the part that holds the file."""
 
 log = logging.getLogger(__name__)
 
 
-def max_body(scope: Scope) -> int:
-    """Bytes that the body of this request may have."""
-    path = scope.get("path", "")
-    if path.startswith("/d/"):
-        return MAX_FILES * MAX_FILE + MAX_BODY
-    if path.startswith("/events/"):
-        return MAX_EVENTS
-    takes_a_file = path.endswith("/attachments") or (
-        path.startswith("/responses/") and path.endswith("/files")
-    )
-    return MAX_FILE + AROUND if takes_a_file else MAX_BODY
+class Upload(Protocol):
+    """A file as it came."""
 
-
-class _Parser(MultiPartParser):
-    """Keeps less of each file in memory, and the rest on the disk: many arrive at once. All texts
-    together, which stay in memory, are as large as one may be."""
-
-    spool_max_size = 64 * 1024
-    texts = 0
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._current_part.file is None:
-            self.texts += end - start
-            if self.texts > self.max_part_size:
-                raise MultiPartException("Its texts are too large.")
-        super().on_part_data(data, start, end)
+    @property
+    def filename(self) -> str | None: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def file(self) -> BinaryIO: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,83 +47,58 @@ class _Examined:
     sha256: str
 
 
-@asynccontextmanager
-async def read_form(
-    request: Request, *, texts: int = MAX_TEXTS, bytes_of_text: int = AROUND
-) -> AsyncGenerator[FormData]:
-    """The parts of a multipart body; afterwards nothing is left of them. Raises `Invalid`."""
-    if not request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
-        raise invalid(FIELD, "send it as a part of a multipart/form-data body.")
-    parser = _Parser(
-        request.headers,
-        request.stream(),
-        max_files=20,
-        max_fields=texts,
-        max_part_size=bytes_of_text,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise invalid(FIELD, f"the multipart body cannot be read: {error.message}") from error
-    try:
-        yield form
-    finally:
-        await form.close()
+class Uploads:
+    """`public_url` is where files are fetched."""
 
+    def __init__(self, files: Files, attachments: Attachments, public_url: str) -> None:
+        self._files = files
+        self._attachments = attachments
+        self._public_url = public_url.rstrip("/")
 
-def the_file(form: FormData) -> UploadFile:
-    """The only file of a form. Raises `Invalid`."""
-    match form.getlist(FIELD):
-        case [UploadFile(filename=str(name)) as upload] if name:
-            return upload
-        case []:
-            raise invalid(FIELD, "this part is missing.")
-        case [_]:
-            raise invalid(FIELD, "this part has no filename.")
-        case _:
-            raise invalid(FIELD, "send one file at a time.")
+    async def receive(
+        self, upload: Upload, *, agent: str, uploaded_by: str, decision_id: str | None
+    ) -> Attachment:
+        """Judge and keep one file. `agent` is whose decision it belongs to.
 
+        Raises `Invalid` and `TooLarge`, naming `file`, and `Unavailable`; nothing is kept then.
+        """
+        name = clean(upload.filename or "")
+        if (upload.size or 0) > MAX_FILE:
+            raise _too_large(name)
+        id = f"att_{secrets.token_hex(16)}"
+        kept = await self._keep(id, upload, name)
+        url = f"{self._public_url}/attachments/{id}"
+        attachment = Attachment(
+            id=id, name=name, url=url, type=kept.type, size=kept.size, sha256=kept.sha256
+        )
+        try:
+            await self._attachments.add(StoredFile(attachment, agent, uploaded_by, decision_id))
+        except BaseException:
+            await asyncio.shield(self._delete(attachment))
+            raise
+        return attachment
 
-async def receive(
-    service: Service,
-    upload: UploadFile,
-    *,
-    agent: str,
-    uploaded_by: str,
-    decision_id: str | None,
-) -> Attachment:
-    """Judge and keep one file. `agent` is whose decision it belongs to.
+    async def discard(self, attachment: Attachment) -> None:
+        """Delete a file that became no part of anything; what cannot be deleted now is in the
+        log."""
+        await self._delete(attachment)
+        await self._attachments.remove(attachment.id)
 
-    Raises `Invalid` and `TooLarge`, naming `file`, and `Unavailable`; nothing is kept then.
-    """
-    name = clean(upload.filename or "")
-    if (upload.size or 0) > MAX_FILE:
-        raise _too_large(name)
-    id = f"att_{secrets.token_hex(16)}"
-    kept = await _keep(service, id, upload, name)
-    url = f"{service.settings.public_url.rstrip('/')}/attachments/{id}"
-    attachment = Attachment(
-        id=id, name=name, url=url, type=kept.type, size=kept.size, sha256=kept.sha256
-    )
-    try:
-        await service.store.attachments.add(StoredFile(attachment, agent, uploaded_by, decision_id))
-    except BaseException:
-        await asyncio.shield(_delete(service, attachment))
-        raise
-    return attachment
+    async def _delete(self, attachment: Attachment) -> None:
+        try:
+            await self._files.delete(attachment.id)
+        except FilesError as error:
+            log.warning("the unused file %s was not deleted: %s", attachment.id, error)
 
-
-async def discard(service: Service, attachment: Attachment) -> None:
-    """Delete a file that became no part of anything; what cannot be deleted now is in the log."""
-    await _delete(service, attachment)
-    await service.store.attachments.remove(attachment.id)
-
-
-async def _delete(service: Service, attachment: Attachment) -> None:
-    try:
-        await service.files.delete(attachment.id)
-    except FilesError as error:
-        log.warning("the unused file %s was not deleted: %s", attachment.id, error)
+    async def _keep(self, id: str, upload: Upload, name: str) -> _Examined:
+        """Nothing refers to the content when this returns, and room is given back."""
+        with reaching_files():
+            async with self._files.room:
+                examined, content = await asyncio.get_running_loop().run_in_executor(
+                    self._files.threads, _examine, upload.file, name
+                )
+                await self._files.put(id, content)
+                return examined
 
 
 @contextmanager
@@ -188,17 +122,6 @@ def clean(name: str) -> str:
     ending = ending if len(ending) <= 20 else ""
     # Dots and blanks at the end again, because some systems drop them: `x.bat.` becomes `x.bat`.
     return (shown.removesuffix(ending)[: MAX_NAME - len(ending)] + ending).rstrip(" .")
-
-
-async def _keep(service: Service, id: str, upload: UploadFile, name: str) -> _Examined:
-    """Nothing refers to the content when this returns, and room is given back."""
-    with reaching_files():
-        async with service.files.room:
-            examined, content = await asyncio.get_running_loop().run_in_executor(
-                service.files.threads, _examine, upload.file, name
-            )
-            await service.files.put(id, content)
-            return examined
 
 
 def _examine(file: BinaryIO, name: str) -> tuple[_Examined, bytes]:

@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from api.doors.deps import the_service
-
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 FROM_OURSELVES = ("same-origin", "none")
@@ -17,18 +15,14 @@ UNTOLD = "null"
 """What browsers put in the place of our own origin too, because our pages send no referrer."""
 
 
-def is_from_us(request: Request) -> bool:
+def is_from_us(request: Request, public_url: str) -> bool:
     """Whether nothing says that this came from another site. Programs say nothing."""
     if request.method in SAFE:
         return True
     if request.headers.get("sec-fetch-site", "none") not in FROM_OURSELVES:
         return False
     origin = request.headers.get("origin", UNTOLD)
-    return origin == UNTOLD or origin in (_origin(str(request.url)), _public(request))
-
-
-def _public(request: Request) -> str:
-    return _origin(the_service(request).settings.public_url)
+    return origin == UNTOLD or origin in (_origin(str(request.url)), _origin(public_url))
 
 
 def _origin(url: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import structlog
@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.doors.deps import Service
 from api.http.static import path_shown
 
 TOO_LARGE = "The body is larger than anything that is taken here."
@@ -86,15 +85,14 @@ class Proxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            app = self._believing or self._believe(scope["app"].state.service)
+            app = self._believing or self._believe(scope["app"].state.trusted_proxies)
         else:
             app = self._app
         await app(scope, receive, send)
 
-    def _believe(self, service: Service) -> ASGIApp:
+    def _believe(self, trusted: Sequence[str]) -> ASGIApp:
         """The settings are known once there is a request."""
-        trusted = service.settings.trusted_proxies
-        self._believing = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, self._app), trusted))
+        self._believing = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, self._app), list(trusted)))
         return self._believing
 
 

@@ -20,7 +20,8 @@ from temporalio.service import RPCError
 
 from api.doors.deps import Service, The
 from api.http.openapi import headers
-from api.problems.errors import RETRY_AFTER, ApiError, asking_temporal
+from api.problems.errors import RETRY_AFTER, ApiError
+from api.problems.temporal import asking_temporal
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""

@@ -19,7 +19,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
 from api.doors.deps import Service, The
-from api.pages.views import GUARDS, failure, page
+from api.people.page import GUARDS, failure, page
 from api.problems.errors import NotFound
 from templates import Reader
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from api.doors.deps import Service, The
 from api.operators.outbox import ENGLISH, admit, mail_html
 from api.operators.samples import READERS, SAMPLES, preview
-from api.pages.views import failure, page
+from api.people.page import failure, page
 from api.problems.errors import NotFound
 from templates import RenderedEmail
 

@@ -12,10 +12,18 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from api.decisions.schemas import MAX_NOTES
-from api.files.uploads import clean, read_form
+from api.files.uploads import clean
+from api.http.multipart import read_form
 from api.people.local_times import LocalTime, NoSuchTimeError, TimeTwiceError
 from api.people.payload_changes import FieldChange, UnreadableError, change_by_json
-from api.people.typed import UnclearError, read_number, read_time
+from api.people.typed import (
+    NOW_OR_THEN,
+    WHEN,
+    UnclearError,
+    read_number,
+    read_time,
+    repair,
+)
 from api.problems.errors import Invalid, TooLarge
 from handover.models import Choice, DecisionRequest, ResponseType
 from templates.notation import Notation
@@ -38,15 +46,8 @@ MARK = "understood."
 """Before the name of a field, in that of one that says how the page showed what was typed."""
 
 A_TIME = Sentence(N_("Give a date and a time, such as 2026-03-12 14:30."), field="execute_at")
-WHEN = Sentence(
-    N_("Say when: choose “As soon as it is approved”, or give a date and time."), field="execute_at"
-)
 CONTRADICTION = Sentence(
     N_("The fields and the JSON say different things: change one of them alone."), field="payload"
-)
-NOW_OR_THEN = Sentence(
-    N_("You chose “As soon as it is approved”, and gave a time as well: take one of them back."),
-    field="execute_at",
 )
 
 
@@ -245,13 +246,6 @@ def _each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise Invalid(N_("This form has a field twice. Open the link in your message again."))
         given[name] = repair(value)
     return given
-
-
-def repair(text: str) -> str:
-    """Some charsets make half characters, which can neither be signed nor shown; PostgreSQL takes
-    no NUL; and forms end a line with CR LF."""
-    text = text.encode(errors="replace").decode()
-    return text.replace("\x00", "\ufffd").replace("\r\n", "\n")
 
 
 def _given(**values: object) -> dict[str, Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.agents.attachments import may_read, open_link
 from api.doors.deps import Service, The
-from api.files.downloads import stream
-from api.files.images import PREFIX, begin_digest
 from api.files.uploads import reaching_files
-from api.pages.page import PageRoute
-from api.pages.views import message
-from api.people.readers import reader_of
+from api.http.downloads import stream
+from api.pages.door import PageRoute
+from api.people.linked import may_read
+from api.people.page import message
 from api.problems.errors import NotFound
 from store.images import Image
 from templates.words import words
@@ -28,7 +26,7 @@ async def show(service: The, token: str, number: str, request: Request) -> Respo
     The first `GET` has it fetched, while the decision is pending: what nobody has seen before the
     end is not shown after it. `HEAD` has nothing fetched.
     """
-    link, fold = await open_link(service, token, "images")
+    link, fold = await service.linked.open(token, "images")
     urls = fold.request.context_images or [] if may_read(link, fold) else []
     numbers = {str(index): index for index in range(1, len(urls) + 1)}
     if not (index := numbers.get(number)):
@@ -41,7 +39,7 @@ async def show(service: The, token: str, number: str, request: Request) -> Respo
     if image is None:
         raise NotFound(NO_IMAGE)
     if image.file is None:
-        say = words(reader := await reader_of(service, request, link.approver)).gettext
+        say = words(reader := await service.readers.of(request, link.approver)).gettext
         return message(
             say("This image cannot be shown"),
             say("It is not where the agent says, or it is too large or no image."),
@@ -60,5 +58,4 @@ async def _send(service: Service, image: Image) -> Response:
         "Content-Disposition": f'inline; filename="image-{image.number}.{ending}"',
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    digest = begin_digest(image.decision_id, image.number)
-    return await stream(service, image.file, headers, digest, image.file.removeprefix(PREFIX))
+    return stream(await service.downloads.image(image, image.file), headers)

@@ -21,14 +21,13 @@ from api.http.cursors import BadCursorError, Cursors
 from api.http.requests import DECISION_ID
 from api.http.static import root
 from api.pages import forms
+from api.pages.door import PageRoute
 from api.pages.forms import Filled
 from api.pages.inbox_answers import Given, Result, answer_all
-from api.pages.page import PageRoute
-from api.pages.views import page
-from api.pages.waiting_list import PAGE, Found, Place, link_to, waiting_for
+from api.pages.waiting_list import PAGE, Found, Place, WaitingLists, link_to
 from api.people import preferences
 from api.people.linked import reading_links
-from api.people.readers import reader_of
+from api.people.page import page
 from api.problems.errors import RETRY_AFTER, ApiError, Gone, Invalid
 from links import PersonalLink
 from store.approvers import Preferences
@@ -89,11 +88,13 @@ async def answer(service: The, token: str, request: Request) -> Response:
     if len(given) > PAGE:
         raise Invalid(N_("These are more answers than one page of the inbox has."))
     await service.limits.count_personal_link(visitor.link, ANSWER)
-    results = await answer_all(service, visitor.approver, given, received_at)
+    results = await answer_all(
+        service.decisions, service.answers, visitor.approver, given, received_at
+    )
     context = {
         "approver": visitor.approver,
         "results": results,
-        "page_of": partial(link_to, service, visitor.approver),
+        "page_of": partial(link_to, service.links, visitor.approver),
         "inbox": f"{root()}/i/{visitor.token}",
     }
     status = _status(results)
@@ -122,7 +123,7 @@ async def save(service: The, token: str, request: Request) -> Response:
     await service.limits.count_personal_link(visitor.link, ANSWER)
     chosen = preferences.chosen(fields, before)
     await service.store.approvers.set(visitor.approver, chosen)
-    reader = await reader_of(service, request, visitor.approver)
+    reader = await service.readers.of(request, visitor.approver)
     visitor = Visitor(token, visitor.link, reader)
     return _settings(service, visitor, chosen, preferences.fields_of(chosen), saved=True)
 
@@ -140,7 +141,7 @@ async def _let_in(service: Service, token: str, request: Request, use: str) -> V
     await service.limits.count_personal_link(link, use)
     if datetime.now(UTC) - link.minted_at > LIVES:
         raise Gone(N_("A link to an inbox works for 30 days. Every newer mail has a new one."))
-    return Visitor(token, link, await reader_of(service, request, link.approver))
+    return Visitor(token, link, await service.readers.of(request, link.approver))
 
 
 async def _inbox(
@@ -153,7 +154,7 @@ async def _inbox(
     context = {
         "approver": visitor.approver,
         "found": found,
-        "page_of": partial(link_to, service, visitor.approver),
+        "page_of": partial(link_to, service.links, visitor.approver),
         "now": datetime.now(UTC),
         "inbox": f"{root()}/i/{visitor.token}",
         "after": after if after else "",
@@ -164,9 +165,13 @@ async def _inbox(
     return page("inbox", context, visitor.reader, 200 if typed is None else 422)
 
 
+def _lists(service: Service) -> WaitingLists:
+    return WaitingLists(service.client, service.waiting, service.encryption)
+
+
 async def _found(service: Service, visitor: Visitor, after: Place | None) -> Found:
     try:
-        return await waiting_for(service, visitor.approver, after)
+        return await _lists(service).of(visitor.approver, after)
     except ListsUnavailable as error:
         raise ApiError(
             N_(

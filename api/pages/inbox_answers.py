@@ -12,10 +12,9 @@ from typing import Any
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.answers import answering
-from api.answers.answering import AnswerRefused
-from api.decisions.decisions import decision_of
-from api.doors.deps import Service
+from api.answers.answering import Answers
+from api.answers.verdicts import Changed, Late, NotAsked, Over, Received, Recorded, Verdict
+from api.decisions.decisions import Decisions, decision_of
 from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
 from workflows.messages import Response
@@ -54,7 +53,11 @@ class Result:
 
 
 async def answer_all(
-    service: Service, approver: str, given: Sequence[Given], received_at: datetime
+    decisions: Decisions,
+    answers: Answers,
+    approver: str,
+    given: Sequence[Given],
+    received_at: datetime,
 ) -> list[Result]:
     """Take each of these answers for itself: what keeps one from counting keeps no other."""
     gate = asyncio.Semaphore(AT_ONCE)
@@ -62,7 +65,7 @@ async def answer_all(
     async def answer(each: Given) -> Result:
         async with gate:
             try:
-                return await _answer(service, approver, each, received_at)
+                return await _answer(decisions, answers, approver, each, received_at)
             except NotFound:
                 return Result(each, "unknown")
             except Unconfirmed as error:
@@ -79,8 +82,10 @@ async def answer_all(
     return list(await asyncio.gather(*map(answer, given)))
 
 
-async def _answer(service: Service, approver: str, given: Given, received_at: datetime) -> Result:
-    fold = await service.decisions.glance(given.decision_id)
+async def _answer(
+    decisions: Decisions, answers: Answers, approver: str, given: Given, received_at: datetime
+) -> Result:
+    fold = await decisions.glance(given.decision_id)
     if fold.state is None:
         raise NotFound("There is no such decision.")
     approver = fold.state.known_as(approver)
@@ -97,39 +102,27 @@ async def _answer(service: Service, approver: str, given: Given, received_at: da
         notes=given.notes,
         received_at=received_at,
     )
-    try:
-        fold = await answering.take(service, fold, response)
-    except AnswerRefused as refused:
-        return _result(given, refused.fold, _refused(refused, response))
-    return _result(given, fold, _became(fold, response))
+    verdict = await answers.take(fold, response)
+    return _result(given, verdict.fold, _became(verdict))
 
 
-def _became(fold: Fold, response: Response) -> str:
-    """Of an answer that is in the history."""
-    return _ended(fold, response) if fold.settled else "received"
-
-
-def _refused(refused: AnswerRefused, response: Response) -> str:
-    match refused.objection.reason:
-        case "already_settled":
-            return _ended(refused.fold, response)
-        case "late":
+def _became(verdict: Verdict) -> str:
+    """An equal answer of the same person is recorded as well: some press twice."""
+    match verdict:
+        case Recorded() | Over(repeats=True):
+            return "recorded"
+        case Received():
+            return "received"
+        case Over(fold=fold):
+            return "faster" if fold.response else "over"
+        case Late():
             return "late"
-        case "not_asked":
+        case NotAsked():
             return "declined"
-        case "changed":
+        case Changed():
             return "changed"
         case _:
             return "to_open"
-
-
-def _ended(fold: Fold, response: Response) -> str:
-    """An equal answer of the same person is recorded as well: some press twice."""
-    given = fold.response
-    if given is None:
-        return "over"
-    same = (response.approver, response.choice)
-    return "recorded" if (given.approver, given.choice) == same else "faster"
 
 
 def _result(given: Given, fold: Fold, became: str) -> Result:

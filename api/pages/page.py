@@ -7,40 +7,34 @@ pressed button sends, is an answer.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.exceptions import HTTPException
 
 from api.access.limiting import ANSWER
-from api.answers import answering
-from api.answers.answering import AnswerRefused, is_outcome
-from api.answers.step_up import CodeNeeded, pass_step
-from api.doors.deps import Service, The, the_service
-from api.files.uploads import discard, receive
-from api.http.origins import is_from_us
-from api.http.packing import pack
-from api.pages import forms
-from api.pages.forms import Filled
-from api.pages.views import Opened, ask, failure, message, outcome
-from api.people.linked import decision_behind, read_link
-from api.people.readers import of_browser, reader_of
-from api.problems.errors import (
-    OF_FRAMEWORK,
-    ApiError,
-    Conflict,
-    Invalid,
-    TooLarge,
-    Unavailable,
+from api.answers.answering import judged, normal
+from api.answers.step_up import CodeNeeded
+from api.answers.verdicts import (
+    Changed,
+    Declined,
+    Late,
+    NotAsked,
+    Over,
+    Recorded,
+    Refused,
+    UsedUp,
+    Verdict,
 )
+from api.doors.deps import Service, The
+from api.pages import forms
+from api.pages.door import PageRoute
+from api.pages.forms import Filled
+from api.pages.views import Opened, ask, outcome
+from api.people.page import message
+from api.problems.errors import Conflict, Invalid, TooLarge
 from handover.models import Attachment, Choice
 from templates.catalogs import N_
 from templates.words import words
@@ -51,13 +45,6 @@ from workflows.reading import Fold
 from workflows.sentences import Sentence
 from workflows.state import State
 
-FROM_ELSEWHERE = (
-    N_("This came from another page"),
-    N_(
-        "Nothing was recorded: another site tried to answer in your name, or your browser says so."
-        " Open the link in your message again, and answer there."
-    ),
-)
 TOO_LATE = (N_("Too late"), N_("The time to answer is over; it counts as no."))
 NOT_ASKED = (N_("You are not being asked"), N_("You said that you are not the one to ask."))
 USED_UP = (
@@ -77,39 +64,6 @@ RECEIVED = (
     ),
 )
 
-log = logging.getLogger(__name__)
-
-
-class PageRoute(APIRoute):
-    """Answers with a page, where other routes answer with a problem document; and takes forms from
-    no pages but ours."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def show(request: Request) -> Response:
-            page = await show_errors(request)
-            return pack(request, page) if isinstance(page, HTMLResponse) else page
-
-        async def show_errors(request: Request) -> Response:
-            reader = of_browser(the_service(request), request)
-            try:
-                if not is_from_us(request):
-                    headline, explanation = map(words(reader).gettext, FROM_ELSEWHERE)
-                    return message(headline, explanation, reader, 403)
-                return await handle(request)
-            except ApiError as error:
-                return failure(error, reader)
-            except HTTPException as error:
-                shown = ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
-                return failure(shown, reader)
-            except (PoolTimeoutError, OperationalError, InterfaceError) as error:
-                log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
-                shown = Unavailable("The store cannot be reached right now; try again.")
-                return failure(shown, reader)
-
-        return show
-
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -119,7 +73,7 @@ async def show(
     service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
     """What is asked, or what became of it. `choose` marks a button and does no more."""
-    await service.limits.count_link(read_link(service, token), "open")
+    await service.limits.count_link(service.linked.read(token), "open")
     opened = await _open(service, token, request)
     state = _state(opened.fold)
     if opened.fold.settled:
@@ -136,7 +90,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
     # Nobody's bytes are taken without a link, nor without end. It is an answer once a button was
     # pressed: what scanners send keeps nobody from that.
-    link = read_link(service, token)
+    link = service.linked.read(token)
     await service.limits.count_link(link, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether it is in time.
@@ -151,10 +105,10 @@ async def answer(service: The, token: str, request: Request) -> Response:
 
 
 async def _open(service: Service, token: str, request: Request) -> Opened:
-    link = read_link(service, token)
-    fold = await decision_behind(service, link)
+    link = service.linked.read(token)
+    fold = await service.linked.decision_behind(link)
     link = replace(link, approver=_state(fold).known_as(link.approver))
-    return Opened(token, link, fold, await reader_of(service, request, link.approver))
+    return Opened(token, link, fold, await service.readers.of(request, link.approver))
 
 
 def _preview(opened: Opened, form: Filled) -> Response:
@@ -195,28 +149,29 @@ async def _answer(
         return _ask_again(opened, form, given.wrong, 422)
     if not given.is_seen and _is_good(fold, response):
         return ask(opened, highlighted=form.choice, typed=form.fields, confirms=True)
-    try:
-        if given.wrong and _is_welcome(fold, response):
-            await _refuse(service, fold, response, Objection("invalid_answer", given.wrong))
-        if _lacks_a_code(fold, form, response):
-            step = await _step_up(service, fold, form, response)
-            if isinstance(step, CodeNeeded):
-                status = 422 if step.wrong or step.gone or not step.sent_at else 200
-                return ask(
-                    opened, highlighted=form.choice, typed=form.fields, code=step, status=status
-                )
-            response = step
-        fold = await _take(service, fold, form, response)
-    except AnswerRefused as refused:
-        return _refused(replace(opened, fold=refused.fold), form, response, refused.objection)
-    return _heard(replace(opened, fold=fold), response)
+    if given.wrong and _is_welcome(fold, response):
+        why = Objection("invalid_answer", given.wrong)
+        return _told(opened, form, response, await service.answers.refuse(fold, response, why))
+    if _lacks_a_code(fold, form, response):
+        match await _step_up(service, fold, form, response):
+            case CodeNeeded() as code:
+                return _code_asked(opened, form, code)
+            case Verdict() as verdict:
+                return _told(opened, form, response, verdict)
+            case Answer() as passed:
+                response = passed
+    return _told(opened, form, response, await _take(service, fold, form, response))
 
 
-async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
-    """The decision once it has heard of this answer. Raises `AnswerRefused`."""
+def _code_asked(opened: Opened, form: Filled, code: CodeNeeded) -> Response:
+    status = 422 if code.wrong or code.gone or not code.sent_at else 200
+    return ask(opened, highlighted=form.choice, typed=form.fields, code=code, status=status)
+
+
+async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Verdict:
     if _brings_files(fold, form, response) and _is_welcome(fold, response):
         return await _take_files(service, fold, form, response)
-    return await answering.take(service, fold, response)
+    return await service.answers.take(fold, response)
 
 
 def _brings_files(fold: Fold, form: Filled, response: Answer) -> bool:
@@ -231,7 +186,7 @@ def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
     """Whether this would count but for the code. Files are looked at after it: they are kept."""
     if fold.settled or not _state(fold).rules.step_up:
         return False
-    why = objections.objection(_state(fold), answering.normal(fold, response))
+    why = objections.objection(_state(fold), normal(fold, response))
     return why is not None and (
         why.reason == "needs_code"
         or (why.reason == "invalid_answer" and _brings_files(fold, form, response))
@@ -240,21 +195,21 @@ def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
 
 def _is_good(fold: Fold, response: Answer) -> bool:
     """Whether it would count, at least with a code."""
-    why = objections.objection(_state(fold), answering.normal(fold, response))
+    why = objections.objection(_state(fold), normal(fold, response))
     return not fold.settled and (why is None or why.reason == "needs_code")
 
 
 async def _step_up(
     service: Service, fold: Fold, form: Filled, response: Answer
-) -> Answer | CodeNeeded:
+) -> Answer | CodeNeeded | Verdict:
     typed = "" if form.wants_code else form.code
     try:
-        return await pass_step(
-            service, fold, response, typed, form=form.form, again=form.wants_code
+        return await service.step_up.pass_step(
+            fold, response, typed, form=form.form, again=form.wants_code
         )
     except (Conflict, Invalid) as error:
         fold = await service.decisions.read(fold.decision_id)
-        raise AnswerRefused(Objection(error.problem.code, error.sentence), fold) from error
+        return judged(fold, response, Objection(error.problem.code, error.sentence))
 
 
 def _is_welcome(fold: Fold, response: Answer) -> bool:
@@ -263,30 +218,29 @@ def _is_welcome(fold: Fold, response: Answer) -> bool:
     return not fold.settled and (why is None or why.reason == "invalid_answer")
 
 
-async def _take_files(service: Service, fold: Fold, form: Filled, response: Answer) -> Fold:
+async def _take_files(service: Service, fold: Fold, form: Filled, response: Answer) -> Verdict:
     """Keep the files before the answer that names them; where it is refused they go again."""
     try:
         kept = await _receive(service, fold, form, response)
     except (Invalid, TooLarge) as error:
-        await _refuse(service, fold, response, Objection(error.problem.code, error.sentence))
-    try:
-        data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
-        return await answering.take(service, fold, response.model_copy(update={"data": data}))
-    except AnswerRefused:
+        why = Objection(error.problem.code, error.sentence)
+        return await service.answers.refuse(fold, response, why)
+    data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
+    verdict = await service.answers.take(fold, response.model_copy(update={"data": data}))
+    if isinstance(verdict, Refused | Over) and verdict.why:
         await _discard(service, kept)
-        raise
+    return verdict
 
 
 async def _receive(
     service: Service, fold: Fold, form: Filled, response: Answer
 ) -> list[Attachment]:
-    """All of the files, or none. Raises as `uploads.receive` does."""
+    """All of the files, or none. Raises as `Uploads.receive` does."""
     assert fold.input  # noqa: S101 - `_open` answered 404 where there was none
     kept: list[Attachment] = []
     try:
         for upload in form.uploads:
-            file = await receive(
-                service,
+            file = await service.uploads.receive(
                 upload,
                 agent=fold.input.agent,
                 uploaded_by=response.approver,
@@ -301,24 +255,35 @@ async def _receive(
 
 async def _discard(service: Service, files: Sequence[Attachment]) -> None:
     for file in files:
-        await discard(service, file)
+        await service.uploads.discard(file)
 
 
-async def _refuse(service: Service, fold: Fold, response: Answer, why: Objection) -> NoReturn:
-    await answering.record(service, response, why)
-    raise AnswerRefused(why, fold)
-
-
-def _heard(opened: Opened, response: Answer) -> Response:
-    """Say what became of an answer that is in the history: recorded, received, or too late."""
-    fold, say = opened.fold, words(opened.reader).gettext
-    if fold.is_settled_by(response):
-        return outcome(opened, say("Your answer is recorded."))
-    if fold.settled:
-        return _over(opened, response)
-    if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
-        return _message(opened, (N_("Recorded: you are not the one to ask"), _thanks(opened)))
-    return _message(opened, RECEIVED, 202)
+def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> Response:
+    """Say what became of an answer, and ask again where another one still may count."""
+    opened = replace(opened, fold=verdict.fold)
+    say = words(opened.reader).gettext
+    match verdict:
+        case Recorded():
+            return outcome(opened, say("Your answer is recorded."))
+        case Over(repeats=True):
+            return outcome(opened, say("This was already recorded."), 409)
+        case Over():
+            late = say("Your answer came too late: the decision had been made.")
+            return outcome(opened, late, 409)
+        case Declined():
+            return _message(opened, (N_("Recorded: you are not the one to ask"), _thanks(opened)))
+        case Late():
+            return _message(opened, TOO_LATE, 409)
+        case NotAsked():
+            return _message(opened, NOT_ASKED, 409)
+        case UsedUp():
+            return _without_code(opened)
+        case Changed(why=why):
+            return _ask_again(opened, form, why.sentence, 409)
+        case Refused(why=why):
+            return _ask_again(opened, form, why.sentence, 422)
+        case _:
+            return _message(opened, RECEIVED, 202)
 
 
 def _thanks(opened: Opened) -> str:
@@ -333,30 +298,6 @@ def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Respo
     """A headline and an explanation, in the reader's language."""
     headline, explanation = map(words(opened.reader).gettext, texts)
     return message(headline, explanation, opened.reader, status)
-
-
-def _over(opened: Opened, response: Answer) -> Response:
-    say = words(opened.reader).gettext
-    if is_outcome(opened.fold, response):
-        return outcome(opened, say("This was already recorded."), 409)
-    return outcome(opened, say("Your answer came too late: the decision had been made."), 409)
-
-
-def _refused(opened: Opened, form: Filled, response: Answer, why: Objection) -> Response:
-    """Say why an answer counts for nothing, and ask again where another one still may."""
-    match why.reason:
-        case "already_settled":
-            return _over(opened, response)
-        case "late":
-            return _message(opened, TOO_LATE, 409)
-        case "not_asked":
-            return _message(opened, NOT_ASKED, 409)
-        case "too_many_codes":
-            return _without_code(opened)
-        case "changed":
-            return _ask_again(opened, form, why.sentence, 409)
-        case _:
-            return _ask_again(opened, form, why.sentence, 422)
 
 
 def _without_code(opened: Opened) -> Response:

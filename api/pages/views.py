@@ -1,8 +1,7 @@
-"""The pages that people see, as responses: what is in them, and the headers that guard them."""
+"""The pages of one decision: the question, and what became of it."""
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,29 +12,21 @@ from fastapi.responses import HTMLResponse
 
 from api.answers.step_up import CodeNeeded, new_form
 from api.decisions.decisions import decision_of
-from api.files.uploads import MAX_FILE
-from api.http.static import loaders, root
+from api.http.multipart import MAX_FILE
+from api.http.static import root
 from api.pages.forms import FILES, Filled, Understood
 from api.people.local_times import LocalTime
-from api.people.telling import failure_told, told
-from api.problems.errors import ApiError
+from api.people.page import page
+from api.people.telling import told
 from handover.models import Choice, DecisionRequest, ResponseType
 from links import Codes, Link
-from templates import Reader, render_page
+from templates import Reader
 from templates.payload import fields
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
 from workflows.answers import most_files
 from workflows.reading import Fold
 from workflows.sentences import Sentence
-
-GUARDS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +55,6 @@ class Wrong:
 
     name: str
     text: str
-
-
-def page(
-    name: str,
-    context: Mapping[str, Any],
-    reader: Reader,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    frames: str = "'none'",
-) -> HTMLResponse:
-    """A page that loads nothing from elsewhere and that nobody can frame."""
-    nonce = secrets.token_urlsafe(16)
-    policy = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}';"
-        f" img-src 'self'; connect-src 'self'; form-action 'self'; frame-src {frames};"
-        " frame-ancestors 'none'; base-uri 'none'"
-    )
-    return HTMLResponse(
-        render_page(name, {**context, **loaders(nonce)}, reader),
-        status_code=status,
-        headers={**GUARDS, "Content-Security-Policy": policy, **(headers or {})},
-    )
 
 
 def ask(
@@ -161,17 +130,6 @@ def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTM
         "notice": notice,
     }
     return page("outcome", context, opened.reader, status)
-
-
-def message(headline: str, explanation: str, reader: Reader, status: int = 200) -> HTMLResponse:
-    return page("message", {"headline": headline, "explanation": explanation}, reader, status)
-
-
-def failure(error: ApiError, reader: Reader) -> HTMLResponse:
-    """What went wrong, for people."""
-    headline, explanation = failure_told(error, reader)
-    context = {"headline": headline, "explanation": explanation}
-    return page("message", context, reader, error.status, error.headers)
 
 
 def _as_asked(request: DecisionRequest) -> dict[str, str]:

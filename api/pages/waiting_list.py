@@ -15,15 +15,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes
 from temporalio.converter import decode_typed_search_attributes
 
 from api.decisions.listing import ENDED_BY_OPERATORS, Filters, find, index_names, is_ours
-from api.doors.deps import Service
+from api.decisions.waiting import Waiting
 from api.http.static import root
-from api.problems.errors import NotFound, Unreadable, reading
+from api.problems.errors import NotFound, Unreadable
+from api.problems.temporal import reading
+from encryption import Encryption
 from handover.models import Choice, ResponseType, Status, Urgency
-from links import Link
+from links import Link, LinkKeys
 from templates.text import Excerpt, excerpt, visible
 from workflows import options
 from workflows.reading import Fold
@@ -108,19 +111,85 @@ class Found:
     further: Place | None
 
 
-async def waiting_for(service: Service, approver: str, after: Place | None = None) -> Found:
-    """A page of what this approver may answer now. Raises `Unavailable` and `ListsUnavailable`."""
-    candidates = await _candidates(service, approver)
-    begun = 0 if after is None else len([place for place in candidates if place <= after])
-    found, looked_at = await _rows(service, approver, list(candidates.items())[begun:])
-    rows = [each for each in found if isinstance(each, Row)]
-    rest = len(candidates) - begun - looked_at
-    further = list(candidates)[begun + looked_at - 1] if rest else None
-    about = after is not None or further is not None
-    # By what is proven; the index has the order of the pages.
-    rows.sort(key=lambda row: row.place)
-    unread = len(found) - len(rows)
-    return Found(rows, unread, len(candidates) if about else len(rows), about, further)
+class WaitingLists:
+    """`encryption` has the names by which the index knows an address."""
+
+    def __init__(self, client: Client, waiting: Waiting, encryption: Encryption) -> None:
+        self._client = client
+        self._waiting = waiting
+        self._encryption = encryption
+
+    async def of(self, approver: str, after: Place | None = None) -> Found:
+        """A page of what this approver may answer now.
+
+        Raises `Unavailable` and `ListsUnavailable`.
+        """
+        candidates = await self._candidates(approver)
+        begun = 0 if after is None else len([place for place in candidates if place <= after])
+        found, looked_at = await self._rows(approver, list(candidates.items())[begun:])
+        rows = [each for each in found if isinstance(each, Row)]
+        rest = len(candidates) - begun - looked_at
+        further = list(candidates)[begun + looked_at - 1] if rest else None
+        about = after is not None or further is not None
+        # By what is proven; the index has the order of the pages.
+        rows.sort(key=lambda row: row.place)
+        unread = len(found) - len(rows)
+        return Found(rows, unread, len(candidates) if about else len(rows), about, further)
+
+    async def _candidates(self, approver: str) -> dict[Place, str]:
+        """The runs of decisions that may wait for them, in order."""
+        names = set(index_names(self._encryption, approver))
+        filters = Filters.model_construct(status=Status.PENDING, approver=approver)
+        # Those that are not over: one that an operator has paused is not running, and waits.
+        query = f"{filters.query(self._encryption)} AND ExecutionStatus NOT IN ({OVER})"
+        found: dict[Place, str] = {}
+        token = b""
+        for _ in range(ASKED_OF_INDEX):
+            page = await find(self._client, query, LISTED, token)
+            for run in page.executions:
+                told = decode_typed_search_attributes(run.search_attributes)
+                if names & set(told.get(options.APPROVER_KEY) or ()):
+                    found[_place(run, told)] = run.execution.run_id
+            token = page.next_page_token
+            if not token or len(found) >= LISTED:
+                break
+        return dict(sorted(found.items()))
+
+    async def _rows(
+        self, approver: str, candidates: Sequence[tuple[Place, str]]
+    ) -> tuple[list[Row | Unreadable], int]:
+        """As many as a page has, and how many candidates were looked at for them."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
+            async with gate:
+                return await self._row(approver, decision_id, run_id)
+
+        rows: list[Row | Unreadable] = []
+        looked_at = 0
+        while len(rows) < PAGE and looked_at < min(READ, len(candidates)):
+            next_ones = candidates[looked_at : min(READ, looked_at + PAGE - len(rows))]
+            looked_at += len(next_ones)
+            found = await asyncio.gather(
+                *(look(place.decision_id, run) for place, run in next_ones)
+            )
+            rows += filter(None, found)
+        return rows, looked_at
+
+    async def _row(self, approver: str, decision_id: str, run_id: str) -> Row | Unreadable | None:
+        """None where this decision does not wait for them, whatever the index says. One that cannot
+        be read may wait for them; the log has why it cannot."""
+        try:
+            known = self._waiting.glance(decision_id)
+            fold = known or await self._waiting.look(decision_id)
+            if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+                return None
+            with reading(decision_id):
+                return _row_of(fold)
+        except Unreadable as error:
+            return error
+        except NotFound:  # its retention may have ended in between
+            return None
 
 
 def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
@@ -137,26 +206,6 @@ def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
     return tuple(each for each in (Choice.DENY, Choice.APPROVE) if each in rules.options)
 
 
-async def _candidates(service: Service, approver: str) -> dict[Place, str]:
-    """The runs of decisions that may wait for them, in order."""
-    names = set(index_names(service.encryption, approver))
-    filters = Filters.model_construct(status=Status.PENDING, approver=approver)
-    # Those that are not over: one that an operator has paused is not running, and waits.
-    query = f"{filters.query(service.encryption)} AND ExecutionStatus NOT IN ({OVER})"
-    found: dict[Place, str] = {}
-    token = b""
-    for _ in range(ASKED_OF_INDEX):
-        page = await find(service.client, query, LISTED, token)
-        for run in page.executions:
-            told = decode_typed_search_attributes(run.search_attributes)
-            if names & set(told.get(options.APPROVER_KEY) or ()):
-                found[_place(run, told)] = run.execution.run_id
-        token = page.next_page_token
-        if not token or len(found) >= LISTED:
-            break
-    return dict(sorted(found.items()))
-
-
 def _place(run: WorkflowExecutionInfo, told: TypedSearchAttributes) -> Place:
     urgency = _rank(told.get(options.URGENCY_KEY) or "")
     return Place(urgency, told.get(options.EXPIRES_AT_KEY) or FAR, run.execution.workflow_id)
@@ -165,44 +214,6 @@ def _place(run: WorkflowExecutionInfo, told: TypedSearchAttributes) -> Place:
 def _rank(urgency: str) -> int:
     known = [str(each) for each in BY_URGENCY]
     return known.index(urgency) if urgency in known else len(known)
-
-
-async def _rows(
-    service: Service, approver: str, candidates: Sequence[tuple[Place, str]]
-) -> tuple[list[Row | Unreadable], int]:
-    """As many as a page has, and how many candidates were looked at for them."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
-        async with gate:
-            return await _row(service, approver, decision_id, run_id)
-
-    rows: list[Row | Unreadable] = []
-    looked_at = 0
-    while len(rows) < PAGE and looked_at < min(READ, len(candidates)):
-        next_ones = candidates[looked_at : min(READ, looked_at + PAGE - len(rows))]
-        looked_at += len(next_ones)
-        found = await asyncio.gather(*(look(place.decision_id, run) for place, run in next_ones))
-        rows += filter(None, found)
-    return rows, looked_at
-
-
-async def _row(
-    service: Service, approver: str, decision_id: str, run_id: str
-) -> Row | Unreadable | None:
-    """None where this decision does not wait for them, whatever the index says. One that cannot be
-    read may wait for them; the log has why it cannot."""
-    try:
-        known = service.waiting.glance(decision_id)
-        fold = known or await service.waiting.look(decision_id)
-        if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
-            return None
-        with reading(decision_id):
-            return _row_of(fold)
-    except Unreadable as error:
-        return error
-    except NotFound:  # its retention may have ended in between
-        return None
 
 
 def _waits_for(fold: Fold, approver: str) -> bool:
@@ -248,6 +259,6 @@ def _payload_line(fold: Fold) -> str | None:
     return line if payload is not None and len(line) <= PAYLOAD else None
 
 
-def link_to(service: Service, approver: str, decision_id: str) -> str:
+def link_to(links: LinkKeys, approver: str, decision_id: str) -> str:
     """The decision's own page, seen from the inbox."""
-    return f"{root()}/d/{service.links.mint(Link(decision_id, approver))}"
+    return f"{root()}/d/{links.mint(Link(decision_id, approver))}"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, Path, Request, Response
 
-from api.decisions.decisions import decision_of
-from api.doors.deps import Service, the_service
-from api.http.bodies import JsonRoute
+from api.access.limiting import Limits
+from api.decisions.decisions import Decisions, decision_of
+from api.files.downloads import NO_FILE
 from api.problems.errors import Gone, NeedsOperator, NotFound
-from links import BadTokenError, Link, UnknownLinkKeyError
+from links import BadTokenError, Link, LinkKeys, UnknownLinkKeyError
 from workflows.reading import Fold
 
 log = logging.getLogger(__name__)
@@ -24,9 +22,6 @@ READ_FOR = timedelta(days=90)
 """How long after the end a link still shows the outcome."""
 
 NO_LINK = "This link is not complete, or it is not ours."
-
-SYSTEM = "system"
-"""The use of a link by a program, which asks and answers in JSON."""
 
 
 @contextmanager
@@ -42,45 +37,45 @@ def reading_links(otherwise: str = NO_LINK) -> Generator[None]:
         raise NeedsOperator(str(error)) from error
 
 
-def read_link(service: Service, token: str) -> Link:
-    """Raises `NotFound` and `NeedsOperator`."""
-    with reading_links():
-        return service.links.read(token)
+class Linked:
+    """Links, and the decisions behind them."""
+
+    def __init__(self, links: LinkKeys, decisions: Decisions, limits: Limits) -> None:
+        self._links = links
+        self._decisions = decisions
+        self._limits = limits
+
+    def read(self, token: str) -> Link:
+        """Raises `NotFound` and `NeedsOperator`."""
+        with reading_links():
+            return self._links.read(token)
+
+    async def decision_behind(self, link: Link) -> Fold:
+        """The decision as it stands. Raises `NotFound` and `Gone`."""
+        structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
+        fold = await self._decisions.glance(link.decision_id)
+        if fold.state is None:
+            raise NotFound("There is no such decision.")
+        resolved_at = decision_of(fold).resolved_at
+        if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
+            raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
+        return fold
+
+    async def open(self, token: str, use: str) -> tuple[Link, Fold]:
+        """The link and its decision, for a file of it, after counting this use. Raises `NotFound`,
+        `NeedsOperator` and `TooMany`."""
+        with reading_links(NO_FILE):
+            link = self._links.read(token)
+        structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
+        await self._limits.count_link(link, use)
+        return link, await self._decisions.glance(link.decision_id)
 
 
-async def decision_behind(service: Service, link: Link) -> Fold:
-    """The decision as it stands. Raises `NotFound` and `Gone`."""
-    structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-    fold = await service.decisions.glance(link.decision_id)
+def may_read(link: Link, fold: Fold) -> bool:
+    """Whoever may answer, and after the end for as long as the page shows the outcome."""
     if fold.state is None:
-        raise NotFound("There is no such decision.")
+        return False
+    if not fold.settled:
+        return fold.state.may_answer(fold.state.known_as(link.approver))
     resolved_at = decision_of(fold).resolved_at
-    if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
-        raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
-    return fold
-
-
-class LinkRoute(JsonRoute):
-    """Asks for the link, and counts its use, before anything of the body is read."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def admit(request: Request) -> Response:
-            service = the_service(request)
-            request.state.link = read_link(service, request.path_params["token"])
-            await service.limits.count_link(request.state.link, SYSTEM)
-            return await handle(request)
-
-        return admit
-
-
-def the_link(
-    request: Request,
-    token: Annotated[str, Path(description="What `respond_url` ends with. It stands for a key.")],
-) -> Link:
-    return request.state.link
-
-
-TheLink = Annotated[Link, Depends(the_link)]
-"""Of a `LinkRoute`."""
+    return resolved_at is None or datetime.now(UTC) - resolved_at <= READ_FOR

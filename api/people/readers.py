@@ -11,7 +11,7 @@ from fastapi import Request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.doors.deps import Service
+from store.approvers import Approvers
 from templates import LANGUAGES, Reader
 
 REGIONAL = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?-([a-z]{2}|[0-9]{3})(?:-.*)?")
@@ -20,33 +20,33 @@ REGIONAL = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?-([a-z]{2}|[0-9]{3})(?:-.*)?")
 log = logging.getLogger(__name__)
 
 
-async def reader_of(service: Service, request: Request, approver: str) -> Reader:
-    """For this approver, who opened a link."""
-    return _there(await _preferred(service, of_browser(service, request), approver), request)
+class Readers:
+    """`default` is who reads where nobody has said anything."""
 
+    def __init__(self, approvers: Approvers, default: Reader) -> None:
+        self._approvers = approvers
+        self.default = default
 
-async def reader_for(service: Service, approver: str) -> Reader:
-    """For this approver, of whose program we know nothing."""
-    return await _preferred(service, default_reader(service), approver)
+    async def of(self, request: Request, approver: str) -> Reader:
+        """This approver, who opened a link."""
+        return _there(await self._preferred(self.of_browser(request), approver), request)
 
+    async def of_program(self, approver: str) -> Reader:
+        """This approver, of whose program we know nothing."""
+        return await self._preferred(self.default, approver)
 
-def default_reader(service: Service) -> Reader:
-    return Reader(service.settings.language, service.settings.time_zone)
+    def of_browser(self, request: Request) -> Reader:
+        """Whoever sent this request."""
+        return _there(self.default.preferring(wanted(_header(request))), request)
 
-
-async def _preferred(service: Service, reader: Reader, approver: str) -> Reader:
-    try:
-        set_by_them = await service.store.approvers.find(approver)
-    except (PoolTimeoutError, OperationalError, InterfaceError) as error:
-        # In another language is better than not at all.
-        log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
-        return reader
-    return reader.preferring(set_by_them.language, set_by_them.time_zone)
-
-
-def of_browser(service: Service, request: Request) -> Reader:
-    """For whoever sent this request."""
-    return _there(default_reader(service).preferring(wanted(_header(request))), request)
+    async def _preferred(self, reader: Reader, approver: str) -> Reader:
+        try:
+            set_by_them = await self._approvers.find(approver)
+        except (PoolTimeoutError, OperationalError, InterfaceError) as error:
+            # In another language is better than not at all.
+            log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
+            return reader
+        return reader.preferring(set_by_them.language, set_by_them.time_zone)
 
 
 def wanted(header: str) -> str | None:

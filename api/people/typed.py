@@ -24,6 +24,14 @@ MAX_LENGTH = 100
 MAX_TOLD = 40
 """Characters of it that are told when it is asked back."""
 
+WHEN = Sentence(
+    N_("Say when: choose “As soon as it is approved”, or give a date and time."), field="execute_at"
+)
+NOW_OR_THEN = Sentence(
+    N_("You chose “As soon as it is approved”, and gave a time as well: take one of them back."),
+    field="execute_at",
+)
+
 NUMBER = re.compile(r"([+-]?)([0-9][0-9.,' ]*|[.,][0-9]+)([eE][+-]?[0-9]{1,3})?")
 SPELLINGS = str.maketrans(
     {
@@ -229,3 +237,10 @@ def _offset(match: re.Match[str]) -> timezone | None:
         return None
     ahead = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     return timezone(-ahead if match["sign"] == "-" else ahead)
+
+
+def repair(text: str) -> str:
+    """Some charsets make half characters, which can neither be signed nor shown; PostgreSQL takes
+    no NUL; and forms end a line with CR LF."""
+    text = text.encode(errors="replace").decode()
+    return text.replace("\x00", "\ufffd").replace("\r\n", "\n")

@@ -8,9 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from api.doors.deps import Service
+from api.decisions.decisions import Decisions
+from api.decisions.waiting import Waiting
 from api.problems.errors import NotFound, Unavailable
 from api.providers.sendgrid import PROVIDER, MailEvent
+from store.events import DeliveryEvents as StoredEvents
 from store.events import SentMessage, Told
 
 log = logging.getLogger(__name__)
@@ -24,64 +26,56 @@ UNRECORDED = timedelta(minutes=2)
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 
-async def take(service: Service, events: Sequence[MailEvent]) -> None:
-    """Keep these events, and tell the decisions whose messages are lost.
+class DeliveryEvents:
+    def __init__(self, events: StoredEvents, decisions: Decisions, waiting: Waiting) -> None:
+        self._events = events
+        self._decisions = decisions
+        self._waiting = waiting
 
-    An event is kept once its decision was told, so whatever ends this in between, the provider
-    tells it again and nothing is forgotten. Raises `Unavailable` where it is to do so.
-    """
-    known = await service.store.delivery_events.known(PROVIDER, {event.id for event in events})
-    new = [event for event in events if event.id not in known]
-    names = {name for event in new for name in event.message_ids}
-    sent = await service.store.delivery_events.sent(PROVIDER, names)
-    ours = [(event, found) for event in new if (found := _told(event, sent))]
-    await service.store.delivery_events.keep(
-        each for event, told in ours for each in told if not event.is_loss
-    )
-    await _tell_all(service, [told for event, told in ours if event.is_loss])
-    await _look_for_unrecorded(service, [event for event in new if not _told(event, sent)])
+    async def take(self, events: Sequence[MailEvent]) -> None:
+        """Keep these events, and tell the decisions whose messages are lost.
 
+        An event is kept once its decision was told, so whatever ends this in between, the provider
+        tells it again and nothing is forgotten. Raises `Unavailable` where it is to do so.
+        """
+        known = await self._events.known(PROVIDER, {event.id for event in events})
+        new = [event for event in events if event.id not in known]
+        names = {name for event in new for name in event.message_ids}
+        sent = await self._events.sent(PROVIDER, names)
+        ours = [(event, found) for event in new if (found := _told(event, sent))]
+        await self._events.keep(each for event, told in ours for each in told if not event.is_loss)
+        await self._tell_all([told for event, told in ours if event.is_loss])
+        await self._look_for_unrecorded([event for event in new if not _told(event, sent)])
 
-async def delivered(service: Service, decision_id: str) -> set[str]:
-    """The messages of this decision that arrived, by their provider's ids: as far as anybody tells
-    us, and no look is taken where nobody does."""
-    if not service.settings.sendgrid_event_key:
-        return set()
-    told = await service.store.delivery_events.of(decision_id)
-    return {each.provider_message_id for each in told if each.event == "delivered"}
+    async def _tell_all(self, lost: Sequence[Sequence[Told]]) -> None:
+        """Whatever fails for one mail, the decisions of all others are told."""
+        limit = asyncio.Semaphore(AT_ONCE)
 
+        async def tell(mail: Sequence[Told]) -> None:
+            async with limit:
+                for told in mail:
+                    await self._decisions.report_failure(told)
+                    await self._events.keep([told])
 
-async def _tell_all(service: Service, lost: Sequence[Sequence[Told]]) -> None:
-    """Whatever fails for one mail, the decisions of all others are told."""
-    limit = asyncio.Semaphore(AT_ONCE)
+        results = await asyncio.gather(*map(tell, lost), return_exceptions=True)
+        if failed := [each for each in results if isinstance(each, BaseException)]:
+            log.error("%s of %s lost messages could not be told", len(failed), len(lost))
+            raise failed[0]
 
-    async def tell(mail: Sequence[Told]) -> None:
-        async with limit:
-            for told in mail:
-                await service.decisions.report_failure(told)
-                await service.store.delivery_events.keep([told])
+    async def _look_for_unrecorded(self, unknown: Sequence[MailEvent]) -> None:
+        """A message may bounce before we have noted that it was sent; one of somebody else with the
+        same account at the provider never is."""
+        since = datetime.now(UTC) - UNRECORDED
+        recent = {event.decision_id for event in unknown if event.at > since and event.message_ids}
+        for decision_id in recent:
+            if DECISION_ID.fullmatch(decision_id) and await self._is_ours(decision_id):
+                raise Unavailable("A message is not recorded yet; tell it again.")
 
-    results = await asyncio.gather(*map(tell, lost), return_exceptions=True)
-    if failed := [each for each in results if isinstance(each, BaseException)]:
-        log.error("%s of %s lost messages could not be told", len(failed), len(lost))
-        raise failed[0]
-
-
-async def _look_for_unrecorded(service: Service, unknown: Sequence[MailEvent]) -> None:
-    """A message may bounce before we have noted that it was sent; one of somebody else with the
-    same account at the provider never is."""
-    since = datetime.now(UTC) - UNRECORDED
-    recent = {event.decision_id for event in unknown if event.at > since and event.message_ids}
-    for decision_id in recent:
-        if DECISION_ID.fullmatch(decision_id) and await _is_ours(service, decision_id):
-            raise Unavailable("A message is not recorded yet; tell it again.")
-
-
-async def _is_ours(service: Service, decision_id: str) -> bool:
-    try:
-        return (await service.waiting.look(decision_id)).state is not None
-    except NotFound:
-        return False
+    async def _is_ours(self, decision_id: str) -> bool:
+        try:
+            return (await self._waiting.look(decision_id)).state is not None
+        except NotFound:
+            return False
 
 
 def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[Told]:

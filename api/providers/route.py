@@ -11,7 +11,7 @@ from api.doors.deps import The
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
 from api.providers import sendgrid
-from api.providers.delivery_events import take
+from api.providers.delivery_events import DeliveryEvents
 
 log = logging.getLogger(__name__)
 
@@ -35,5 +35,6 @@ async def sendgrid_events(service: The, request: Request) -> Response:
         raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no JSON list of events.", code="bad_request") from error
-    await take(service, events)
+    told = DeliveryEvents(service.store.delivery_events, service.decisions, service.waiting)
+    await told.take(events)
     return Response(status_code=204)

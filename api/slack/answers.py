@@ -15,20 +15,20 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.access.limiting import ANSWER
-from api.answers import answering
-from api.answers.answering import AnswerRefused
+from api.access.limiting import ANSWER, Limits
+from api.answers.answering import Answers, is_outcome, normal, over
+from api.answers.verdicts import Over, Received, Recorded, Refused
 from api.decisions.decisions import decision_of
-from api.doors.deps import Service
-from api.people.linked import decision_behind, reading_links
-from api.people.readers import default_reader, reader_for
+from api.people.linked import Linked, reading_links
+from api.people.readers import Readers
 from api.people.telling import failure_told, told
 from api.problems.errors import ApiError, NotFound, Unavailable
-from api.slack.app import Container, Page, Pressed, SlackApp, Submitted
 from api.slack.forms import Answered, SlackForm
+from api.slack.interactions import Container, Pressed, Submitted
 from handover.models import Choice, ResponseType
-from links import Link, SlackLink
-from slack_web import SlackError
+from links import Link, LinkKeys, SlackLink
+from slack.app import Page, SlackApp
+from slack.web import SlackError
 from templates import Reader
 from templates.slack import is_whole
 from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here
@@ -37,7 +37,7 @@ from workflows import objections
 from workflows.messages import Response
 from workflows.objections import Objection
 from workflows.reading import Fold
-from workflows.sentences import N_, Sentence
+from workflows.sentences import N_
 
 PATIENCE = 2.0
 """Seconds for judging a form, and for taking an answer; Slack waits for three in all."""
@@ -59,8 +59,7 @@ Taking = partial[Coroutine[Any, Any, None]]
 class Visitor:
     """Who pressed something, where, and what it stands for."""
 
-    app: SlackApp
-    service: Service
+    slack: SlackAnswers
     link: SlackLink
     user_id: str
     message: Container
@@ -73,12 +72,14 @@ class Visitor:
     async def whisper(self, text: str) -> None:
         """Slack shows it to nobody who is not there any more; the page shows it at any time."""
         name = words(self.reader).gettext("Open the page")
-        token = self.service.links.mint(self.page_link)
-        page = Page(name, f"{self.service.settings.public_url.rstrip('/')}/d/{token}")
-        await self._try(self.app.whisper(self.message.channel_id, self.user_id, text, page))
+        token = self.slack.links.mint(self.page_link)
+        page = Page(name, f"{self.slack.public_url.rstrip('/')}/d/{token}")
+        await self._try(self.slack.app.whisper(self.message.channel_id, self.user_id, text, page))
 
     async def change(self, text: str) -> None:
-        await self._try(self.app.change(self.message, text, None))
+        await self._try(
+            self.slack.app.change(self.message.channel_id, self.message.message_ts, text, None)
+        )
 
     async def _try(self, writing: Awaitable[None]) -> None:
         try:
@@ -87,47 +88,75 @@ class Visitor:
             log.warning("Slack did not take what was to be told: %s", error)
 
 
-async def press(service: Service, app: SlackApp, pressed: Pressed, received_at: datetime) -> None:
-    """Take the answer that a button is, or open the form that it stands for."""
-    [action, *_] = pressed.actions
-    if action.action_id not in (*Choice, NOTE, NOT_ME):
-        return  # of the buttons that open a page, Slack tells as well
-    link = _read(service, action.value)
-    if link is None:
-        return
-    if not pressed.is_by(link):
-        await _turn_away(service, app, pressed, link)
-        return
-    reader = await reader_for(service, link.approver)
-    visitor = Visitor(app, service, link, pressed.user.id, pressed.container, reader)
-    await _guarded(visitor, _press, action.action_id, pressed.trigger_id, received_at)
+@dataclass(frozen=True, slots=True)
+class SlackAnswers:
+    """What takes answers from Slack; `app` writes back."""
 
+    app: SlackApp
+    answers: Answers
+    linked: Linked
+    links: LinkKeys
+    limits: Limits
+    readers: Readers
+    public_url: str
 
-async def submit(
-    service: Service, app: SlackApp, submitted: Submitted, received_at: datetime
-) -> tuple[dict[str, Any], Taking | None]:
-    """What Slack is to do with the form, and what is left to do then."""
-    metadata = _metadata(submitted.view.private_metadata)
-    link = _read(service, metadata.get("value", ""))
-    if link is None:
-        return {}, None
-    reader = default_reader(service)
-    form = SlackForm(submitted.view.state, words(reader))
-    if not submitted.is_by(link):
-        return _errors(form, None, words(reader).gettext(_FOR) % {"who": link.approver}), None
-    message = Container(
-        channel_id=metadata.get("channel", ""), message_ts=metadata.get("message", "")
-    )
-    try:
-        async with asyncio.timeout(PATIENCE):
-            reader = await reader_for(service, link.approver)
-            visitor = Visitor(app, service, link, submitted.user.id, message, reader)
-            form = SlackForm(submitted.view.state, words(reader))
-            return await _submit(visitor, form, metadata, received_at)
-    except TimeoutError:
-        return _errors(form, None, failure_told(Unavailable("Too slow."), reader)[1]), None
-    except _AWAY as error:
-        return _errors(form, None, failure_told(_as_api_error(error), reader)[1]), None
+    async def press(self, pressed: Pressed, received_at: datetime) -> None:
+        """Take the answer that a button is, or open the form that it stands for."""
+        [action, *_] = pressed.actions
+        if action.action_id not in (*Choice, NOTE, NOT_ME):
+            return  # of the buttons that open a page, Slack tells as well
+        link = self._read(action.value)
+        if link is None:
+            return
+        if not pressed.is_by(link):
+            await self._turn_away(pressed, link)
+            return
+        reader = await self.readers.of_program(link.approver)
+        visitor = Visitor(self, link, pressed.user.id, pressed.container, reader)
+        await _guarded(visitor, _press, action.action_id, pressed.trigger_id, received_at)
+
+    async def submit(
+        self, submitted: Submitted, received_at: datetime
+    ) -> tuple[dict[str, Any], Taking | None]:
+        """What Slack is to do with the form, and what is left to do then."""
+        metadata = _metadata(submitted.view.private_metadata)
+        link = self._read(metadata.get("value", ""))
+        if link is None:
+            return {}, None
+        reader = self.readers.default
+        form = SlackForm(submitted.view.state, words(reader))
+        if not submitted.is_by(link):
+            return _errors(form, None, words(reader).gettext(_FOR) % {"who": link.approver}), None
+        message = Container(
+            channel_id=metadata.get("channel", ""), message_ts=metadata.get("message", "")
+        )
+        try:
+            async with asyncio.timeout(PATIENCE):
+                reader = await self.readers.of_program(link.approver)
+                visitor = Visitor(self, link, submitted.user.id, message, reader)
+                form = SlackForm(submitted.view.state, words(reader))
+                return await _submit(visitor, form, metadata, received_at)
+        except TimeoutError:
+            return _errors(form, None, failure_told(Unavailable("Too slow."), reader)[1]), None
+        except _AWAY as error:
+            return _errors(form, None, failure_told(_as_api_error(error), reader)[1]), None
+
+    async def _turn_away(self, pressed: Pressed, link: SlackLink) -> None:
+        log.warning("a button was pressed by somebody else than the one who was asked")
+        text = words(self.readers.default).gettext(_FOR) % {"who": link.approver}
+        try:
+            await self.app.whisper(pressed.container.channel_id, pressed.user.id, text, None)
+        except SlackError as error:
+            log.warning("Slack did not take what was to be told: %s", error)
+
+    def _read(self, value: str) -> SlackLink | None:
+        """Raises `NeedsOperator`, which Slack shows as a press that did not work."""
+        try:
+            with reading_links():
+                return self.links.read_slack(value)
+        except NotFound:
+            log.warning("a button of ours came back with a value that is not")
+            return None
 
 
 _FOR = N_("This question is for %(who)s.")
@@ -135,9 +164,9 @@ _AWAY = (ApiError, PoolTimeoutError, OperationalError, InterfaceError)
 
 
 async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: datetime) -> None:
-    service, link = visitor.service, visitor.link
-    await service.limits.count_link(visitor.page_link, ANSWER)
-    fold = await decision_behind(service, visitor.page_link)
+    slack, link = visitor.slack, visitor.link
+    await slack.limits.count_link(visitor.page_link, ANSWER)
+    fold = await slack.linked.decision_behind(visitor.page_link)
     response = _response(fold, link, choice if choice != NOTE else Choice.DENY, received_at)
     request = fold.request
     is_direct = choice in (Choice.DENY, NOT_ME) or (
@@ -159,7 +188,7 @@ async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: da
 async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str) -> None:
     """The token comes back with the form; nobody sees it there."""
     metadata = {
-        "value": visitor.service.links.mint_slack(visitor.link),
+        "value": visitor.slack.links.mint_slack(visitor.link),
         "choice": choice,
         "channel": visitor.message.channel_id,
         "message": visitor.message.message_ts,
@@ -169,7 +198,7 @@ async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str)
         request, choice, visitor.reader, json.dumps(metadata), whole=is_whole(request)
     )
     try:
-        await visitor.app.web.write("views.open", trigger_id=trigger_id, view=view)
+        await visitor.slack.app.web.write("views.open", trigger_id=trigger_id, view=view)
     except SlackError as error:
         if error.code in OPENED:
             return
@@ -182,8 +211,8 @@ async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str)
 async def _submit(
     visitor: Visitor, form: SlackForm, metadata: dict[str, str], received_at: datetime
 ) -> tuple[dict[str, Any], Taking | None]:
-    await visitor.service.limits.count_link(visitor.page_link, ANSWER)
-    fold = await decision_behind(visitor.service, visitor.page_link)
+    await visitor.slack.limits.count_link(visitor.page_link, ANSWER)
+    fold = await visitor.slack.linked.decision_behind(visitor.page_link)
     choice = metadata.get("choice", "")
     answered = form.answer(fold.request, choice)
     response = _response(fold, visitor.link, answered.choice, received_at).model_copy(
@@ -196,10 +225,10 @@ async def _submit(
         return _shown_again(visitor, fold, form, answered, metadata), None
     if why is None:
         return {}, partial(_guarded, visitor, _take, fold, response)
-    if answering.is_outcome(fold, response):
+    if is_outcome(fold, response):
         return {}, None  # told twice
     if why.sentence is not answered.wrong or not answered.asks_back:
-        await answering.record(visitor.service, response, why)
+        await visitor.slack.answers.refuse(fold, response, why)
     type = fold.request.response_type
     block = form.block_of(why.sentence.field, type)
     return _errors(form, block, told(why.sentence, visitor.reader, type)), None
@@ -222,21 +251,20 @@ def _shown_again(
 
 
 async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
-    try:
-        fold = await answering.take(visitor.service, fold, response)
-    except AnswerRefused as refused:
-        await _refused(visitor, refused.fold, response, refused.objection)
-        return
+    verdict = await visitor.slack.answers.take(fold, response)
     say = words(visitor.reader).gettext
-    if fold.is_settled_by(response):
-        return  # the message changes
-    if fold.settled:
-        await _too_late(visitor, fold, response)
-    elif _is_recorded(fold, response):
-        await _step_back(visitor)
-    else:
-        headline, explanation = say("Your answer is received"), say(_RECEIVED)
-        await visitor.whisper(f"{headline}. {explanation}")
+    match verdict:
+        case Recorded():
+            pass  # the message changes
+        case Over(fold=fold, repeats=repeats):
+            await _too_late(visitor, fold, repeats=repeats)
+        case Received():
+            headline, explanation = say("Your answer is received"), say(_RECEIVED)
+            await visitor.whisper(f"{headline}. {explanation}")
+        case Refused(fold=fold, why=why):
+            await _refused(visitor, fold, response, why)
+        case _:
+            await _step_back(visitor)
 
 
 _RECEIVED = N_(
@@ -247,7 +275,7 @@ _RECEIVED = N_(
 
 async def _refused(visitor: Visitor, fold: Fold, response: Response, why: Objection) -> None:
     if why.reason == "already_settled":
-        await _too_late(visitor, fold, response)
+        await _too_late(visitor, fold, repeats=is_outcome(fold, response))
         return
     if _is_recorded(fold, response):
         await _step_back(visitor)
@@ -267,7 +295,7 @@ async def _step_back(visitor: Visitor) -> None:
     await visitor.change(recorded)
 
 
-async def _too_late(visitor: Visitor, fold: Fold, response: Response) -> None:
+async def _too_late(visitor: Visitor, fold: Fold, *, repeats: bool) -> None:
     said = words(visitor.reader)
     decision = decision_of(fold)
     verdict = said.verdict(
@@ -280,16 +308,7 @@ async def _too_late(visitor: Visitor, fold: Fold, response: Response) -> None:
     )
     late = said.gettext("Your answer came too late: the decision had been made.")
     same = said.gettext("This was already recorded.")
-    await visitor.whisper(f"{same if answering.is_outcome(fold, response) else late} {verdict}")
-
-
-async def _turn_away(service: Service, app: SlackApp, pressed: Pressed, link: SlackLink) -> None:
-    log.warning("a button was pressed by somebody else than the one who was asked")
-    text = words(default_reader(service)).gettext(_FOR) % {"who": link.approver}
-    try:
-        await app.whisper(pressed.container.channel_id, pressed.user.id, text, None)
-    except SlackError as error:
-        log.warning("Slack did not take what was to be told: %s", error)
+    await visitor.whisper(f"{same if repeats else late} {verdict}")
 
 
 async def _guarded(visitor: Visitor, work: Callable[..., Awaitable[None]], *what: Any) -> None:
@@ -310,9 +329,7 @@ def _as_api_error(error: Exception) -> ApiError:
 
 def _objection(fold: Fold, response: Response) -> Objection | None:
     assert fold.state  # noqa: S101 - `decision_behind` looked
-    if fold.settled:
-        return Objection("already_settled", Sentence("The decision is already over."))
-    return objections.objection(fold.state, answering.normal(fold, response))
+    return over(fold) or objections.objection(fold.state, normal(fold, response))
 
 
 def _response(fold: Fold, link: SlackLink, choice: str, received_at: datetime) -> Response:
@@ -324,16 +341,6 @@ def _response(fold: Fold, link: SlackLink, choice: str, received_at: datetime) -
         choice=choice,
         received_at=received_at,
     )
-
-
-def _read(service: Service, value: str) -> SlackLink | None:
-    """Raises `NeedsOperator`, which Slack shows as a press that did not work."""
-    try:
-        with reading_links():
-            return service.links.read_slack(value)
-    except NotFound:
-        log.warning("a button of ours came back with a value that is not")
-        return None
 
 
 def _metadata(text: str) -> dict[str, str]:

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 from api.decisions.schemas import MAX_NOTES, MAX_PAYLOAD
 from api.http.json_checks import UnfitJsonError, check_json
-from api.pages.forms import NOW_OR_THEN, WHEN, repair
 from api.people.payload_changes import A_NUMBER
-from api.people.typed import UnclearError, read_number
-from api.slack.app import ViewState, moment_of
+from api.people.typed import NOW_OR_THEN, WHEN, UnclearError, read_number, repair
+from api.slack.interactions import ViewState, moment_of
 from handover.models import Choice, DecisionRequest, ResponseType
 from templates.slack_modals import NOTE, NOW, PAYLOAD, TEXT, THEN, TRUE, Value, initial_of
 from templates.words import Words

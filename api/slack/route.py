@@ -20,9 +20,10 @@ from starlette.background import BackgroundTask
 from api.doors.deps import The
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
-from api.slack import app as slack
-from api.slack.answers import PATIENCE, press, submit
-from api.slack.app import ForgedError, Pressed, Submitted
+from api.slack import interactions
+from api.slack.answers import PATIENCE, SlackAnswers
+from api.slack.interactions import Pressed, Submitted
+from slack.app import ForgedError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/slack/interactions")
-async def interactions(service: The, request: Request) -> Response:
+async def interacted(service: The, request: Request) -> Response:
     """Take a signed interaction."""
     app = service.slack
     if app is None:
@@ -40,7 +41,7 @@ async def interactions(service: The, request: Request) -> Response:
     received_at = await service.clock.now()
     try:
         app.verify(request.headers, body)
-        interaction = slack.read(body)
+        interaction = interactions.read(body)
     except ForgedError as error:
         log.warning("an interaction was refused: %s", error)
         raise Forbidden(f"This is not taken: {error}.", code="not_signed") from error
@@ -48,13 +49,22 @@ async def interactions(service: The, request: Request) -> Response:
         raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no interaction of Slack's.", code="bad_request") from error
+    slack_answers = SlackAnswers(
+        app,
+        service.answers,
+        service.linked,
+        service.links,
+        service.limits,
+        service.readers,
+        service.settings.public_url,
+    )
     until = asyncio.get_running_loop().time() + PATIENCE
     match interaction:
         case Pressed():
-            rest = await _done_until(until, press(service, app, interaction, received_at))
+            rest = await _done_until(until, slack_answers.press(interaction, received_at))
             return Response(status_code=200, background=rest)
         case Submitted():
-            answer, taking = await submit(service, app, interaction, received_at)
+            answer, taking = await slack_answers.submit(interaction, received_at)
             rest = await _done_until(until, taking()) if taking else None
             return JSONResponse(answer, background=rest)
         case _:

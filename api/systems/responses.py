@@ -13,17 +13,17 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.access.limiting import ANSWER
-from api.agents.attachments import MULTIPART, REFUSED, may_read
-from api.answers import answering
-from api.answers.answering import AnswerRefused, is_outcome, with_files
-from api.answers.step_up import CodeNeeded, pass_step
+from api.answers.answering import is_outcome, normal
+from api.answers.step_up import CodeNeeded
+from api.answers.verdicts import Over, Refused
 from api.decisions.decisions import decision_of, refusal
 from api.decisions.schemas import NewResponse
 from api.doors.deps import Service, The
-from api.files.uploads import read_form, receive, the_file
+from api.doors.links import LinkRoute, TheLink
 from api.http.examples import RESPOND
+from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
 from api.http.openapi import answers, body_examples
-from api.people.linked import LinkRoute, TheLink, decision_behind
+from api.people.linked import may_read
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from handover.models import Attachment, Decision
 from links import Link
@@ -71,7 +71,7 @@ class Outcome(BaseModel):
 )
 async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
     """What is asked, as it stands; after the end, for 90 days, the outcome."""
-    fold = await decision_behind(service, link)
+    fold = await service.linked.decision_behind(link)
     if not may_read(link, fold):
         raise NotFound(str(objections.NOT_ASKED))
     base = service.settings.public_url.rstrip("/")
@@ -103,7 +103,7 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
     """
     received_at = await service.clock.now()
     await service.limits.count_link(link, ANSWER)
-    fold = await decision_behind(service, link)
+    fold = await service.linked.decision_behind(link)
     given = Answer(
         decision_id=fold.decision_id,
         run_id=fold.run_id,
@@ -129,12 +129,11 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
 async def upload(service: The, link: TheLink, request: Request) -> Attachment:
     """Send a file before the answer, whose `response_data.uploaded_files` names it by its id."""
     await service.limits.count_link(link, ANSWER)
-    fold = await decision_behind(service, link)
+    fold = await service.linked.decision_behind(link)
     await _check_wants_files(service, fold, link)
     assert fold.input  # noqa: S101 - `decision_behind` answered 404 where there was none
     async with read_form(request) as form:
-        return await receive(
-            service,
+        return await service.uploads.receive(
             the_file(form),
             agent=fold.input.agent,
             uploaded_by=link.approver,
@@ -149,7 +148,7 @@ async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, An
         return (file.uploaded_by, file.decision_id) == (link.approver, link.decision_id)
 
     sent = "was sent for this answer with POST {respond_url}/files"
-    return await with_files(service, body.response_data, is_theirs, sent)
+    return await service.answers.with_files(body.response_data, is_theirs, sent)
 
 
 async def _with_code(service: Service, fold: Fold, given: Answer, body: NewResponse) -> Answer:
@@ -157,11 +156,11 @@ async def _with_code(service: Service, fold: Fold, given: Answer, body: NewRespo
 
     Raises `Invalid` where the code is still to come, and as `_over` does.
     """
-    why = objections.objection(_state(fold), answering.normal(fold, given))
+    why = objections.objection(_state(fold), normal(fold, given))
     if fold.settled or why is None or why.reason != "needs_code":
         return given
     try:
-        step = await pass_step(service, fold, given, body.code or "", form=body.form or "")
+        step = await service.step_up.pass_step(fold, given, body.code or "", form=body.form or "")
     except Conflict as error:
         now = await service.decisions.read(fold.decision_id)
         raise _over(now, given) if now.settled else error from error
@@ -172,16 +171,12 @@ async def _with_code(service: Service, fold: Fold, given: Answer, body: NewRespo
 
 async def _take(service: Service, fold: Fold, given: Answer) -> Fold:
     """The decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
-    try:
-        fold = await answering.take(service, fold, given)
-    except AnswerRefused as refused:
-        if _is_heard(refused.fold, given):
-            return refused.fold
-        if refused.fold.settled:
-            raise _over(refused.fold, given) from refused
-        raise refusal(refused.objection, "choice") from refused
+    verdict = await service.answers.take(fold, given)
+    fold = verdict.fold
     if fold.settled and not _is_heard(fold, given):
         raise _over(fold, given)
+    if isinstance(verdict, Refused | Over) and verdict.why and not _is_heard(fold, given):
+        raise refusal(verdict.why, "choice")
     return fold
 
 

@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -16,9 +15,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import UploadFile
 
-from api.doors.deps import Service
-from api.files.downloads import disposition
-from api.files.uploads import MAX_FILE, clean, receive
+from api.files.uploads import Uploads, clean
+from api.http.downloads import disposition
+from api.http.multipart import MAX_FILE
 from store.files import open_files
 from store.keys import RESOLVE
 from tests import web
@@ -462,20 +461,20 @@ async def test_a_hostile_name_over_http(agent: Agent) -> None:
     assert (answer.status_code, answer.json()["name"]) == (201, "a.txt")
 
 
+class Full:
+    """Attachments of a store without room."""
+
+    async def add(self, _: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("disk full"))
+
+
 async def test_a_row_that_cannot_be_written(tmp_path: Path) -> None:
     """The file is deleted again, and the error is the store's."""
 
-    async def add(_: object) -> None:
-        raise OperationalError("INSERT", {}, Exception("disk full"))
-
-    service = SimpleNamespace(
-        settings=SimpleNamespace(public_url="http://x"),
-        files=open_files(tmp_path.as_uri()),
-        store=SimpleNamespace(attachments=SimpleNamespace(add=add)),
-    )
+    uploads = Uploads(open_files(tmp_path.as_uri()), cast(Any, Full()), "http://x")
     upload = UploadFile(io.BytesIO(NOTE), filename="a.txt", size=len(NOTE))
     with pytest.raises(OperationalError):
-        await receive(cast(Service, service), upload, agent="a", uploaded_by="a", decision_id=None)
+        await uploads.receive(upload, agent="a", uploaded_by="a", decision_id=None)
     assert names(tmp_path) == set()
 
 

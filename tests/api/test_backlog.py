@@ -7,7 +7,6 @@ import math
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -39,9 +38,11 @@ class Queues:
         self.away = False
         self.hangs = False
         self.namespace = "default"
-        self.workflow_service = SimpleNamespace(describe_task_queue=self._describe)
+        self.workflow_service = self
 
-    async def _describe(self, request: DescribeTaskQueueRequest) -> DescribeTaskQueueResponse:
+    async def describe_task_queue(
+        self, request: DescribeTaskQueueRequest
+    ) -> DescribeTaskQueueResponse:
         self.asked.append(request.task_queue.name)
         if self.hangs:
             await asyncio.Event().wait()

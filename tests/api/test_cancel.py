@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -122,13 +122,20 @@ async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
     await eventually(ended)
     with pytest.raises(Conflict) as conflict:
         await routes.cancel(
-            cast(Any, SimpleNamespace(decisions=decisions)),
+            cast(Any, Parts(decisions)),
             ApiKey("key_1", agent.name),
             decision,
             Response(),
         )
     await store.close()
     assert conflict.value.more["decision"]["status"] == "approved"
+
+
+@dataclass
+class Parts:
+    """What the route takes of a service."""
+
+    decisions: Decisions
 
 
 class ReadsLate(Decisions):

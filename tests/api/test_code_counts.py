@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answers.step_up import APART, CodeNeeded, pass_step
-from api.doors.deps import Service
+from api.answers.answering import Answers
+from api.answers.step_up import APART, CodeNeeded, StepUp
 from api.problems.errors import ApiError, Conflict, NotFound, Unavailable, Unconfirmed
 from links import Codes
 from store import Store, open_store
@@ -71,11 +70,9 @@ class Play:
     async def send(self, form: str, typed: str = "", *, again: bool = False) -> Any:
         """What comes of it: an answer, what to type, or what keeps both from being."""
         self.form = form
-        parts = {
-            "store": SimpleNamespace(codes=self.store.codes, refused_responses=Record()),
-            "codes": self,
-            "decisions": self,
-        }
+        parts: Any = self
+        answers = Answers(parts, self.store.attachments, cast(Any, Record()), parts)
+        step_up = StepUp(parts, self.store.codes, parts, answers)
         response = Response(
             decision_id=self.id,
             run_id="run",
@@ -84,10 +81,9 @@ class Play:
             choice="approve",
             received_at=self.now,
         )
-        service, fold = SimpleNamespace(**parts), SimpleNamespace(decision_id=self.id)
         try:
-            return await pass_step(
-                cast(Service, service), cast(Fold, fold), response, typed, form=form, again=again
+            return await step_up.pass_step(
+                Fold(self.id, {}), response, typed, form=form, again=again
             )
         except Conflict as error:
             return error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from api.http.requests import Proxies
@@ -142,13 +142,14 @@ async def test_whose_word_is_taken(client: str, trusted: list[str], scheme: str)
         raise AssertionError
 
     told = [(b"x-forwarded-proto", b"https"), (b"x-forwarded-for", b"203.0.113.7, 172.18.0.9")]
-    service = SimpleNamespace(settings=SimpleNamespace(trusted_proxies=trusted))
+    app = FastAPI()
+    app.state.trusted_proxies = trusted
     scope = {
         "type": "http",
         "scheme": "http",
         "client": (client, 1234),
         "headers": told,
-        "app": SimpleNamespace(state=SimpleNamespace(service=service)),
+        "app": app,
     }
     await Proxies(inner)(scope, cast(Receive, nothing), nothing)
     assert seen[0]["scheme"] == scheme

@@ -17,9 +17,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.decisions import refusal
 from api.http.requests import Requests
-from api.problems import errors
-from api.problems.errors import ApiError, NotFound, Unavailable, asking_temporal
+from api.problems import errors, handlers
+from api.problems.errors import ApiError, NotFound, Unavailable
 from api.problems.table import PROBLEMS
+from api.problems.temporal import asking_temporal
 from tests import web
 from tests.api.agent import PROBLEM
 from workflows.objections import Objection
@@ -33,7 +34,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
     """What an app of ours answers when this is raised."""
     app = FastAPI()
     app.add_middleware(Requests)
-    errors.install(app)
+    handlers.install(app)
 
     @app.get("/")
     async def fail() -> None:

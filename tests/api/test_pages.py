@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from urllib.parse import urljoin
 
 import httpx2
@@ -24,15 +23,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.client import Client
 
-from api.access.limiting import Limits
 from api.pages import page as pages
 from links import Link, LinkKeys
-from store.approvers import Preferences
 from templates.payload import fingerprint, grouped
 from tests import web
 from tests.api.agent import Agent, in_store, link_to, no_worker, someone
 from tests.api.asked import Asked, check_guards
-from tests.api.ended import LINKS, RightClock, ended
+from tests.api.ended import LINKS, Parts, ended
 from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
@@ -610,32 +607,13 @@ async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: Running
         assert service.api_key not in service.log(name)
 
 
-class NothingSet:
-    """In the place of the store, where no approver has set anything."""
-
-    async def find(self, address: str) -> Preferences:
-        return Preferences()
-
-
 @asynccontextmanager
 async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser of an application whose decisions are what `glance` says."""
 
-    async def glances(_: str) -> Fold:
-        return glance()
-
     app = FastAPI()
     app.include_router(pages.router)
-    limits = Limits("memory://", rate=0, link_rate=0, fail_open=True)
-    decisions = SimpleNamespace(glance=glances)
-    app.state.service = SimpleNamespace(
-        links=LINKS,
-        decisions=decisions,
-        limits=limits,
-        clock=RightClock(),
-        settings=SimpleNamespace(language="en", time_zone="UTC"),
-        store=SimpleNamespace(approvers=NothingSet()),
-    )
+    app.state.service = Parts(glance)
     transport = httpx2.ASGITransport(app)
     async with web.client(transport=transport, base_url="http://handover") as browser:
         yield browser

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryResponse,
 )
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import waiting
@@ -35,8 +35,8 @@ class Histories:
 
     def __init__(self) -> None:
         self.namespace = "default"
-        self.data_converter = SimpleNamespace(payload_codec=None)
-        self.workflow_service = SimpleNamespace(get_workflow_execution_history=self._get)
+        self.data_converter = DataConverter.default
+        self.workflow_service = self
         self.read: Counter[str] = Counter()
         self.polls: list[tuple[str, float]] = []
         self.held = 0
@@ -49,7 +49,7 @@ class Histories:
     def waiting(self, most: int = 100) -> Waiting:
         return Waiting(cast(Client, self), signer.keyring, most)
 
-    async def _get(
+    async def get_workflow_execution_history(
         self, request: GetWorkflowExecutionHistoryRequest, **how: Any
     ) -> GetWorkflowExecutionHistoryResponse:
         decision, seconds = request.execution.workflow_id, how["timeout"].total_seconds()

@@ -7,21 +7,20 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
-from api.access.limiting import READS, Limits
-from api.problems import errors
+from api.access.limiting import READS
+from api.problems import handlers
 from api.systems import responses
 from links import Link, PersonalLink
 from tests import web
 from tests.api.agent import Agent, link_to, no_worker, refused_fields, someone
 from tests.api.codes import CRITICAL, mailed_code
-from tests.api.ended import LINKS, RightClock, ended
+from tests.api.ended import LINKS, Parts, ended
 from tests.api.files import PDF
 from tests.api.inboxes import link_keys
 from tests.api.response_types import CHOOSE, LATER, NUMBER, SCHEDULE, TEXT, UPLOAD
@@ -312,19 +311,10 @@ async def test_a_token_that_is_not_ours(agent: Agent, path: str) -> None:
 async def serving(days: int) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an application whose decisions ended so many days ago."""
 
-    async def glance(_: str) -> Any:
-        return ended(timedelta(days=days))
-
     app = FastAPI()
     app.include_router(responses.router)
-    errors.install(app)
-    app.state.service = SimpleNamespace(
-        links=LINKS,
-        decisions=SimpleNamespace(glance=glance),
-        limits=Limits("memory://", rate=0, link_rate=0, fail_open=True),
-        clock=RightClock(),
-        settings=SimpleNamespace(public_url="http://handover"),
-    )
+    handlers.install(app)
+    app.state.service = Parts(lambda: ended(timedelta(days=days)))
     transport = httpx2.ASGITransport(app)
     async with web.client(transport=transport, base_url="http://handover") as client:
         yield client

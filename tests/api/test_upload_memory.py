@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.files.uploads import MAX_FILE
+from api.http.multipart import MAX_FILE
 from tests import web
 from tests.api.processes import api_process
 from tests.dev_server import DevServer

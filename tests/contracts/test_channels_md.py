@@ -21,7 +21,7 @@ from api.providers.sendgrid import KEPT
 from api.slack import route as slack
 from config import Settings
 from handover.models import DecisionRequest
-from slack_web import BUSY, RECIPIENT
+from slack.web import BUSY, RECIPIENT
 from tests.contracts.headings import anchors
 from tests.slack_server import METHODS
 

@@ -27,7 +27,7 @@ OURS = {
         name: ROOT / name
         for name in (
             *("links", "outgoing", "workflows", "templates", "store"),
-            *("activities", "api", "embedded"),
+            *("activities", "api", "embedded", "slack"),
         )
     },
     "worker": ROOT / "worker.py",
@@ -36,7 +36,6 @@ OURS = {
     "setting_names": ROOT / "setting_names.py",
     "logs": ROOT / "logs.py",
     "encryption": ROOT / "encryption.py",
-    "slack_web": ROOT / "slack_web.py",
     "task_queues": ROOT / "task_queues.py",
 }
 MAY_IMPORT = {
@@ -51,33 +50,40 @@ MAY_IMPORT = {
     "setting_names": set[str](),
     "logs": set[str](),
     "encryption": {"workflows"},
-    "slack_web": set[str](),
+    "slack": {"templates"},
     "task_queues": {"handover", "workflows"},
     "workflows": {"handover"},
     "templates": {"handover"},
     "store": {"handover"},
     "activities": {
         *("handover", "workflows", "links", "outgoing", "templates", "store", "encryption"),
-        "slack_web",
+        "slack",
     },
     "api": {
         *("handover", "workflows", "links", "outgoing", "templates", "store"),
-        *("config", "logs", "encryption", "slack_web"),
+        *("config", "logs", "encryption", "slack"),
     },
     "worker": {
         "templates",
         *("handover", "workflows", "activities", "links", "outgoing", "store"),
-        *("config", "logs", "encryption", "slack_web", "task_queues"),
+        *("config", "logs", "encryption", "slack", "task_queues"),
     },
     "embedded": {"config"},
 }
+BELOW = ("problems", "http", "access", "decisions", "files", "answers", "people", "doors")
+"""Rooms of the API, each of which may import those before it."""
+WAYS_IN = ("agents", "pages", "systems", "slack", "providers", "operators")
+"""Rooms of the API that may import all of those, and none of each other."""
+WITHOUT_HTTP = ("decisions", "files", "answers")
+"""Rooms of the API that know no web framework."""
+
 LIBRARIES = {
     "handover": {"pydantic", "pydantic_core", "httpx2", "idna"},
     "links": {"itsdangerous"},
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},
     "templates": {"babel", "jinja2", "css_inline"},
-    "slack_web": {"slack_sdk"},
+    "slack": {"slack_sdk"},
     "task_queues": {"temporalio"},
     "store": {"sqlalchemy", "alembic", "obstore", "cryptography"},
 }
@@ -158,6 +164,32 @@ def test_the_api_calls_no_activity() -> None:
         assert not any(name.startswith("activities") for name in found), path.name
         if path.name not in ("main.py", "deps.py", "make_key.py"):
             assert "config" not in found, path.name
+
+
+@pytest.mark.parametrize("room", [*BELOW, *WAYS_IN])
+def test_rooms_of_the_api_build_on_each_other(room: str) -> None:
+    """What the ways in share stands below them, and none of them reaches into another."""
+    allowed = {room, *(BELOW[: BELOW.index(room)] if room in BELOW else BELOW)}
+    for path in (OURS["api"] / room).rglob("*.py"):
+        for imported in imports(path):
+            if imported.startswith("api."):
+                assert imported.split(".")[1] in allowed, f"{path.name} imports {imported}"
+
+
+def test_the_api_has_no_other_rooms() -> None:
+    """Each is held to its place; beside them stand the roots alone."""
+    rooms = {path.parent.name for path in OURS["api"].glob("*/*.py")}
+    assert rooms == {*BELOW, *WAYS_IN}
+    roots = {path.name for path in OURS["api"].glob("*.py")}
+    assert roots == {"__init__.py", "main.py", "make_key.py", "protocol.py"}
+
+
+@pytest.mark.parametrize("room", WITHOUT_HTTP)
+def test_no_web_framework_in_these_rooms(room: str) -> None:
+    """A decision, a file and an answer are the same, whichever way they come in."""
+    for path in (OURS["api"] / room).rglob("*.py"):
+        found = {imported.partition(".")[0] for imported in imports(path)}
+        assert not found & {"fastapi", "starlette", "uvicorn"}, path.name
 
 
 @pytest.mark.parametrize("folder", ["tests", "benchmarks", "examples", "deploy"])

@@ -31,7 +31,7 @@ NO_ADDRESSES = {
     "api/people/readers.py": ["each[2].upper", "entry.lower"],  # languages, and their regions
     "api/http/requests.py": ["name.lower"],  # of a header
     "api/people/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
-    "api/files/uploads.py": ["request.headers.get('Content-Type', '').lower"],
+    "api/http/multipart.py": ["request.headers.get('Content-Type', '').lower"],
     "config.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
     "embedded/programs.py": ["package.rpartition('/')[2].partition('@')"],  # its version
@@ -56,7 +56,7 @@ NO_ADDRESSES = {
     "sdk/python/handover/webhooks.py": ["name.lower"],
     "secret_checks.py": ["secret.value.casefold"],
     "setting_names.py": ["name.upper", "variable.upper"],
-    "slack_web.py": ["k.lower"],  # of a header
+    "slack/web.py": ["k.lower"],  # of a header
     "store/keys.py": ["name.casefold"],  # of a key
     "templates/notation.py": ["day.lower", "name.casefold"],
     "templates/words.py": ["choice.capitalize", "visible_line(status).capitalize"],

@@ -28,7 +28,7 @@ def test_settings() -> None:
 
 def test_metrics() -> None:
     """All that the API tells of itself, and nothing else."""
-    told = set(re.findall(r'"(handover_[a-z_]+)"', (ROOT / "api/operators/metrics.py").read_text()))
+    told = set(re.findall(r'"(handover_[a-z_]+)"', (ROOT / "api/decisions/metrics.py").read_text()))
     assert set(re.findall(r"`(handover_[a-z_]+)", TEXT)) == told
 
 

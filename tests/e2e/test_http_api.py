@@ -19,8 +19,8 @@ from api.decisions.schemas import (
     NewDecision,
     Resolution,
 )
-from api.files.uploads import AROUND, MAX_BODY, MAX_FILE
 from api.http.json_checks import MAX_DEPTH
+from api.http.multipart import AROUND, MAX_BODY, MAX_FILE
 from api.operators.approvers import NewReading
 from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.table import PROBLEMS

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.decisions.backlog import Backlog
-from api.problems.errors import ApiError, asking_temporal
+from api.problems.errors import ApiError
+from api.problems.temporal import asking_temporal
 from handover.models import Channel, Status
 from store import Store
 from workflows.messages import STATUS_ATTRIBUTE, WORKFLOW

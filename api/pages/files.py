@@ -1,0 +1,44 @@
+"""`/d/{token}/files/{attachment_id}`: the files of a decision, for approvers by their link."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+
+from api.decisions.decisions import attached, decision_of
+from api.doors.deps import The
+from api.files.downloads import NO_FILE
+from api.http.bodies import JsonRoute
+from api.http.downloads import download
+from api.people.linked import may_read
+from api.people.page import failure
+from api.problems.errors import ApiError, NotFound
+from handover.models import Attachment
+from workflows.reading import Fold
+
+router = APIRouter(include_in_schema=False, route_class=JsonRoute)
+
+
+@router.get("/d/{token}/files/{attachment_id}")
+async def download_by_link(
+    service: The, token: str, attachment_id: str, request: Request
+) -> Response:
+    """A file that the link's decision shows, or that its answer brought."""
+    try:
+        link, fold = await service.linked.open(token, "files")
+        shown = [*attached(fold), *_answered(fold)] if may_read(link, fold) else []
+        found = next((file for file in shown if file.id == attachment_id), None)
+        if found is None:
+            raise NotFound(NO_FILE)
+        return download(await service.downloads.attachment(found), found)
+    except ApiError as error:
+        return failure(error, service.readers.of_browser(request))
+
+
+def _answered(fold: Fold) -> list[Attachment]:
+    """The files of the answer. What it says of them was found in the store before it was signed."""
+    data = decision_of(fold).response_data if fold.settled else None
+    files = data.get("uploaded_files") if data else None
+    listed = cast(list[Any], files) if isinstance(files, list) else []
+    return [Attachment.model_validate(file) for file in listed]
