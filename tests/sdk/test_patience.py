@@ -10,6 +10,7 @@ import pytest
 
 from handover import APIConnectionError, RateLimitError, ServiceError, WaitTimeoutError
 from handover import _decisions as steps
+from handover._hold import WHOLE
 from handover._permission import permits
 from handover._waiting import GRACE
 from tests.sdk.service import Comes, Fails, Play, decision
@@ -136,7 +137,7 @@ def behind_gateway(play: Play, limit: float, how: int | str, settled_at: float) 
 
 
 @pytest.mark.parametrize("ask", [create, wait])
-@pytest.mark.parametrize("limit", [5, 10, 29, 30])
+@pytest.mark.parametrize("limit", [5, 10, 29, 30, 45, 54])
 def test_gateway_that_cuts_what_is_held(ask: Any, limit: float) -> None:
     """A gateway that gives up on all that is held for so long costs a few requests, and neither the
     wait nor the time: the next requests are held for less, and the answer is there when it comes.
@@ -167,7 +168,10 @@ def test_stopped_service_is_no_gateway() -> None:
     it is the service itself that says it cannot, it never was shorter."""
     play = Play([PENDING, Fails(held=4), Fails(), *[HELD] * 3, AWAY, HELD, APPROVED])
     assert create(play).approved
-    assert [call.params["wait"] for call in play.calls] == [30, 30, 3, 3, 3, 30, 30, 30, 30]
+    assert [call.params["wait"] for call in play.calls] == [
+        *(WHOLE, WHOLE, 3, 3, 3),
+        *(WHOLE, WHOLE, WHOLE, WHOLE),
+    ]
 
 
 def test_one_idempotency_key_over_all_attempts() -> None:

@@ -9,8 +9,9 @@ from ._base import Call
 from ._patience import HELD
 from .exceptions import HandoverError
 
-WHOLE = 30
-"""Seconds for which the service is asked to hold each request."""
+WHOLE = 55
+"""Seconds for which the service is asked to hold each request: a little less than the minute after
+which most gateways cut one off."""
 SAFE = 0.75
 """Of the time after which a request was cut off, what the next is asked to be held for."""
 MOST_ANSWERS = 256
