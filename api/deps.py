@@ -65,7 +65,7 @@ The = Annotated[Service, Depends(_given)]
 Wait = Annotated[
     float,
     Query(
-        ge=0, le=60, allow_inf_nan=False, description="Seconds to hold the request until settled."
+        ge=0, le=120, allow_inf_nan=False, description="Seconds to hold the request until settled."
     ),
 ]
 IdempotencyKey = Annotated[

@@ -31,16 +31,16 @@ class Database:
         """A transaction that whoever began it commits."""
         return self._engine.connect()
 
-    async def read(self, query: Executable) -> Sequence[Row[Any]]:
-        """All rows, as they are now."""
+    async def read(self, query: Executable, **values: object) -> Sequence[Row[Any]]:
+        """All rows, as they are now; `values` are those of its `bindparam`s."""
         if self._is_file:
-            return self._reader().execute(query).all()
+            return self._reader().execute(query, values).all()
         async with self._engine.connect() as connection:
-            return (await connection.execute(query)).all()
+            return (await connection.execute(query, values)).all()
 
-    async def read_one(self, query: Executable) -> Row[Any] | None:
+    async def read_one(self, query: Executable, **values: object) -> Row[Any] | None:
         """The row that there is at most."""
-        rows = await self.read(query)
+        rows = await self.read(query, **values)
         return rows[0] if rows else None
 
     async def read_value(self, query: Executable) -> Any:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from handover.addresses import is_among
@@ -109,6 +109,13 @@ def is_name(name: str) -> bool:
     )
 
 
+# Built once: each request has them looked up, and building takes as long as reading.
+BY_HASH = select(api_keys).where(api_keys.c.hash == bindparam("hash"))
+LIVE = select(api_keys.c.id, api_keys.c.expires_at).where(
+    api_keys.c.id.in_(bindparam("ids", expanding=True)), api_keys.c.revoked_at.is_(None)
+)
+
+
 class ApiKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -118,8 +125,7 @@ class ApiKeys:
         if not is_well_formed(key):
             return None
         digest = _hash(key)
-        query = select(api_keys).where(api_keys.c.hash == digest)
-        row = await self._database.read_one(query)
+        row = await self._database.read_one(BY_HASH, hash=digest)
         if row is None or not hmac.compare_digest(row.hash, digest) or row.revoked_at:
             return None
         found = _key(row)
@@ -181,12 +187,8 @@ class ApiKeys:
 
     async def live(self, key_ids: Collection[str]) -> set[str]:
         """Those of these keys that are neither revoked nor expired."""
-        columns = api_keys.c
-        query = select(columns.id, columns.expires_at).where(
-            columns.id.in_(key_ids), columns.revoked_at.is_(None)
-        )
         now = datetime.now(UTC)
-        rows = await self._database.read(query)
+        rows = await self._database.read(LIVE, ids=list(key_ids))
         return {row.id for row in rows if row.expires_at is None or row.expires_at > now}
 
     async def revoke(self, key_id: str) -> bool:

@@ -10,7 +10,6 @@ import pytest
 
 from handover import APIConnectionError, RateLimitError, ServiceError, WaitTimeoutError
 from handover import _decisions as steps
-from handover._hold import WHOLE
 from handover._permission import permits
 from handover._waiting import GRACE
 from tests.sdk.service import Comes, Fails, Play, decision
@@ -164,13 +163,14 @@ def test_gateway_and_little_patience(limit: float) -> None:
 
 
 def test_stopped_service_is_no_gateway() -> None:
-    """After a service that was stopped while it held a request, the whole hold is back soon; where
-    it is the service itself that says it cannot, it never was shorter."""
+    """After a service that was stopped while it held a request, the whole hold is back soon, and
+    longer ones after it; where it is the service itself that says it cannot, it never was
+    shorter."""
     play = Play([PENDING, Fails(held=4), Fails(), *[HELD] * 3, AWAY, HELD, APPROVED])
     assert create(play).approved
     assert [call.params["wait"] for call in play.calls] == [
-        *(WHOLE, WHOLE, 3, 3, 3),
-        *(WHOLE, WHOLE, WHOLE, WHOLE),
+        *(30, 30, 3, 3, 3),
+        *(30, 55, 55, 110),
     ]
 
 

@@ -241,8 +241,8 @@ def _hold(exchange: HTTPExchange, seconds: float) -> Finding:
         "hold",
         "wrong",
         f"a request that is to be held for {seconds:g} seconds ended after {took:.1f}{why}. Waits"
-        " go on, with more requests. Have what is on the way wait for 90 seconds (nginx:"
-        " proxy_read_timeout 90s).",
+        " go on, with more requests. Have what is on the way wait for 150 seconds (nginx:"
+        " proxy_read_timeout 150s).",
     )
 
 
