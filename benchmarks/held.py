@@ -33,15 +33,17 @@ class Held:
 async def hold(product: Product, decision_ids: Sequence[str], seconds: float) -> Held:
     """One call of the SDK waits for each decision, and nobody answers.
 
-    Measured for so many `seconds`, after as many in which what began together comes apart.
+    After so many `seconds`, in which what began together comes apart, as many are measured, and
+    then as many with others' reads.
     """
     waiting = asyncio.create_task(run(product, "-m", "benchmarks.waiters", "1", *decision_ids))
     try:
         await all_held(product, len(decision_ids))
         await asyncio.sleep(seconds)
         before, began = cpu_seconds(product.pids), perf_counter()
-        reads = await _read(product, decision_ids[0], seconds)
+        await asyncio.sleep(seconds)
         took, after = perf_counter() - began, cpu_seconds(product.pids)
+        reads = await _read(product, decision_ids[0], seconds)
     finally:
         waiting.cancel()
         with suppress(asyncio.CancelledError):

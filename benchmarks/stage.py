@@ -79,7 +79,13 @@ class Builder:
             Server(client, f"http://{HOST}:{metrics}/metrics"),
             [
                 await self.bare(plan, pids, client),
-                await self.product(PLAIN, plan, pids, HANDOVER_RECEIPTS="false"),
+                await self.product(
+                    PLAIN,
+                    plan,
+                    pids,
+                    HANDOVER_RECEIPTS="false",
+                    HANDOVER_MAX_WAITS="2000",
+                ),
                 await self.product(DEFAULT, plan, pids),
                 await self.product(
                     ENCRYPTED,

@@ -9,9 +9,9 @@ from typing import Any, Self, TypedDict
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from handover.addresses import one_form
+from store.database import Database
 from store.tables import approvers
 
 
@@ -66,8 +66,8 @@ COLUMNS = (
 
 
 class Approvers:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, address: str) -> Preferences:
         """What this approver has set."""
@@ -79,8 +79,7 @@ class Approvers:
         not."""
         names = {one_form(address) for address in addresses}
         query = select(approvers.c.address, *COLUMNS).where(approvers.c.address.in_(names))
-        async with self._engine.connect() as connection:
-            return {row.address: _preferences(row) for row in await connection.execute(query)}
+        return {row.address: _preferences(row) for row in await self._database.read(query)}
 
     async def without_webhook(self, addresses: Collection[str]) -> list[str]:
         """Those of these people for whom none is set."""
@@ -88,8 +87,7 @@ class Approvers:
         query = select(approvers.c.address).where(
             approvers.c.address.in_(names), approvers.c.webhook_url.is_not(None)
         )
-        async with self._engine.connect() as connection:
-            reached = set((await connection.execute(query)).scalars())
+        reached = {address for (address,) in await self._database.read(query)}
         return [address for address in addresses if one_form(address) not in reached]
 
     async def set(self, address: str, preferences: Preferences) -> None:
@@ -103,14 +101,14 @@ class Approvers:
         if await self._change(row):
             return
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(approvers).values(row))
         except IntegrityError:  # somebody else was first
             await self._change(row)
 
     async def forget(self, address: str) -> None:
         """Take back what was set, also where their system is asked."""
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(
                 delete(approvers).where(approvers.c.address == one_form(address))
             )
@@ -118,7 +116,7 @@ class Approvers:
     async def _change(self, row: dict[str, Any]) -> bool:
         """Whether there was something to change."""
         change = update(approvers).where(approvers.c.address == row["address"]).values(row)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return (await connection.execute(change)).rowcount > 0
 
 

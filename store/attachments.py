@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from handover.models import Attachment
+from store.database import Database
 from store.tables import attachments
 
 
@@ -26,8 +26,8 @@ class StoredFile:
 
 
 class Attachments:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def add(self, file: StoredFile) -> None:
         values = {
@@ -37,7 +37,7 @@ class Attachments:
             "decision_id": file.decision_id,
             "created_at": datetime.now(UTC),
         }
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(insert(attachments).values(values))
 
     async def give(self, attachment_id: str, agent: str, decision_id: str) -> None:
@@ -47,11 +47,11 @@ class Attachments:
             .where(attachments.c.id == attachment_id)
             .values(agent=agent, decision_id=decision_id)
         )
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(given)
 
     async def remove(self, attachment_id: str) -> None:
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(delete(attachments).where(attachments.c.id == attachment_id))
 
     async def count(self, decision_id: str, uploaded_by: str) -> int:
@@ -59,18 +59,16 @@ class Attachments:
         query = select(func.count()).where(
             attachments.c.decision_id == decision_id, attachments.c.uploaded_by == uploaded_by
         )
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalar_one()
+        return await self._database.read_value(query)
 
     async def find(self, attachment_id: str) -> StoredFile | None:
         query = select(attachments).where(attachments.c.id == attachment_id)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+        row = await self._database.read_one(query)
         if row is None:
             return None
         return StoredFile(
-            Attachment(**{name: row[name] for name in Attachment.model_fields}),
-            agent=row["agent"],
-            uploaded_by=row["uploaded_by"],
-            decision_id=row["decision_id"],
+            Attachment(**{name: getattr(row, name) for name in Attachment.model_fields}),
+            agent=row.agent,
+            uploaded_by=row.uploaded_by,
+            decision_id=row.decision_id,
         )

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.database import Database
 from store.sealing import Seals, UnreadableError
 from store.tables import callback_secrets
 
@@ -31,13 +32,13 @@ class CallbackSecret:
 
 
 class CallbackSecrets:
-    def __init__(self, engine: AsyncEngine, seals: Seals) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, seals: Seals) -> None:
+        self._database = database
         self._seals = seals
 
     async def live(self, agent: str) -> list[CallbackSecret]:
         """Those that this agent's callbacks are signed with, the newest first."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return [secret for secret, _ in await _live(connection, agent)]
 
     async def signing(self, agent: str) -> list[str]:
@@ -45,7 +46,7 @@ class CallbackSecrets:
 
         Raises `UnreadableError` where no live one can be opened.
         """
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             live = await _live(connection, agent)
             if not live:
                 return [(await self._add(connection, agent))[1]]
@@ -57,7 +58,7 @@ class CallbackSecrets:
     async def rotate(self, agent: str) -> tuple[CallbackSecret, str]:
         """A new secret, and its text, which is told this once. The previous one stays live for
         `OVERLAP`, and one older than that ends now."""
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             previous = [secret.id for secret, _ in (await _live(connection, agent))[:1]]
             await connection.execute(
                 delete(callback_secrets).where(
@@ -74,7 +75,7 @@ class CallbackSecrets:
     async def reseal(self) -> None:
         """Have the newest key seal all, so that older keys can be retired."""
         columns = callback_secrets.c
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             rows = await connection.execute(select(columns.id, columns.agent, columns.sealed))
             for row in rows.all():
                 if self._seals.is_newest(row.sealed):

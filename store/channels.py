@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import failing_channels
 
 KNOWN_FOR = timedelta(minutes=15)
@@ -30,13 +30,13 @@ class FailingChannel:
 
 
 class Channels:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def failed(self, channel: str, reason: str, worker: str) -> None:
         """Note it, with the time of the first of several in a row."""
         found = {"reason": reason, "worker": worker, "tried_at": datetime.now(UTC)}
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             adding = dialect.insert(failing_channels).values(
                 channel=channel, since=found["tried_at"], **found
@@ -46,7 +46,7 @@ class Channels:
             )
 
     async def works(self, channel: str) -> None:
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(
                 delete(failing_channels).where(failing_channels.c.channel == channel)
             )
@@ -59,5 +59,4 @@ class Channels:
             .where(row.tried_at > datetime.now(UTC) - KNOWN_FOR)
             .order_by(row.channel)
         )
-        async with self._engine.connect() as connection:
-            return [FailingChannel(*each) for each in await connection.execute(query)]
+        return [FailingChannel(*each) for each in await self._database.read(query)]

@@ -18,8 +18,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import codes
 
 HOLDS_FOR = timedelta(minutes=10)
@@ -55,14 +55,13 @@ class SentCode:
 
 
 class SentCodes:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def of(self, decision_id: str, approver: str) -> list[SentCode]:
         """Those of this approver, the oldest first."""
         query = select(codes).where(_of(decision_id, approver)).order_by(codes.c.number)
-        async with self._engine.connect() as connection:
-            return [_code(row) for row in await connection.execute(query)]
+        return [_code(row) for row in await self._database.read(query)]
 
     async def add(self, decision_id: str, approver: str, code: SentCode) -> bool:
         """Keep one that is about to be sent; False where somebody else just took its number."""
@@ -77,7 +76,7 @@ class SentCodes:
             "expires_at": code.expires_at,
         }
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(codes).values(values))
         except IntegrityError:
             return False
@@ -86,7 +85,7 @@ class SentCodes:
     async def remove(self, decision_id: str, approver: str, code_id: str) -> None:
         """Forget one that was not sent."""
         which = and_(_of(decision_id, approver), codes.c.id == code_id)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(delete(codes).where(which))
 
     async def spend_try(
@@ -116,7 +115,7 @@ class SentCodes:
             )
             .returning(codes)
         )
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return [_code(row) for row in await connection.execute(tried)]
 
 

@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import contents
 
 
 class Contents:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def put(self, bodies: Mapping[str, str]) -> None:
         """Keep canonical JSON by its digest. What is there already is the same."""
         for digest, body in bodies.items():
             values = {"digest": digest, "body": body, "created_at": datetime.now(UTC)}
             try:
-                async with self._engine.begin() as connection:
+                async with self._database.begin() as connection:
                     await connection.execute(insert(contents).values(values))
             except IntegrityError:
                 continue
@@ -32,8 +32,7 @@ class Contents:
         if not digests:
             return {}
         query = select(contents.c.digest, contents.c.body).where(contents.c.digest.in_(digests))
-        async with self._engine.connect() as connection:
-            found = {row.digest: row.body for row in await connection.execute(query)}
+        found = {row.digest: row.body for row in await self._database.read(query)}
         return {digest: body for digest, body in found.items() if _digest(body) == digest}
 
 

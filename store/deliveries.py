@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import case, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import deliveries
 
 Result = Literal["sent", "failed", "deferred", "refused"]
@@ -22,16 +22,15 @@ LONGEST_WAIT = timedelta(hours=28)
 
 
 class Deliveries:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, key: str) -> str | None:
         """The provider's id of the message of this key, where it was sent."""
         query = select(deliveries.c.provider_message_id).where(
             deliveries.c.key == key, deliveries.c.result == "sent"
         )
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query.limit(1))).scalar_one_or_none()
+        return await self._database.read_value(query.limit(1))
 
     async def record(
         self,
@@ -60,21 +59,19 @@ class Deliveries:
             "at": datetime.now(UTC),
             "late": late,
         }
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(insert(deliveries).values(values))
 
     async def counts(self) -> list[tuple[str, str, str, int]]:
         """Messages by channel, message and result."""
         columns = (deliveries.c.channel, deliveries.c.message, deliveries.c.result)
         query = select(*columns, func.count()).group_by(*columns)
-        async with self._engine.connect() as connection:
-            return [(c, m, r, n) for c, m, r, n in await connection.execute(query)]
+        return [(c, m, r, n) for c, m, r, n in await self._database.read(query)]
 
     async def told_late(self) -> int:
         """Decisions of which people were first told with less than half of the time left."""
         query = select(func.count(deliveries.c.decision_id.distinct())).where(deliveries.c.late)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalar_one()
+        return await self._database.read_value(query)
 
     async def failing_callbacks(self) -> int:
         """Callbacks whose newest attempt failed, and that are tried again."""
@@ -88,6 +85,5 @@ class Deliveries:
             .group_by(deliveries.c.key)
             .having(func.max(is_deferred) == newest)
         )
-        async with self._engine.connect() as connection:
-            query = select(func.count()).select_from(failing.subquery())
-            return (await connection.execute(query)).scalar_one()
+        query = select(func.count()).select_from(failing.subquery())
+        return await self._database.read_value(query)

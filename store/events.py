@@ -12,8 +12,9 @@ from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.database import Database
 from store.tables import deliveries, delivery_events
 
 AT_ONCE = 500
@@ -48,8 +49,8 @@ class Told:
 
 
 class DeliveryEvents:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def sent(
         self, provider: str, message_ids: Collection[str]
@@ -64,7 +65,7 @@ class DeliveryEvents:
             .order_by(deliveries.c.id)
         )
         found: dict[str, list[SentMessage]] = {}
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             for some in _portions(message_ids):
                 rows = await connection.execute(query.where(ids.in_(some)))
                 for row in rows:
@@ -75,7 +76,7 @@ class DeliveryEvents:
         """Those of these events that are kept already."""
         query = select(delivery_events.c.id).where(delivery_events.c.provider == provider)
         found: set[str] = set()
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             for some in _portions(ids):
                 rows = await connection.execute(query.where(delivery_events.c.id.in_(some)))
                 found |= set(rows.scalars())
@@ -86,7 +87,7 @@ class DeliveryEvents:
         rows = [asdict(each) for each in told]
         if not rows:
             return
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(_insert_new(connection), rows)
 
     async def of(self, decision_id: str) -> list[Told]:
@@ -97,8 +98,7 @@ class DeliveryEvents:
             .where(delivery_events.c.decision_id == decision_id)
             .order_by(delivery_events.c.at, delivery_events.c.id)
         )
-        async with self._engine.connect() as connection:
-            return [Told(*row) for row in await connection.execute(query)]
+        return [Told(*row) for row in await self._database.read(query)]
 
 
 def _insert_new(connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:

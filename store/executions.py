@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import executions
 
 
@@ -42,13 +42,13 @@ class ReportRow:
 
 
 class Executions:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def claim(self, row: ClaimRow) -> bool:
         """Keep this claim; False where there is one of this number, whoever else came first."""
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(executions).values(asdict(row)))
         except IntegrityError:
             return False
@@ -63,15 +63,14 @@ class Executions:
             .where(columns.status.is_(None))
             .values(asdict(report))
         )
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return (await connection.execute(unreported)).rowcount == 1
 
     async def of(self, decision_id: str) -> list[tuple[ClaimRow, ReportRow | None]]:
         """All claims of a decision, in their order."""
         columns = executions.c
         query = select(executions).where(columns.decision_id == decision_id)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query.order_by(columns.number))).mappings().all()
+        rows = [row._mapping for row in await self._database.read(query.order_by(columns.number))]
         return [
             (
                 ClaimRow(**{each.name: row[each.name] for each in fields(ClaimRow)}),

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handover.addresses import one_form
+from store.database import Database
 from store.tables import deliveries, held
 
 STALE = timedelta(minutes=1)
@@ -46,12 +47,12 @@ class Claim:
 
 
 class Held:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def keep(self, message: HeldMessage) -> None:
         """Hold this one until its time; again with another time."""
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             adding = _inserting(connection, message)
             moved = {"due_at": adding.excluded.due_at}
             await connection.execute(adding.on_conflict_do_update(index_elements=KEY, set_=moved))
@@ -80,7 +81,7 @@ class Held:
             .values(claim=claim_id, claimed_at=now)
             .returning(held)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             # It is there, unless the store was away when it was held back.
             adding = _inserting(connection, own)
             await connection.execute(adding.on_conflict_do_nothing(index_elements=KEY))
@@ -94,12 +95,12 @@ class Held:
     async def give_back(self, claim: Claim) -> None:
         """Let others send what is still there of it."""
         freeing = update(held).where(held.c.claim == claim.id)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(freeing.values(claim=None, claimed_at=None))
 
     async def remove(self, keys: Collection[str]) -> None:
         """These are sent, or will never be."""
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(delete(held).where(held.c.key.in_(keys)))
 
 

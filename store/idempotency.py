@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import idempotency_keys
 
 
@@ -21,16 +21,15 @@ class Remembered:
 
 
 class IdempotencyKeys:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, agent: str, key: str) -> Remembered | None:
         columns = idempotency_keys.c
         query = select(columns.decision_id, columns.fingerprint).where(
             columns.agent == agent, columns.key == key
         )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._database.read_one(query)
         return Remembered(row.decision_id, row.fingerprint) if row else None
 
     async def remember(self, agent: str, key: str, made: Remembered) -> None:
@@ -43,7 +42,7 @@ class IdempotencyKeys:
             "created_at": datetime.now(UTC),
         }
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(idempotency_keys).values(values))
         except IntegrityError:
             return

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import images
 
 
@@ -28,15 +28,14 @@ class Image:
 
 
 class Images:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, decision_id: str, number: int) -> Image | None:
         columns = (images.c[each.name] for each in fields(Image))
         query = select(*columns).where(*_is(decision_id, number))
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return Image(**row) if row else None
+        row = await self._database.read_one(query)
+        return Image(**row._mapping) if row else None
 
     async def keep(self, image: Image) -> Image:
         """Keep this in the place of a failure, or what is there already; which of them it is."""
@@ -45,7 +44,7 @@ class Images:
         )
         for _ in range(2):  # another process may have written its failure in between
             try:
-                async with self._engine.begin() as connection:
+                async with self._database.begin() as connection:
                     await connection.execute(failed)
                     await connection.execute(insert(images).values(asdict(image)))
             except IntegrityError:

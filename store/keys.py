@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from handover.addresses import is_among
+from store.database import Database
 from store.tables import api_keys
 
 PREFIX = "ho_"
@@ -109,18 +109,23 @@ def is_name(name: str) -> bool:
     )
 
 
+# Built once: each request has them looked up, and building takes as long as reading.
+BY_HASH = select(api_keys).where(api_keys.c.hash == bindparam("hash"))
+LIVE = select(api_keys.c.id, api_keys.c.expires_at).where(
+    api_keys.c.id.in_(bindparam("ids", expanding=True)), api_keys.c.revoked_at.is_(None)
+)
+
+
 class ApiKeys:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, key: str) -> ApiKey | None:
         """Whose key this is; None for what is no key, not known, revoked or expired."""
         if not is_well_formed(key):
             return None
         digest = _hash(key)
-        query = select(api_keys).where(api_keys.c.hash == digest)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._database.read_one(BY_HASH, hash=digest)
         if row is None or not hmac.compare_digest(row.hash, digest) or row.revoked_at:
             return None
         found = _key(row)
@@ -164,7 +169,7 @@ class ApiKeys:
             "step_up": step_up,
         }
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(api_keys).values(values))
         except IntegrityError:
             return await self.find(key) or made
@@ -173,24 +178,17 @@ class ApiKeys:
     async def all(self) -> list[KeyRecord]:
         """Every key that there is and was, the newest first."""
         query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
-        async with self._engine.connect() as connection:
-            return [_record(row) for row in await connection.execute(query)]
+        return [_record(row) for row in await self._database.read(query)]
 
     async def get(self, key_id: str) -> KeyRecord | None:
         query = select(api_keys).where(api_keys.c.id == key_id)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._database.read_one(query)
         return _record(row) if row else None
 
     async def live(self, key_ids: Collection[str]) -> set[str]:
         """Those of these keys that are neither revoked nor expired."""
-        columns = api_keys.c
-        query = select(columns.id, columns.expires_at).where(
-            columns.id.in_(key_ids), columns.revoked_at.is_(None)
-        )
         now = datetime.now(UTC)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.read(LIVE, ids=list(key_ids))
         return {row.id for row in rows if row.expires_at is None or row.expires_at > now}
 
     async def revoke(self, key_id: str) -> bool:
@@ -200,14 +198,14 @@ class ApiKeys:
             .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
             .values(revoked_at=datetime.now(UTC))
         )
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(ended)
         return await self.get(key_id) is not None
 
     async def used(self, key_id: str, at: datetime) -> None:
         """Note when a key was used last."""
         noted = update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(noted)
 
 

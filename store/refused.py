@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import refused_responses
 
 MOST = 100
@@ -29,14 +29,14 @@ class RefusedResponse:
 
 
 class RefusedResponses:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def add(self, decision_id: str, refused: RefusedResponse) -> None:
         values = {"decision_id": decision_id, **asdict(refused)}
         of_decision = refused_responses.c.decision_id == decision_id
         count = select(func.count()).where(of_decision)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             if (await connection.execute(count)).scalar_one() < MOST:
                 await connection.execute(insert(refused_responses).values(values))
 
@@ -49,5 +49,4 @@ class RefusedResponses:
             .where(columns.decision_id == decision_id)
             .order_by(columns.received_at, columns.id)
         )
-        async with self._engine.connect() as connection:
-            return [RefusedResponse(*row) for row in await connection.execute(query)]
+        return [RefusedResponse(*row) for row in await self._database.read(query)]

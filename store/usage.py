@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.database import Database
 from store.tables import key_usage
 
 
 class Usage:
     """A month is written as `2026-01`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def spend(self, key_id: str, month: str, quota: int) -> int | None:
         """Count one more decision: how many there are then, None where that is beyond the quota."""
@@ -26,13 +26,12 @@ class Usage:
     async def give_back(self, key_id: str, month: str) -> None:
         """Count one decision less: it was not made."""
         less = update(key_usage).where(_of(key_id, month))
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(less.values(decisions=key_usage.c.decisions - 1))
 
     async def spent(self, key_id: str, month: str) -> int:
         query = select(key_usage.c.decisions).where(_of(key_id, month))
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalar_one_or_none() or 0
+        return await self._database.read_value(query) or 0
 
     async def _add(self, key_id: str, month: str, quota: int) -> int | None:
         """In one statement, so that of two requests for the last place one gets it."""
@@ -43,14 +42,14 @@ class Usage:
             .values(decisions=counted + 1)
             .returning(counted)
         )
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return (await connection.execute(more)).scalar_one_or_none()
 
     async def _begin(self, key_id: str, month: str) -> bool:
         """Whether this is the month's first."""
         values = {"key_id": key_id, "month": month, "decisions": 0}
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(key_usage).values(values))
         except IntegrityError:
             return False

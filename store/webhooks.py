@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from handover.addresses import one_form
 from store.callbacks import OVERLAP, new_secret
+from store.database import Database
 from store.sealing import Seals, UnreadableError
 from store.tables import approvers
 
@@ -38,8 +38,8 @@ class Webhook:
 
 
 class Webhooks:
-    def __init__(self, engine: AsyncEngine, seals: Seals) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, seals: Seals) -> None:
+        self._database = database
         self._seals = seals
 
     async def find(self, address: str) -> Webhook | None:
@@ -51,8 +51,7 @@ class Webhooks:
             columns.webhook_secret_before,
             columns.webhook_rotated_at,
         ).where(columns.address == one_form(address))
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._database.read_one(query)
         if row is None or row.webhook_url is None:
             return None
         live = [row.webhook_secret]
@@ -66,8 +65,7 @@ class Webhooks:
     async def url(self, address: str) -> str | None:
         """None where nothing was set."""
         query = select(approvers.c.webhook_url).where(approvers.c.address == one_form(address))
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+        return await self._database.read_value(query)
 
     async def set(self, address: str, url: str) -> str | None:
         """Where this approver's system is asked from now on. The first time there is a secret for
@@ -80,7 +78,7 @@ class Webhooks:
             return None
         row = {**new, "address": one_form(address), "changed_at": datetime.now(UTC)}
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(approvers).values(row))
         except IntegrityError:  # somebody else was first
             return await self.set(address, url)
@@ -107,7 +105,7 @@ class Webhooks:
         columns = approvers.c
         for column in (columns.webhook_secret, columns.webhook_secret_before):
             query = select(columns.address, column).where(column.is_not(None))
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 for address, sealed in (await connection.execute(query)).all():
                     if self._seals.is_newest(sealed):
                         continue
@@ -123,7 +121,7 @@ class Webhooks:
     ) -> bool:
         """Whether there was something to change."""
         change = update(approvers).where(approvers.c.address == one_form(address), *where)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return (await connection.execute(change.values(values))).rowcount > 0
 
     def _opened(self, address: str, sealed: str) -> str | None:

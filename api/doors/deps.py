@@ -64,12 +64,17 @@ def the_service(request: Request) -> Service:
     return request.app.state.service
 
 
-The = Annotated[Service, Depends(the_service)]
+async def _given(request: Request) -> Service:
+    # FastAPI would call a plain function in a thread, for each request anew.
+    return the_service(request)
+
+
+The = Annotated[Service, Depends(_given)]
 
 Wait = Annotated[
     float,
     Query(
-        ge=0, le=60, allow_inf_nan=False, description="Seconds to hold the request until settled."
+        ge=0, le=120, allow_inf_nan=False, description="Seconds to hold the request until settled."
     ),
 ]
 IdempotencyKey = Annotated[

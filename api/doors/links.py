@@ -30,7 +30,7 @@ class LinkRoute(JsonRoute):
         return admit
 
 
-def the_link(
+async def the_link(
     request: Request,
     token: Annotated[str, Path(description="What `respond_url` ends with. It stands for a key.")],
 ) -> Link:

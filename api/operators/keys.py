@@ -43,7 +43,7 @@ def _future(time: datetime) -> datetime:
 
 
 Held = Annotated[
-    float, Query(ge=0, le=60, allow_inf_nan=False, description="Seconds to hold the request.")
+    float, Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to hold the request.")
 ]
 Allowed = Annotated[str, BeforeValidator(allowed_approver)]
 Number = Annotated[int, Field(strict=True, ge=1, le=MAX_NUMBER)]

@@ -1,4 +1,4 @@
-"""Alembic's entry: `store.database` hands it the connection."""
+"""Alembic's entry: `store.opening` hands it the connection."""
 
 from alembic import context
 

@@ -71,12 +71,12 @@ class Together(Scene):
 
     async def sent(self) -> dict[str, str]:
         query = select(deliveries.c.key, deliveries.c.provider_message_id)
-        async with self.store._engine.connect() as connection:
+        async with self.store._database.connect() as connection:
             rows = await connection.execute(query.where(deliveries.c.result == "sent"))
             return {row.key: row.provider_message_id for row in rows}
 
     async def held(self) -> list[str]:
-        async with self.store._engine.connect() as connection:
+        async with self.store._database.connect() as connection:
             return list((await connection.execute(select(held.c.key))).scalars())
 
 

@@ -132,7 +132,7 @@ async def test_nothing_is_started_by_what_is_refused(
     for field, value in BAD:
         await another_agent.post(question(approver=asked) | {field: value})
     for body in (question(approver=asked), question(approver=asked, timeout_minutes=1)):
-        assert (await another_agent.post(body, wait=61)).status_code == 422
+        assert (await another_agent.post(body, wait=121)).status_code == 422
     marker = await another_agent.ask(approver=asked)
     await link_to(service, asked)
     await another_agent.audited(marker["id"], "notification.sent")

@@ -391,6 +391,7 @@ async def test_not_me_that_is_told_twice(bot: Agent, slack: SlackServer) -> None
     await send(bot.service, body, headers | AGAIN)
     await eventually(lambda: case.refusals() == ["not_asked"])
     assert case.whispers() == []
+    await eventually(lambda: slack.sent_to(backup.email))
     assert len(slack.sent_to(backup.email)) == 1
 
 

@@ -20,7 +20,8 @@ import pytest
 import handover
 from tests.approver import answer_link, mails, press
 from tests.conftest import lacks
-from tests.service import ROOT, RunningService
+from tests.forked import ROOT
+from tests.service import RunningService
 
 APPROVER = "approver@example.com"
 SDK = ROOT / "sdk/python"

@@ -18,8 +18,9 @@ from tests.api.agent import someone
 from tests.api.asked import BrowserForm
 from tests.approver import answer_link, confirmed, newest_mail
 from tests.e2e.documented import Example, Press, differences
+from tests.forked import ROOT
 from tests.receiver import Receiver
-from tests.service import ROOT, RunningService
+from tests.service import RunningService
 from tests.support import eventually
 
 CURL = "curl() { command curl -sS --max-time 90 -w '\\n%{http_code}' \"$@\"; }\n"

@@ -32,8 +32,9 @@ from tests.contracts.headings import anchors
 from tests.dev_server import DevServer
 from tests.e2e.documented import differences, examples, names, tables
 from tests.e2e.reader import Reader
+from tests.forked import ROOT
 from tests.receiver import Receiver
-from tests.service import ROOT, RunningService
+from tests.service import RunningService
 
 DOCUMENT = (ROOT / "docs" / "http-api.md").read_text()
 TABLES = tables(DOCUMENT)

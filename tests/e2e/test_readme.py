@@ -17,7 +17,7 @@ import pytest
 
 from tests.approver import answer_link, newest_mail, press
 from tests.conftest import lacks
-from tests.service import ROOT
+from tests.forked import ROOT
 from tests.support import free_port, wait_until
 
 README = (ROOT / "README.md").read_text()

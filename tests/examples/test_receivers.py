@@ -20,7 +20,8 @@ from tests import web
 from tests.api.agent import Agent, link_to, someone
 from tests.approver import press
 from tests.dev_server import DevServer
-from tests.service import ROOT, RunningService
+from tests.forked import ROOT
+from tests.service import RunningService
 from tests.support import eventually, free_port
 
 FASTAPI = ["-m", "uvicorn", "--app-dir", "examples", "receiver_fastapi:app"]

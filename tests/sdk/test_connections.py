@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from handover import AsyncHandoverClient, Decision
+from tests.forked import ROOT
 from tests.sdk.forks import CALLS, CHILDREN
 from tests.sdk.service import Holds, Service, decision, replies
-from tests.service import ROOT
 from tests.support import wait_until
 
 Serve = Callable[..., Service]

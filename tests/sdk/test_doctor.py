@@ -119,7 +119,7 @@ def test_a_held_request_that_is_cut_off(serve: Serve, early: Behaviour) -> None:
     found = served(serve, *until_then, early, hold=20)
     assert found["hold"].verdict == "wrong"
     assert "held for 20 seconds ended after 0.0" in found["hold"].says
-    assert "proxy_read_timeout 90s" in found["hold"].says
+    assert "proxy_read_timeout 150s" in found["hold"].says
 
 
 def test_a_service_that_is_not_there() -> None:
@@ -203,7 +203,7 @@ async def test_a_proxy_is_seen_through(
     monkeypatch.setattr(doctor, "PATIENCE", 1)
     of_its_own = {
         "client_max_body_size 110m": "client_max_body_size 1m",
-        "proxy_read_timeout 90s": "proxy_read_timeout 1s",
+        "proxy_read_timeout 150s": "proxy_read_timeout 1s",
         "proxy_set_header X-Forwarded-Proto $scheme;": "",
     }
 

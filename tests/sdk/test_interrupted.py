@@ -16,8 +16,9 @@ from handover import AsyncHandoverClient
 from tests import web
 from tests.api.agent import metric, someone
 from tests.approver import answer_link, newest_mail, press
+from tests.forked import ROOT
 from tests.sdk.service import Holds, Service, decision, drops, replies
-from tests.service import ROOT, RunningService
+from tests.service import RunningService
 from tests.support import eventually
 
 Serve = Callable[..., Service]

@@ -136,7 +136,7 @@ def behind_gateway(play: Play, limit: float, how: int | str, settled_at: float) 
 
 
 @pytest.mark.parametrize("ask", [create, wait])
-@pytest.mark.parametrize("limit", [5, 10, 29, 30])
+@pytest.mark.parametrize("limit", [5, 10, 29, 30, 45, 54])
 def test_gateway_that_cuts_what_is_held(ask: Any, limit: float) -> None:
     """A gateway that gives up on all that is held for so long costs a few requests, and neither the
     wait nor the time: the next requests are held for less, and the answer is there when it comes.
@@ -163,11 +163,15 @@ def test_gateway_and_little_patience(limit: float) -> None:
 
 
 def test_stopped_service_is_no_gateway() -> None:
-    """After a service that was stopped while it held a request, the whole hold is back soon; where
-    it is the service itself that says it cannot, it never was shorter."""
+    """After a service that was stopped while it held a request, the whole hold is back soon, and
+    longer ones after it; where it is the service itself that says it cannot, it never was
+    shorter."""
     play = Play([PENDING, Fails(held=4), Fails(), *[HELD] * 3, AWAY, HELD, APPROVED])
     assert create(play).approved
-    assert [call.params["wait"] for call in play.calls] == [30, 30, 3, 3, 3, 30, 30, 30, 30]
+    assert [call.params["wait"] for call in play.calls] == [
+        *(30, 30, 3, 3, 3),
+        *(30, 55, 55, 110),
+    ]
 
 
 def test_one_idempotency_key_over_all_attempts() -> None:

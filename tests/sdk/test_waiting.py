@@ -22,9 +22,10 @@ from handover import (
 from tests import web
 from tests.api.agent import metric, someone
 from tests.approver import answer_link, newest_mail, press
+from tests.forked import ROOT
 from tests.sdk.conftest import Connect
 from tests.sdk.gateway import Gateway
-from tests.service import ROOT, RunningService
+from tests.service import RunningService
 from tests.support import eventually, free_port
 from tests.volume import volume
 

@@ -29,7 +29,7 @@ async def test_a_secret_is_kept_sealed(store: Store) -> None:
     """Who reads the database cannot sign with what they find in it."""
     secrets = store.callback_secrets([KEY])
     _, secret = await secrets.rotate("refund-bot")
-    async with store._engine.connect() as connection:
+    async with store._database.connect() as connection:
         rows = (await connection.execute(text("SELECT * FROM callback_secrets"))).all()
     assert secret not in str(rows)
     assert secret.removeprefix("whsec_") not in str(rows)
@@ -55,7 +55,7 @@ async def test_the_previous_one_ends_after_its_day(store: Store) -> None:
     secrets = store.callback_secrets([KEY])
     (old, _), (_, new) = [await secrets.rotate("refund-bot") for _ in range(2)]
     over = update(callback_secrets).where(callback_secrets.c.id == old.id)
-    async with store._engine.begin() as connection:
+    async with store._database.begin() as connection:
         await connection.execute(over.values(expires_at=datetime.now(UTC)))
     assert await secrets.signing("refund-bot") == [new]
     assert len(await secrets.live("refund-bot")) == 1
@@ -102,6 +102,6 @@ async def test_failing_callbacks_are_those_whose_newest_attempt_failed(store: St
     await attempted("worse", "deferred")
     assert await store.deliveries.failing_callbacks() == 2
     forgotten = update(deliveries).where(deliveries.c.key == "bad")
-    async with store._engine.begin() as connection:
+    async with store._database.begin() as connection:
         await connection.execute(forgotten.values(at=datetime.now(UTC) - timedelta(days=2)))
     assert await store.deliveries.failing_callbacks() == 1

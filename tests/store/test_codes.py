@@ -100,7 +100,7 @@ async def test_codes_of_before_hold_on(store: Store) -> None:
     await store.codes.add("dec_before", ANN, code(2))
     await tried(store, "dec_before", MINE, 3)
     for way, to in ((command.downgrade, "0009"), (command.upgrade, "head")):
-        async with store._engine.begin() as connection:
+        async with store._database.begin() as connection:
             await connection.run_sync(lambda c, way=way, to=to: way(config_of(c), to))
     [kept] = await store.codes.of("dec_before", ANN)
     assert kept == replace(code(2), form="", tries=3)

@@ -127,7 +127,7 @@ async def test_what_is_no_key_is_not_looked_up(
     quick_store: Store, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     """The store is not asked for what cannot be a key."""
-    monkeypatch.setattr(quick_store.keys, "_engine", None)
+    monkeypatch.setattr(quick_store.keys, "_database", None)
     assert not FORMAT.fullmatch(key)
     assert await quick_store.keys.find(key) is None
 

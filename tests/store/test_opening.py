@@ -58,7 +58,7 @@ async def role(postgres: PostgresServer, database: str, *grants: str) -> str:
     name = f"role_of_{database}"
     owner = f"postgresql://postgres@{postgres.address}/{database}"
     store = await open_store(owner)
-    async with store._engine.begin() as connection:
+    async with store._database.begin() as connection:
         await connection.execute(text(f"CREATE ROLE {name} LOGIN"))
         for grant in grants:
             await connection.execute(text(grant.format(role=name)))
@@ -172,7 +172,7 @@ async def test_a_file_that_cannot_be_one(tmp_path: Path) -> None:
 async def test_a_store_of_a_newer_version(tmp_path: Path) -> None:
     """Whoever goes back to an older one is told."""
     store = await open_store(tmp_path / "store.db")
-    async with store._engine.begin() as connection:
+    async with store._database.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await store.close()
     assert "newer version of Handover has migrated" in await refusal(tmp_path / "store.db")

@@ -32,7 +32,7 @@ async def test_a_key_is_found_by_its_text_and_kept_as_a_hash_alone(store: Store)
     made = await store.keys.ensure(key, "refund-bot")
     assert await store.keys.find(key) == made
     assert await store.keys.find(key[:-1]) is None
-    async with store._engine.connect() as connection:
+    async with store._database.connect() as connection:
         rows = (await connection.execute(text("SELECT * FROM api_keys"))).all()
     assert key not in str(rows)
 
@@ -148,7 +148,7 @@ async def test_refused_responses_come_back_in_order_and_are_bounded(store: Store
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
     """Alembic, comparing the migrated database with the tables, finds no difference."""
-    async with store._engine.connect() as connection:
+    async with store._database.connect() as connection:
         difference = await connection.run_sync(
             lambda c: compare_metadata(MigrationContext.configure(c), metadata)
         )
@@ -178,7 +178,7 @@ async def test_a_connection_that_died_is_replaced(postgres: PostgresServer) -> N
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    async with other._engine.connect() as connection:
+    async with other._database.connect() as connection:
         await connection.execute(text(ending))
     await store.ping()
     await asyncio.gather(store.close(), other.close())

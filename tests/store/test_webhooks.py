@@ -70,7 +70,7 @@ async def test_a_secret_is_kept_sealed(store: Store) -> None:
     """Who reads the database cannot ask in our name with what they find in it."""
     webhooks = store.webhooks([KEY])
     secrets = [await webhooks.set(ANN, HOOK), await webhooks.rotate(ANN)]
-    async with store._engine.connect() as connection:
+    async with store._database.connect() as connection:
         rows = str((await connection.execute(text("SELECT * FROM approvers"))).all())
     for secret in secrets:
         assert secret
@@ -88,7 +88,7 @@ async def test_two_secrets_are_live_for_a_day(store: Store) -> None:
     third = await webhooks.rotate(ANN)
     assert await webhooks.find(ANN) == Webhook(HOOK, [str(third), str(second)])
     yesterday = datetime.now(UTC) - OVERLAP - timedelta(seconds=1)
-    async with store._engine.begin() as connection:
+    async with store._database.begin() as connection:
         await connection.execute(update(approvers).values(webhook_rotated_at=yesterday))
     assert await webhooks.find(ANN) == Webhook(HOOK, [str(third)])
 

@@ -10,7 +10,10 @@ from ._patience import HELD
 from .exceptions import HandoverError
 
 WHOLE = 30
-"""Seconds for which the service is asked to hold each request."""
+"""Seconds for which the service is asked to hold a request."""
+LONGER = (WHOLE, 55, 110)
+"""The same, once so many were kept: each time that is asked again costs the service something. A
+minute is what most gateways allow."""
 SAFE = 0.75
 """Of the time after which a request was cut off, what the next is asked to be held for."""
 MOST_ANSWERS = 256
@@ -22,7 +25,7 @@ class Hold:
 
     Gateways do that after 29, 30 or 60 seconds, and do it again. A service that was stopped does
     it once. So the whole is tried again, after two answers, and after twice as many each time that
-    it is cut off again.
+    it is cut off again; and what is kept is asked for longer the next time.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -34,7 +37,7 @@ class Hold:
 
     def asking(self, call: Call, most: float = math.inf) -> Call:
         """The call, to be held and answered within `most` seconds."""
-        seconds = min(self._seconds, math.ceil(min(WHOLE, most)))
+        seconds = min(self._seconds, math.ceil(min(LONGER[-1], most)))
         return replace(
             call,
             params={"wait": seconds} if seconds else {},
@@ -54,4 +57,4 @@ class Hold:
         """A request was answered."""
         self._answers += 1
         if self._answers >= min(2**self._cuts, MOST_ANSWERS):
-            self._seconds = WHOLE
+            self._seconds = next((s for s in LONGER if s > self._seconds), LONGER[-1])

@@ -21,7 +21,7 @@ LONGEST_PAUSE = 5.0
 LONGEST_RETRY_AFTER = 60
 LONGEST_LIMIT = 3600
 """The same for a rate limit, whose end the service knows; an outage may end earlier than told."""
-LONGEST_ATTEMPT = 90.0
+LONGEST_ATTEMPT = 150.0
 """Seconds that one attempt counts for: what the clock says beyond them, the machine was asleep."""
 BEHIND = "messages_behind"
 """What the service says where more is asked than people can be told."""

@@ -46,6 +46,8 @@ PATIENCE = 3.0
 """Seconds for a proxy to refuse a request by its head."""
 EARLY = 1.0
 """Seconds before its time when an answer was not held."""
+LATE = 6.0
+"""Seconds after its time when no answer comes any more."""
 
 Verdict = Literal["ok", "wrong", "unseen"]
 
@@ -226,7 +228,7 @@ def _links(options: Options, caller: Caller) -> Finding:
 
 def _hold(exchange: HTTPExchange, seconds: float) -> Finding:
     asked, began = {"wait": seconds}, time.monotonic()
-    held = Call(method="GET", path=WHO_AM_I.path, params=asked, read_within=seconds + 2 * PATIENCE)
+    held = Call(method="GET", path=WHO_AM_I.path, params=asked, read_within=seconds + LATE)
     try:
         read(Caller, exchange.send(held))
     except (APIConnectionError, APIError) as error:
@@ -239,8 +241,8 @@ def _hold(exchange: HTTPExchange, seconds: float) -> Finding:
         "hold",
         "wrong",
         f"a request that is to be held for {seconds:g} seconds ended after {took:.1f}{why}. Waits"
-        " go on, with more requests. Have what is on the way wait for 90 seconds (nginx:"
-        " proxy_read_timeout 90s).",
+        " go on, with more requests. Have what is on the way wait for 150 seconds (nginx:"
+        " proxy_read_timeout 150s).",
     )
 
 

@@ -10,7 +10,8 @@ import sys
 from asyncio.subprocess import PIPE
 
 from tests.api.agent import Agent, someone
-from tests.service import ROOT, RunningService
+from tests.forked import ROOT
+from tests.service import RunningService
 
 PROGRAM = """
 import asyncio, json, os, signal, sys, threading, time
