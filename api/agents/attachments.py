@@ -11,7 +11,7 @@ from api.decisions.decisions import already_settled, attached
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
 from api.doors.deps import Service, The
 from api.files.downloads import NO_FILE
-from api.http.downloads import download
+from api.http.downloads import download as downloaded
 from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
 from api.http.openapi import answers
 from api.problems.errors import Conflict, Invalid, NotFound
@@ -59,12 +59,12 @@ async def upload(service: The, agent: Sender, request: Request) -> Attachment:
     response_class=Response,
     responses=DOWNLOAD | answers("not_found"),
 )
-async def fetch(service: The, key: Reader, attachment_id: str) -> Response:
+async def download(service: The, key: Reader, attachment_id: str) -> Response:
     """A file of this agent's, or of its decisions; any, with a key that may resolve or audit."""
     file = await service.store.attachments.find(attachment_id)
     if file is None or not _may_see(key, file):
         raise NotFound(NO_FILE)
-    return download(await service.downloads.attachment(file.attachment), file.attachment)
+    return downloaded(await service.downloads.attachment(file.attachment), file.attachment)
 
 
 @router.post(

@@ -22,7 +22,7 @@ class Secret(BaseModel):
     )
 
 
-class MadeSecret(Secret):
+class MadeCallbackSecret(Secret):
     """With the secret itself, which is shown this once."""
 
     secret: str = Field(description="For any Standard Webhooks library: `whsec_…`.")
@@ -35,14 +35,14 @@ class Secrets(BaseModel):
 
 
 @router.post("/auth/callback-secret", status_code=201, responses=answers("missing_scope"))
-async def rotate(service: The, agent: Creator) -> MadeSecret:
+async def rotate(service: The, agent: Creator) -> MadeCallbackSecret:
     """A new secret for this agent's callbacks. It is in the answer and nowhere else.
 
     Each callback is signed with the previous one too for 24 hours, also those of pending decisions.
     There are two at most: an older one ends now.
     """
     made, secret = await service.callback_secrets.rotate(agent.name)
-    return MadeSecret(
+    return MadeCallbackSecret(
         id=made.id, created_at=made.created_at, expires_at=made.expires_at, secret=secret
     )
 

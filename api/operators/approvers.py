@@ -177,7 +177,7 @@ class Reading(BaseModel):
     webhook_url: str | None
 
 
-class MadeSecret(BaseModel):
+class MadeWebhookSecret(BaseModel):
     webhook_secret: str = Field(
         description="For any Standard Webhooks library: `whsec_…`. It is shown this once."
     )
@@ -229,7 +229,7 @@ async def put(service: The, _: Administrator, address: Of, body: NewReading) -> 
     status_code=201,
     responses=answers("invalid_request", "not_found"),
 )
-async def rotate(service: The, _: Administrator, address: Of) -> MadeSecret:
+async def rotate(service: The, _: Administrator, address: Of) -> MadeWebhookSecret:
     """A new secret for this approver's webhooks. It is in the answer and nowhere else.
 
     For 24 hours each is signed with the previous one too. 404 where no `webhook_url` is set.
@@ -237,7 +237,7 @@ async def rotate(service: The, _: Administrator, address: Of) -> MadeSecret:
     secret = await service.webhooks.rotate(address)
     if secret is None:
         raise NotFound("No webhook is set for this approver.")
-    return MadeSecret(webhook_secret=secret)
+    return MadeWebhookSecret(webhook_secret=secret)
 
 
 @router.delete(
