@@ -71,6 +71,8 @@ class DevServer:
             self._process = None
 
     async def _answers(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError((self.folder / "log").read_text()[-2000:])
         try:
             client = await Client.connect(self.address)
             await client.count_workflows("", rpc_timeout=timedelta(seconds=2))
