@@ -54,7 +54,7 @@ class Plan:
             # A waiting agent is a long-poll, and the server's own limit is 1,200 of them.
             "--dynamic-config-value", "frontend.namespaceCount=5000",
             # Each costs the server and the API something when it ends without news.
-            "--dynamic-config-value", 'history.longPollExpirationInterval="60s"',
+            "--dynamic-config-value", 'history.longPollExpirationInterval="120s"',
             # One agent's many messages are not in front of everybody else's.
             "--dynamic-config-value", "matching.enableFairness=true",
             # How far messages are behind is known within a second.

@@ -45,9 +45,9 @@ LINGER = 2.0
 """Seconds for which a decision is still followed when nobody waits for it any more."""
 
 FIRST_POLL = (2.0, 20.0)
-POLL = (35.0, 55.0)
+POLL = (80.0, 115.0)
 """Seconds (uniform) after which a poll without news ends, or sooner where the server has a limit of
-its own. Shorter than the minute after which proxies cut one off."""
+its own: 20 seconds, unless its operator has raised it."""
 
 FIRST_READS = 32
 """Histories that are read at once because agents begin to wait: of a thousand that come together
