@@ -66,7 +66,7 @@ class Deliveries:
         """Messages by channel, message and result."""
         columns = (deliveries.c.channel, deliveries.c.message, deliveries.c.result)
         query = select(*columns, func.count()).group_by(*columns)
-        return [(c, m, r, n) for c, m, r, n in await self._database.read(query)]
+        return [(row[0], row[1], row[2], row[3]) for row in await self._database.read(query)]
 
     async def told_late(self) -> int:
         """Decisions of which people were first told with less than half of the time left."""
