@@ -37,6 +37,7 @@ COPY api api
 COPY links links
 COPY outgoing outgoing
 COPY store store
+COPY slack_app slack_app
 COPY templates templates
 COPY deploy/worker_health.py deploy/env_names.py deploy/
 RUN python -m compileall -q .

@@ -43,7 +43,7 @@ from encryption import Encryption
 from handover.models import Channel
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
-from slack.web import SlackWeb
+from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store
 from task_queues import working
 from templates import Reader

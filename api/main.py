@@ -59,8 +59,8 @@ from config import (
 )
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
-from slack.app import SlackApp
-from slack.web import SlackWeb
+from slack_app.app import SlackApp
+from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store
 from store.files import FilesError, open_files
 from store.keys import new_key

@@ -20,7 +20,7 @@ from activities.deliveries import STORE_TIMEOUT, delivery_key
 from handover.addresses import Address
 from handover.models import Channel
 from links import LinkKeys, SlackLink
-from slack.web import SlackError, SlackWeb
+from slack_app.web import SlackError, SlackWeb
 from templates import render_slack
 from workflows.messages import SendNotificationInput
 from workflows.state import shown_of

@@ -25,7 +25,7 @@ from config import Secrets, Settings
 from encryption import Encryption
 from links import LinkKeys
 from outgoing import GuardedClient
-from slack.app import SlackApp
+from slack_app.app import SlackApp
 from store import Store
 from store.callbacks import CallbackSecrets
 from store.webhooks import Webhooks

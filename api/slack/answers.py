@@ -27,8 +27,8 @@ from api.slack.forms import Answered, SlackForm
 from api.slack.interactions import Container, Pressed, Submitted
 from handover.models import Choice, ResponseType
 from links import Link, LinkKeys, SlackLink
-from slack.app import Page, SlackApp
-from slack.web import SlackError
+from slack_app.app import Page, SlackApp
+from slack_app.web import SlackError
 from templates import Reader
 from templates.slack import is_whole
 from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here

@@ -23,7 +23,7 @@ from api.problems.errors import ApiError, Forbidden, NotFound
 from api.slack import interactions
 from api.slack.answers import PATIENCE, SlackAnswers
 from api.slack.interactions import Pressed, Submitted
-from slack.app import ForgedError
+from slack_app.app import ForgedError
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from activities.channels.smtp import Smtp
 from activities.channels.webhook import WebhookChannel
 from links import LinkKeys
 from outgoing import Exceptions, GuardedClient
-from slack.web import SlackWeb
+from slack_app.web import SlackWeb
 from tests.activities import sendgrid_server
 from tests.activities.mailbox import Mailbox
 from tests.activities.samples import ANN

@@ -13,7 +13,7 @@ import pytest
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
 from activities.channels.slack import ASKING, SlackChannel
 from links import LinkKeys, SlackLink
-from slack.web import SlackWeb
+from slack_app.web import SlackWeb
 from templates import Reader
 from tests.activities.samples import ANN, LINK, make_notice, make_outcome
 from tests.activities.stores import Sent

@@ -21,7 +21,7 @@ from api.providers.sendgrid import KEPT
 from api.slack import route as slack
 from config import Settings
 from handover.models import DecisionRequest
-from slack.web import BUSY, RECIPIENT
+from slack_app.web import BUSY, RECIPIENT
 from tests.contracts.headings import anchors
 from tests.slack_server import METHODS
 
@@ -104,7 +104,8 @@ def manifest() -> Manifest:
 
 def test_the_manifest_has_the_scopes_of_what_is_called() -> None:
     """One more could do harm with a stolen token; without one of them Slack refuses."""
-    sources = [*(ROOT / "activities").rglob("*.py"), *(ROOT / "api").rglob("*.py")]
+    rooms = ("activities", "api", "slack_app")
+    sources = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     names = re.compile(r'(?:read|write)\(\s*"([a-z]+\.[a-zA-Z]+)"')
     called = {name for path in sources for name in names.findall(path.read_text())}
     assert called == set(SCOPES) == set(METHODS)

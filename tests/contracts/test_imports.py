@@ -27,7 +27,7 @@ OURS = {
         name: ROOT / name
         for name in (
             *("links", "outgoing", "workflows", "templates", "store"),
-            *("activities", "api", "embedded", "slack"),
+            *("activities", "api", "embedded", "slack_app"),
         )
     },
     "worker": ROOT / "worker.py",
@@ -50,23 +50,23 @@ MAY_IMPORT = {
     "setting_names": set[str](),
     "logs": set[str](),
     "encryption": {"workflows"},
-    "slack": {"templates"},
+    "slack_app": {"templates"},
     "task_queues": {"handover", "workflows"},
     "workflows": {"handover"},
     "templates": {"handover"},
     "store": {"handover"},
     "activities": {
         *("handover", "workflows", "links", "outgoing", "templates", "store", "encryption"),
-        "slack",
+        "slack_app",
     },
     "api": {
         *("handover", "workflows", "links", "outgoing", "templates", "store"),
-        *("config", "logs", "encryption", "slack"),
+        *("config", "logs", "encryption", "slack_app"),
     },
     "worker": {
         "templates",
         *("handover", "workflows", "activities", "links", "outgoing", "store"),
-        *("config", "logs", "encryption", "slack", "task_queues"),
+        *("config", "logs", "encryption", "slack_app", "task_queues"),
     },
     "embedded": {"config"},
 }
@@ -83,7 +83,7 @@ LIBRARIES = {
     "outgoing": {"httpcore2", "httpx2"},
     "workflows": {"temporalio", "google", "pydantic"},
     "templates": {"babel", "jinja2", "css_inline"},
-    "slack": {"slack_sdk"},
+    "slack_app": {"slack_sdk"},
     "task_queues": {"temporalio"},
     "store": {"sqlalchemy", "alembic", "obstore", "cryptography"},
 }

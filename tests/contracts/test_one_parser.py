@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 PARSER = "sdk/python/handover/addresses.py"
 ROOMS = (
     *("activities", "api", "deploy", "embedded", "examples", "links", "outgoing", "store"),
-    *("templates", "workflows", "sdk/python/handover"),
+    *("slack_app", "templates", "workflows", "sdk/python/handover"),
 )
 
 FOLDING = {"lower", "upper", "casefold", "swapcase", "capitalize", "title"}
@@ -56,7 +56,7 @@ NO_ADDRESSES = {
     "sdk/python/handover/webhooks.py": ["name.lower"],
     "secret_checks.py": ["secret.value.casefold"],
     "setting_names.py": ["name.upper", "variable.upper"],
-    "slack/web.py": ["k.lower"],  # of a header
+    "slack_app/web.py": ["k.lower"],  # of a header
     "store/keys.py": ["name.casefold"],  # of a key
     "templates/notation.py": ["day.lower", "name.casefold"],
     "templates/words.py": ["choice.capitalize", "visible_line(status).capitalize"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from slack_sdk.signature import SignatureVerifier
 
-from slack.web import SlackWeb
+from slack_app.web import SlackWeb
 from templates import blocks
 from templates.slack_modals import OPEN
 
