@@ -65,8 +65,9 @@ class Deliveries:
     async def counts(self) -> list[tuple[str, str, str, int]]:
         """Messages by channel, message and result."""
         columns = (deliveries.c.channel, deliveries.c.message, deliveries.c.result)
-        query = select(*columns, func.count()).group_by(*columns)
-        return [(row[0], row[1], row[2], row[3]) for row in await self._database.read(query)]
+        query = select(*columns, func.count().label("times")).group_by(*columns)
+        rows = await self._database.read(query)
+        return [(row.channel, row.message, row.result, row.times) for row in rows]
 
     async def told_late(self) -> int:
         """Decisions of which people were first told with less than half of the time left."""
