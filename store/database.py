@@ -1,17 +1,27 @@
-"""The database: what is written, and what is read."""
+"""The database: what is written, what is read, and what keeps it from being."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, StaticPool, create_engine, event
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BUSY = "PRAGMA busy_timeout = 1000"
 """Milliseconds for which a read waits, and all else with it. In a file with a write-ahead log it
 waits for no writer, but for whoever recovers the log or takes the whole file."""
+
+
+class StoreError(Exception):
+    """The database did not do this. The text is its own."""
+
+
+class StoreAway(StoreError):  # noqa: N818 - what it is, and not whose fault
+    """It cannot be reached, or has no room: later it may."""
 
 
 class Database:
@@ -23,19 +33,27 @@ class Database:
         self._file: Connection | None = None
         self._is_file = engine.dialect.name == "sqlite"
 
-    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that is committed at the end of its block."""
-        return self._engine.begin()
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that is committed at the end of its block. Raises `StoreError`, and
+        `IntegrityError` for what is there already, as all methods do."""
+        with _naming_errors():
+            async with self._engine.begin() as connection:
+                yield connection
 
-    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction that whoever began it commits."""
-        return self._engine.connect()
+        with _naming_errors():
+            async with self._engine.connect() as connection:
+                yield connection
 
     async def read(self, query: Executable, **values: object) -> Sequence[Row[Any]]:
         """All rows, as they are now; `values` are those of its `bindparam`s."""
         if self._is_file:
-            return self._reader().execute(query, values).all()
-        async with self._engine.connect() as connection:
+            with _naming_errors():
+                return self._reader().execute(query, values).all()
+        async with self.connect() as connection:
             return (await connection.execute(query, values)).all()
 
     async def read_one(self, query: Executable, **values: object) -> Row[Any] | None:
@@ -68,3 +86,15 @@ class Database:
             event.listen(engine, "connect", lambda connection, _: connection.execute(BUSY))
             self._file = engine.connect()
         return self._file
+
+
+@contextmanager
+def _naming_errors() -> Generator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise StoreAway(str(error)) from error
+    except SQLAlchemyError as error:
+        raise StoreError(str(error)) from error

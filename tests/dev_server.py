@@ -11,15 +11,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from embedded.plan import SEARCH_ATTRIBUTES
 from tests.support import eventually, free_port
 
-SEARCH_ATTRIBUTES = {
-    "HandoverStatus": "Keyword",
-    "HandoverUrgency": "Keyword",
-    "HandoverAgent": "Keyword",
-    "HandoverApprover": "KeywordList",
-    "HandoverExpiresAt": "Datetime",
-}
 ARGUMENTS = (
     *("--ip", "127.0.0.1", "--headless", "--log-level", "error"),
     *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from temporalio.common import Priority, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
-from handover.models import Channel, DecisionRequest, Urgency
+from handover.models import BY_URGENCY, Channel, DecisionRequest, Urgency
 from workflows import lifecycle
 from workflows.messages import (
     AGENT_ATTRIBUTE,
@@ -58,12 +58,7 @@ RETRIES = RetryPolicy(
     maximum_interval=timedelta(minutes=5),
 )
 
-PRIORITIES: Mapping[str, int] = {
-    Urgency.CRITICAL: 1,
-    Urgency.HIGH: 2,
-    Urgency.MEDIUM: 3,
-    Urgency.LOW: 4,
-}
+PRIORITIES: Mapping[str, int] = {each: number for number, each in enumerate(BY_URGENCY, start=1)}
 """Of messages that wait in one queue, where the server knows priorities: the lowest goes first."""
 
 HASTE = timedelta(minutes=5)

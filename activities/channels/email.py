@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from activities.channels.notice import Notice
 from handover.addresses import Address
+from handover.models import BY_URGENCY
 from templates import render_email
 from workflows.messages import CODE, TO_THE_OPERATOR
 from workflows.objections import MAX_CODES
@@ -23,8 +24,6 @@ SENDER = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MAX_NAME = 200
 """Characters of the name that mails come from."""
-
-URGENCIES = ("critical", "high", "medium", "low")
 
 ALONE = ("code", *TO_THE_OPERATOR, DIGEST)
 """Messages outside a thread: a code is to be seen at once, operators have been told nothing, and
@@ -123,7 +122,7 @@ def together(notices: Sequence[Notice]) -> Notice:
 
 def _pressing(notice: Notice) -> tuple[int, datetime]:
     urgency = str(notice.decision.request.urgency)
-    rank = URGENCIES.index(urgency) if urgency in URGENCIES else len(URGENCIES)
+    rank = BY_URGENCY.index(urgency) if urgency in BY_URGENCY else len(BY_URGENCY)
     return rank, notice.decision.expires_at
 
 

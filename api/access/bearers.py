@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from api.access.oidc import Issuer
 from api.problems.errors import Unauthorized
-from store import Store
+from store import Store, StoreError
 from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed
 
 RECHECK = 2.0
@@ -82,7 +80,7 @@ class Bearers:
             held = dict(self._held)
             try:
                 live = await self._live(held.values())
-            except (SQLAlchemyError, OSError) as error:
+            except (StoreError, OSError) as error:
                 # The waits go on; none is answered before its key was looked at again.
                 log.warning("the keys of held requests cannot be looked at: %s", error)
                 continue
@@ -109,5 +107,5 @@ class Bearers:
     async def _write_use(self, key_id: str) -> None:
         try:
             await self._store.keys.used(key_id, datetime.now(UTC))
-        except (SQLAlchemyError, OSError) as error:
+        except (StoreError, OSError) as error:
             log.warning("the use of %s could not be noted: %s", key_id, error)

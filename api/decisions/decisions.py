@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -52,7 +51,7 @@ from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Attachment, Decision, DecisionRequest, Urgency
 from outgoing import GuardedClient
-from store import Store
+from store import Store, StoreError
 from store.events import Told
 from store.idempotency import Remembered
 from store.keys import ApiKey
@@ -364,7 +363,7 @@ class Decisions:
         try:
             return await self._read_when(known.decision_id, done)
         except Exception as error:
-            is_away = isinstance(error, (ApiError, SQLAlchemyError, TimeoutError))
+            is_away = isinstance(error, (ApiError, StoreError, TimeoutError))
             log.warning(
                 "%s took a signal and cannot be read: %r",
                 known.decision_id,

@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -15,7 +14,7 @@ from api.decisions.backlog import Backlog
 from api.problems.errors import ApiError
 from api.problems.temporal import asking_temporal
 from handover.models import Channel, Status
-from store import Store
+from store import Store, StoreError
 from workflows.messages import STATUS_ATTRIBUTE, WORKFLOW
 
 FRESH = 10.0
@@ -87,7 +86,7 @@ class Metrics:
         for channel, (count, seconds) in (await self._backlog.channels()).items():
             self._waiting.labels(channel).set(count)
             self._lag.labels(channel).set(seconds)
-        with suppress(SQLAlchemyError):
+        with suppress(StoreError):
             for channel, message, result, count in await self._store.deliveries.counts():
                 self._notifications.labels(channel, message, result).set(count)
             self._told_late.set(await self._store.deliveries.told_late())

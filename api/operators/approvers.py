@@ -27,9 +27,9 @@ from api.doors.auth import Administrator, KeyedRoute
 from api.doors.deps import The
 from api.http.examples import APPROVER
 from api.http.openapi import answers, body_examples
-from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST, URGENCIES
+from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.errors import NotFound, invalid
-from handover.models import Channel
+from handover.models import BY_URGENCY, Channel
 from store.approvers import Preferences, QuietHours, Use
 from templates.reader import is_time_zone
 
@@ -96,7 +96,7 @@ class NewChannels(Strict):
     @property
     def uses(self) -> dict[str, list[Use]]:
         """By urgency, each channel with when it is used."""
-        given = ((urgency, getattr(self, urgency)) for urgency in URGENCIES)
+        given = ((urgency, getattr(self, urgency)) for urgency in BY_URGENCY)
         return {urgency: _uses(channels) for urgency, channels in given if channels}
 
 

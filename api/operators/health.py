@@ -12,7 +12,6 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -22,6 +21,7 @@ from api.doors.deps import Service, The
 from api.http.openapi import headers
 from api.problems.errors import RETRY_AFTER, ApiError
 from api.problems.temporal import asking_temporal
+from store import StoreError
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""
@@ -89,7 +89,7 @@ async def metrics(service: The) -> Response:
 async def _holds(check: Awaitable[None]) -> str:
     try:
         await check
-    except (ApiError, RPCError, SQLAlchemyError, OSError) as error:
+    except (ApiError, RPCError, StoreError, OSError) as error:
         return str(error)
     return "ok"
 

@@ -9,8 +9,6 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.doors.deps import the_service
@@ -19,6 +17,7 @@ from api.http.packing import pack
 from api.people.page import failure, message
 from api.problems.errors import ApiError, Unavailable
 from api.problems.handlers import OF_FRAMEWORK
+from store import StoreAway
 from templates.catalogs import N_
 from templates.words import words
 
@@ -56,7 +55,7 @@ class PageRoute(APIRoute):
             except HTTPException as error:
                 shown = ApiError(str(error.detail), code=OF_FRAMEWORK.get(error.status_code))
                 return failure(shown, reader)
-            except (PoolTimeoutError, OperationalError, InterfaceError) as error:
+            except StoreAway as error:
                 log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
                 shown = Unavailable("The store cannot be reached right now; try again.")
                 return failure(shown, reader)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from api.answers.answering import Answers
 from api.answers.verdicts import Changed, Late, NotAsked, Over, Received, Recorded, Verdict
 from api.decisions.decisions import Decisions, decision_of
 from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
+from store import StoreAway
 from workflows.messages import Response
 from workflows.reading import Fold
 
@@ -71,7 +69,7 @@ async def answer_all(
             except Unconfirmed as error:
                 log.error("whether an answer from the inbox was taken is not known: %s", error)  # noqa: TRY400 - as below
                 return Result(each, "unconfirmed")
-            except (ApiError, PoolTimeoutError, OperationalError, InterfaceError) as error:
+            except (ApiError, StoreAway) as error:
                 log.error("an answer from the inbox was not taken: %s", error)  # noqa: TRY400 - no fault of ours
                 return Result(each, "failed")
             except Exception:

@@ -25,7 +25,7 @@ from api.http.static import root
 from api.problems.errors import NotFound, Unreadable
 from api.problems.temporal import reading
 from encryption import Encryption
-from handover.models import Choice, ResponseType, Status, Urgency
+from handover.models import BY_URGENCY, Choice, ResponseType, Status
 from links import Link, LinkKeys
 from templates.text import Excerpt, excerpt, visible
 from workflows import options
@@ -54,7 +54,6 @@ BACKGROUND = (200, 3)
 PAYLOAD = 300
 """Characters of JSON."""
 
-BY_URGENCY = [Urgency.CRITICAL, Urgency.HIGH, Urgency.MEDIUM, Urgency.LOW]
 NO_DATA = ("approve_deny", "confirm")
 """Types of question to which yes is the whole answer."""
 

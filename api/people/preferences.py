@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Any
 
-from handover.models import Channel
+from handover.models import BY_URGENCY, Channel
 from store.approvers import Preferences, QuietHours, Use
 from templates import LANGUAGES
 from templates.reader import is_time_zone
 
-URGENCIES = ("critical", "high", "medium", "low")
 DIGESTS = (15, 30, 60, 240, 1440)
 """Minutes that are offered."""
 SHORTEST_DIGEST, LONGEST_DIGEST = 15, 1440
@@ -46,7 +45,7 @@ def fields_of(preferences: Preferences) -> dict[str, str]:
         "quiet_from": told["from"],
         "quiet_to": told["to"],
         "digest_minutes": str(minutes) if minutes else "",
-        **{_field(urgency): _way(preferences, urgency) for urgency in URGENCIES},
+        **{_field(urgency): _way(preferences, urgency) for urgency in BY_URGENCY},
     }
 
 
@@ -54,7 +53,7 @@ def typed(form: Mapping[str, str], preferences: Preferences, *, slack: bool) -> 
     """The form as it was sent: what is not in it, or cannot be changed with it, is as it was."""
     fields = fields_of(preferences)
     fixed = {
-        _field(urgency) for urgency in URGENCIES if not slack or asks_them(preferences, urgency)
+        _field(urgency) for urgency in BY_URGENCY if not slack or asks_them(preferences, urgency)
     }
     return {
         name: form[name].strip() if name in form and name not in fixed else value
@@ -75,7 +74,7 @@ def wrong(fields: Mapping[str, str], preferences: Preferences) -> Iterator[str]:
     if fields["digest_minutes"] and not _is_digest(fields["digest_minutes"]):
         yield "digest_minutes"
     before = fields_of(preferences)
-    for name in map(_field, URGENCIES):
+    for name in map(_field, BY_URGENCY):
         if fields[name] not in ("", *WAYS, before[name]):
             yield name
 
@@ -84,7 +83,7 @@ def chosen(fields: Mapping[str, str], preferences: Preferences) -> Preferences:
     """What these fields say, of which none is at fault, in the place of these settings."""
     start, end = fields["quiet_from"], fields["quiet_to"]
     channels = dict(preferences.channels or {})
-    for urgency in URGENCIES:
+    for urgency in BY_URGENCY:
         way = fields[_field(urgency)]
         if way in WAYS:
             channels[urgency] = WAYS[way]
@@ -119,7 +118,7 @@ def shown(preferences: Preferences, fields: Mapping[str, str], *, slack: bool) -
             "fixed": asks_them(preferences, urgency),
             "uses": (preferences.channels or {}).get(urgency, []),
         }
-        for urgency in URGENCIES
+        for urgency in BY_URGENCY
     ]
     return {"fields": fields, "digests": digests, "channels": rows if slack else []}
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from babel.core import negotiate_locale
 from fastapi import Request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from store import StoreAway
 from store.approvers import Approvers
 from templates import LANGUAGES, Reader
 
@@ -42,7 +41,7 @@ class Readers:
     async def _preferred(self, reader: Reader, approver: str) -> Reader:
         try:
             set_by_them = await self._approvers.find(approver)
-        except (PoolTimeoutError, OperationalError, InterfaceError) as error:
+        except StoreAway as error:
             # In another language is better than not at all.
             log.error("the store cannot be reached: %s", error)  # noqa: TRY400 - no fault of ours
             return reader

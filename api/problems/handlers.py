@@ -11,14 +11,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from api.problems.errors import ApiError, Invalid, Unavailable, request_id
 from api.problems.table import MEDIA_TYPE, PROBLEMS
+from store import StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +83,7 @@ def install(app: FastAPI) -> None:
             )
         )
 
-    @app.exception_handler(PoolTimeoutError)
-    @app.exception_handler(OperationalError)
-    @app.exception_handler(InterfaceError)
+    @app.exception_handler(StoreAway)
     async def store_away(_: Request, error: Exception) -> JSONResponse:
         log.error("the store cannot be reached: %s", error)
         return problem(Unavailable("The store cannot be reached right now; try again."))

@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.access.limiting import ANSWER, Limits
 from api.answers.answering import Answers, is_outcome, normal, over
@@ -29,6 +27,7 @@ from handover.models import Choice, ResponseType
 from links import Link, LinkKeys, SlackLink
 from slack_app.app import Page, SlackApp
 from slack_app.web import SlackError
+from store import StoreAway
 from templates import Reader
 from templates.slack import is_whole
 from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here
@@ -160,7 +159,7 @@ class SlackAnswers:
 
 
 _FOR = N_("This question is for %(who)s.")
-_AWAY = (ApiError, PoolTimeoutError, OperationalError, InterfaceError)
+_AWAY = (ApiError, StoreAway)
 
 
 async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: datetime) -> None:

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import httpx2
 import pytest
-from sqlalchemy.exc import OperationalError
 from starlette.datastructures import UploadFile
 
 from api.files.uploads import Uploads, clean
 from api.http.downloads import disposition
 from api.http.multipart import MAX_FILE
+from store import StoreAway
 from store.files import open_files
 from store.keys import RESOLVE
 from tests import web
@@ -465,7 +465,7 @@ class Full:
     """Attachments of a store without room."""
 
     async def add(self, _: object) -> None:
-        raise OperationalError("INSERT", {}, Exception("disk full"))
+        raise StoreAway("disk full")
 
 
 async def test_a_row_that_cannot_be_written(tmp_path: Path) -> None:
@@ -473,7 +473,7 @@ async def test_a_row_that_cannot_be_written(tmp_path: Path) -> None:
 
     uploads = Uploads(open_files(tmp_path.as_uri()), cast(Any, Full()), "http://x")
     upload = UploadFile(io.BytesIO(NOTE), filename="a.txt", size=len(NOTE))
-    with pytest.raises(OperationalError):
+    with pytest.raises(StoreAway):
         await uploads.receive(upload, agent="a", uploaded_by="a", decision_id=None)
     assert names(tmp_path) == set()
 

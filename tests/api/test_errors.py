@@ -11,8 +11,6 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.decisions import refusal
@@ -21,6 +19,7 @@ from api.problems import errors, handlers
 from api.problems.errors import ApiError, NotFound, Unavailable
 from api.problems.table import PROBLEMS
 from api.problems.temporal import asking_temporal
+from store import StoreAway
 from tests import web
 from tests.api.agent import PROBLEM
 from workflows.objections import Objection
@@ -103,18 +102,9 @@ async def test_an_error_carries_what_goes_with_it() -> None:
     assert int((await answer_to(errors.Unavailable("x"))).headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OperationalError(SECRET, None, Exception(SECRET)),
-        InterfaceError(SECRET, None, Exception(SECRET)),
-        PoolTimeoutError(SECRET),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-async def test_a_store_that_is_away_is_said_to_be_away(error: Exception) -> None:
+async def test_a_store_that_is_away_is_said_to_be_away() -> None:
     """503, and none of the database's words."""
-    answer = await answer_to(error)
+    answer = await answer_to(StoreAway(SECRET))
     check_document(answer, 503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
     assert SECRET not in answer.text

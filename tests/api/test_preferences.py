@@ -26,7 +26,7 @@ settings = st.builds(
     quiet_hours=st.none()
     | st.builds(QuietHours, clocks, clocks).filter(lambda quiet: quiet.start != quiet.end),
     digest_minutes=st.none() | st.integers(15, 1440),
-    channels=st.none() | st.dictionaries(st.sampled_from(preferences.URGENCIES), uses, min_size=1),
+    channels=st.none() | st.dictionaries(st.sampled_from(preferences.BY_URGENCY), uses, min_size=1),
 )
 forms = st.dictionaries(
     st.sampled_from([*preferences.fields_of(Preferences())]),
@@ -58,7 +58,7 @@ def test_nobody_chooses_what_is_an_administrators_word(
     if isinstance(after, set):
         return
     was, now = before.channels or {}, after.channels or {}
-    for urgency in preferences.URGENCIES:
+    for urgency in preferences.BY_URGENCY:
         if was.get(urgency) == WEBHOOK or not slack:
             assert now.get(urgency) == was.get(urgency)
         else:

@@ -184,6 +184,12 @@ def test_the_api_has_no_other_rooms() -> None:
     assert roots == {"__init__.py", "main.py", "make_key.py", "protocol.py"}
 
 
+def test_the_api_knows_no_database() -> None:
+    """What a database does is the store's to say, in errors of its own."""
+    for path in modules("api"):
+        assert "sqlalchemy" not in {name.partition(".")[0] for name in imports(path)}, path.name
+
+
 @pytest.mark.parametrize("room", WITHOUT_HTTP)
 def test_no_web_framework_in_these_rooms(room: str) -> None:
     """A decision, a file and an answer are the same, whichever way they come in."""

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from store import Store, open_store
+from store import Store, StoreAway, StoreError, open_store
 from store.approvers import Preferences
 from store.events import SentMessage, Told
 from store.idempotency import Remembered
@@ -167,6 +167,27 @@ async def test_opening_one_store_from_many_sides_migrates_it_once(
     for store in stores:
         await store.ping()
         await store.close()
+
+
+async def test_what_the_database_does_not_do_is_an_error_of_the_store(store: Store) -> None:
+    """Whoever uses the store knows no other library's errors, whether it reads or writes."""
+    with pytest.raises(StoreError):
+        await store._database.read(text("SELECT * FROM nowhere"))
+    with pytest.raises(StoreError):
+        async with store._database.begin() as connection:
+            await connection.execute(text("DELETE FROM nowhere"))
+    await store.ping()
+
+
+async def test_a_server_that_is_away(postgres: PostgresServer) -> None:
+    """It is away, and not at fault: what reads and what writes says so."""
+    store = await open_store(await postgres.fresh_database())
+    store._database._engine = create_async_engine("postgresql+psycopg://127.0.0.1:1/nowhere")
+    with pytest.raises(StoreAway):
+        await store.ping()
+    with pytest.raises(StoreAway):
+        await store.keys.used("key_1", datetime.now(UTC))
+    await store.close()
 
 
 async def test_a_connection_that_died_is_replaced(postgres: PostgresServer) -> None:

@@ -70,6 +70,10 @@ class Urgency(StrEnum):
     CRITICAL = "critical"
 
 
+BY_URGENCY = tuple(reversed(Urgency))
+"""The most urgent first."""
+
+
 class ExecutionStatus(StrEnum):
     """What became of a permitted action. `CLAIMED`: the agent runs it, or has died doing so: it has
     not said how it ended. `NOT_RUN`: it did not run after all, and may be claimed again."""
