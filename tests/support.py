@@ -78,4 +78,4 @@ def _pause(began: float, timeout: float, answer: object) -> float:
     waited = time.monotonic() - began
     if waited > timeout:
         raise TimeoutError(f"not within {timeout} seconds; the last answer was {answer!r}")
-    return min(max(0.02, waited / 10), 0.5)
+    return min(max(0.05, waited / 10), 0.5)
