@@ -182,6 +182,7 @@ async def test_what_the_database_does_not_do_is_an_error_of_the_store(store: Sto
 async def test_a_server_that_is_away(postgres: PostgresServer) -> None:
     """It is away, and not at fault: what reads and what writes says so."""
     store = await open_store(await postgres.fresh_database())
+    await store._database._engine.dispose()
     store._database._engine = create_async_engine("postgresql+psycopg://127.0.0.1:1/nowhere")
     with pytest.raises(StoreAway):
         await store.ping()
