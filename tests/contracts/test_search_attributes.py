@@ -11,8 +11,9 @@ from embedded import plan
 from workflows import options
 
 ROOT = Path(__file__).parent.parent.parent
+TYPE = IndexedValueType.ValueType
 OURS = {
-    key.name: IndexedValueType.Name(key.indexed_value_type).removeprefix("INDEXED_VALUE_TYPE_")
+    key.name: IndexedValueType.Name(TYPE(key.indexed_value_type)).split("TYPE_")[1]
     for key in options.SEARCH_ATTRIBUTES
 }
 
