@@ -72,10 +72,11 @@ async def test_whatever_a_channel_does_the_worker_starts(
     """In time, also without a store; and it is told."""
     monkeypatch.setattr(checking, "LIMIT", timedelta(seconds=0.05))
     book = Book()
-    await Checking({"email": channel}, book).all()
-    assert words in book.failing["email"]
-    book.is_away = True
-    await Checking({"email": channel}, book).all()
+    async with asyncio.timeout(20):
+        await Checking({"email": channel}, book).all()
+        assert words in book.failing["email"]
+        book.is_away = True
+        await Checking({"email": channel}, book).all()
 
 
 async def test_it_is_tried_again_and_clears(

@@ -58,7 +58,7 @@ async def test_a_workflow_that_does_not_go_on(
         await waiting.stalled.check(waiting.look)
     async with asking.worker():
         await asking.recorded("notification.sent")
+        assert (await waiting.look(asking.input.id)).failing is None
         await asking.respond("approve")
         assert (await asking.result()).status == Status.APPROVED
     await waiting.stalled.check(waiting.look)
-    assert (await waiting.look(asking.input.id)).failing is None

@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
     asked: dict[str, Any]
 
     def handle_request(self) -> None:
+        # By the order of heads: a body may never come, while another request is answered.
+        behave = next(self.service.script, SCRIPT_OVER)
         content = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         is_json = headers.get("content-type") == "application/json"
@@ -90,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "POST" and self.path.partition("?")[0] == "/decisions":
             self.service.asked = asked_by(body or {}, headers)
         self.asked = self.service.asked
-        next(self.service.script, SCRIPT_OVER)(self)
+        behave(self)
 
     do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
 

@@ -66,9 +66,18 @@ def test_each_part_in_its_own_words(serve: Serve) -> None:
     assert [*found] == [
         *("service", "temporal", "channels", "key", "time", "size", "scheme", "links", "hold")
     ]
-    assert {name for name, each in found.items() if each.verdict != "ok"} == {"channels"}
+    assert {name for name, each in found.items() if each.verdict != "ok"} == {"channels"}, str(
+        found["hold"]
+    )
     assert found["channels"].says == CHECKS["channels"]
     assert found["key"].says == "is refund-bot's, for decisions:create, decisions:read"
+
+
+def test_what_is_answered_at_once_was_not_held(serve: Serve) -> None:
+    """Something on the way has an answer of its own, or the service does not hold."""
+    found = served(serve, hold=5)["hold"]
+    assert found.verdict == "wrong"
+    assert "is to be held for 5 seconds ended after 0.0" in found.says
 
 
 @pytest.mark.parametrize(
