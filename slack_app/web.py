@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.client import HTTPException
@@ -65,7 +66,14 @@ class SlackWeb:
     """`api_url` ends where the name of a method follows."""
 
     def __init__(self, token: str, api_url: str = API_URL, timeout: int = TIMEOUT) -> None:
-        self._client = WebClient(token, base_url=api_url, timeout=timeout, retry_handlers=[])
+        self._client = WebClient(
+            token,
+            base_url=api_url,
+            timeout=timeout,
+            retry_handlers=[],
+            # One for all calls: the library would read the system's certificates for each of them.
+            ssl=ssl.create_default_context(),
+        )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="slack")
 
     async def read(self, method: str, **arguments: str) -> dict[str, Any]:

@@ -66,7 +66,9 @@ class Smtp:
     ) -> None:
         self._host, self._port, self._tls = host, port, tls
         self._username, self._password = username, password
-        self._tls_context, self._timeout = tls_context, timeout
+        # One for all mails: the library would read the system's certificates for each of them.
+        self._tls_context = tls_context or ssl.create_default_context()
+        self._timeout = timeout
 
     async def send(self, email: Email) -> str:
         """Returns the Message-ID, by which a mail server's log can be searched."""

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request, Response
 
-from api.answers.verdicts import Over, Refused
 from api.decisions.decisions import already_settled, answer, decision_of, refusal
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
@@ -172,10 +171,9 @@ async def resolve(
     )
     verdict = await service.answers.take(fold, given)
     fold = verdict.fold
-    is_refused = isinstance(verdict, Refused | Over) and verdict.why is not None
-    if fold.settled and (is_refused or not fold.is_settled_by(given)):
+    if fold.settled and (verdict.why or not fold.is_settled_by(given)):
         raise already_settled(fold)
-    if isinstance(verdict, Refused | Over) and verdict.why:
+    if verdict.why:
         raise refusal(verdict.why, "action")
     response.status_code = 200 if fold.settled else 202
     return answer(fold)

@@ -125,7 +125,7 @@ class Answers:
 def judged(fold: Fold, response: Response, why: Objection) -> Verdict:
     """The verdict on an answer that counts for nothing."""
     if why.reason == "already_settled":
-        return Over(fold, is_outcome(fold, response), why)
+        return Over(fold, why, repeats=is_outcome(fold, response))
     return REFUSALS.get(why.reason, Unfit)(fold, why)
 
 
@@ -162,7 +162,7 @@ def _heard(fold: Fold, response: Response) -> Verdict:
     if fold.is_settled_by(response):
         return Recorded(fold)
     if fold.settled:
-        return Over(fold, is_outcome(fold, response))
+        return Over(fold, repeats=is_outcome(fold, response))
     if response.choice == objections.NOT_ME and fold.has_declined(response.approver):
         return Declined(fold)
     return Received(fold)

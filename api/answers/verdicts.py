@@ -10,9 +10,11 @@ from workflows.reading import Fold
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`fold` is the decision as it is now."""
+    """`fold` is the decision as it is now. `why` says why the answer did not get into the history,
+    and is None where it did."""
 
     fold: Fold
+    why: Objection | None = None
 
 
 class Recorded(Verdict):
@@ -30,10 +32,9 @@ class Received(Verdict):
 @dataclass(frozen=True, slots=True)
 class Over(Verdict):
     """The decision has ended, and not with this answer. `repeats` says whether with an equal one of
-    the same person; `why` is None where this one came into the history, behind the other."""
+    the same person."""
 
-    repeats: bool
-    why: Objection | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ async def _take_files(service: Service, fold: Fold, form: Filled, response: Answ
         return await service.answers.refuse(fold, response, why)
     data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
     verdict = await service.answers.take(fold, response.model_copy(update={"data": data}))
-    if isinstance(verdict, Refused | Over) and verdict.why:
+    if verdict.why:
         await _discard(service, kept)
     return verdict
 

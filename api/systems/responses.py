@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from api.access.limiting import ANSWER
 from api.answers.answering import is_outcome, normal
 from api.answers.step_up import CodeNeeded
-from api.answers.verdicts import Over, Refused
 from api.decisions.decisions import decision_of, refusal
 from api.decisions.schemas import NewResponse
 from api.doors.deps import Service, The
@@ -175,7 +174,7 @@ async def _take(service: Service, fold: Fold, given: Answer) -> Fold:
     fold = verdict.fold
     if fold.settled and not _is_heard(fold, given):
         raise _over(fold, given)
-    if isinstance(verdict, Refused | Over) and verdict.why and not _is_heard(fold, given):
+    if verdict.why and not _is_heard(fold, given):
         raise refusal(verdict.why, "choice")
     return fold
 

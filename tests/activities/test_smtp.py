@@ -300,3 +300,23 @@ async def test_a_check_meets_what_a_mail_would(
         await Smtp("127.0.0.1", await serve(), tls="starttls").check(SENDER)
     with pytest.raises(DeferredError, match="check HANDOVER_SMTP_HOST"):
         await Smtp("127.0.0.1", free_port(), tls="none").check(SENDER)
+
+
+async def test_certificates_are_read_once(
+    serve: Serve,
+    server_tls: ssl.SSLContext,
+    client_tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """However many mails a worker sends: reading them takes 30 ms."""
+    made: list[ssl.SSLContext] = []
+
+    def make(*_: object) -> ssl.SSLContext:
+        made.append(client_tls)
+        return client_tls
+
+    monkeypatch.setattr(ssl, "create_default_context", make)
+    transport = Smtp("127.0.0.1", await serve(tls_context=server_tls, require_starttls=True))
+    for _ in range(3):
+        await transport.send(make_email())
+    assert len(made) == 1
