@@ -37,11 +37,8 @@ class Over(Verdict):
     repeats: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Verdict):
-    """It counts for nothing; the record has the attempt."""
-
-    why: Objection
+    """It counts for nothing, and `why` says so; the record has the attempt."""
 
 
 class Late(Refused):

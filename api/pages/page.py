@@ -278,9 +278,9 @@ def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> R
             return _message(opened, NOT_ASKED, 409)
         case UsedUp():
             return _without_code(opened)
-        case Changed(why=why):
+        case Changed(why=Objection() as why):
             return _ask_again(opened, form, why.sentence, 409)
-        case Refused(why=why):
+        case Refused(why=Objection() as why):
             return _ask_again(opened, form, why.sentence, 422)
         case _:
             return _message(opened, RECEIVED, 202)

@@ -260,7 +260,7 @@ async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
         case Received():
             headline, explanation = say("Your answer is received"), say(_RECEIVED)
             await visitor.whisper(f"{headline}. {explanation}")
-        case Refused(fold=fold, why=why):
+        case Refused(fold=fold, why=Objection() as why):
             await _refused(visitor, fold, response, why)
         case _:
             await _step_back(visitor)
