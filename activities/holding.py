@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from handover.models import Channel, Urgency
+from histories.reading import Live
 from store.approvers import Preferences
 from workflows.messages import ASKING, REMINDER, SendNotificationInput
-from workflows.reading import Fold
 
 MINUTE = timedelta(minutes=1)
 PASSES = (Urgency.CRITICAL,)
@@ -49,13 +49,12 @@ class Hold:
 
 def due(
     sending: SendNotificationInput,
-    fold: Fold,
+    reading: Live,
     scheduled_at: datetime,
     ends_after: timedelta | None,
 ) -> Due:
     """Until the next step asks somebody else, the decision expires, or Temporal gives it up."""
-    assert fold.state  # noqa: S101 - `Requests.load` looked
-    rules = fold.state.rules
+    rules = reading.state.rules
     ends = [scheduled_at + ends_after] if ends_after else []
     if sending.message in ASKING:
         level = next(n for n, step in enumerate(rules.steps) if sending.approver in step.approvers)
@@ -79,9 +78,9 @@ def hold(
     return Hold(until.astimezone(UTC), why) if why and until > now else None
 
 
-def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
+def may_wait(sending: SendNotificationInput, reading: Live) -> bool:
     """Whether this is a message that waits: it asks, or it tells that others have answered."""
-    if _passes(fold):
+    if _passes(reading):
         return False
     if sending.message in ASKING:
         return sending.channel in (Channel.EMAIL, Channel.SLACK)
@@ -89,13 +88,13 @@ def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
     return sending.message == "settled" and sending.channel == Channel.EMAIL
 
 
-def may_gather(sending: SendNotificationInput, fold: Fold) -> bool:
+def may_gather(sending: SendNotificationInput, reading: Live) -> bool:
     """Whether this message may be one of several in a mail."""
     is_question = sending.message in ASKING and sending.channel == Channel.EMAIL
-    return is_question and not _passes(fold)
+    return is_question and not _passes(reading)
 
 
-def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) -> bool:
+def is_needless(sending: SendNotificationInput, reading: Live, due_at: datetime) -> bool:
     """Whether this reminds of a question that was still on its way when it was due, or is: they
     would arrive together."""
     if sending.message != REMINDER:
@@ -106,20 +105,20 @@ def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) ->
         and (each.approver, each.channel) == (sending.approver, sending.channel)
         and each.result == "pending"
         and each.at < due_at
-        for each in fold.notifications
+        for each in reading.notifications
     )
     came_since = any(
         entry.type == "notification.sent"
         and entry.details["message"] in ASKING
         and entry.details.items() >= same.items()
         and entry.at > due_at
-        for entry in fold.entries
+        for entry in reading.entries
     )
     return is_under_way or came_since
 
 
-def _passes(fold: Fold) -> bool:
-    return fold.request.urgency in PASSES
+def _passes(reading: Live) -> bool:
+    return reading.request.urgency in PASSES
 
 
 def _next_digest(moment: datetime, minutes: int, zone: ZoneInfo) -> datetime:
