@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from handover.models import DecisionRequest, Execution, Notification
 from histories.entries import AuditEntry, first_to_reach
-from workflows.messages import DecisionInput, Outcome, Response, SignedResponse
+from workflows.messages import DecisionInput, Outcome
 from workflows.state import Entry, State
+from workflows.statements import Response, SignedResponse
 from workflows.stored import whole_request, whole_response
 
 UNREACHED_AFTER = timedelta(minutes=5)

@@ -16,7 +16,8 @@ from histories.decision import read_decision
 from histories.reading import Live
 from workflows import answers, lifecycle, proof
 from workflows.events import Responded
-from workflows.messages import DecisionInput, Response
+from workflows.messages import DecisionInput
+from workflows.statements import Response, SignedResponse
 from workflows.stored import set_aside
 
 APPROVER, BACKUP = "approver@example.com", "backup@example.com"
@@ -79,7 +80,7 @@ def proven(
         data=data,
         origin=origin,
     ).model_copy(update={**dict.fromkeys(aside.stored), "stored": aside.stored})
-    state = lifecycle.apply(state, Responded(ANSWERED_AT, signer.sign_response(response)))
+    state = lifecycle.apply(state, Responded(ANSWERED_AT, signer.sign(response, SignedResponse)))
     assert state.outcome, state.log[-1]
     bodies = {**large.bodies, **aside.bodies}
     reading = Live(decision_id=id, run_id="run_1", input=input, state=state, bodies=bodies)

@@ -21,7 +21,7 @@ from api.http.openapi import UNHEARD, answers, body_examples, headers
 from api.problems.errors import Forbidden, Gone, NotFound
 from handover.models import Decision, Origin
 from histories.reading import Live
-from workflows.messages import Response as Answer
+from workflows.statements import Response as Answer
 
 router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 

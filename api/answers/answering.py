@@ -16,9 +16,9 @@ from store.attachments import Attachments, StoredFile
 from store.refused import RefusedResponse, RefusedResponses
 from workflows import answers, objections
 from workflows.canonical import dumps
-from workflows.messages import Response
 from workflows.objections import Objection
 from workflows.sentences import Sentence
+from workflows.statements import Response
 from workflows.stored import INLINE, whole_response
 
 

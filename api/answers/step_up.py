@@ -24,9 +24,9 @@ from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconf
 from histories.reading import Live
 from links import Codes
 from store.codes import HOLDS_FOR, SentCode, SentCodes
-from workflows.messages import Response
 from workflows.objections import MAX_CODES, Objection
 from workflows.sentences import N_, Sentence
+from workflows.statements import Response
 
 APART = timedelta(minutes=1)
 """From one code to the next, whoever asks and however the last one ended."""

@@ -20,7 +20,7 @@ from histories.reading import Live, Reading
 from store import Store
 from store.executions import ClaimRow, ReportRow
 from workflows import proof
-from workflows.messages import Claim, Report, SignedClaim, SignedReport
+from workflows.statements import Claim, Report, SignedClaim, SignedReport
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Executions:
                 return runs.current, False
             at = await self._clock.now()
             said = _claim(reading, runs.next_number, agent, claim_id, worker, at)
-            claim = self._signer.sign_claim(said)
+            claim = self._signer.sign(said, SignedClaim)
             if await self._store.claim(_claim_row(claim)):
                 return Run(claim, None).told, True
 
@@ -126,7 +126,7 @@ class Executions:
         if run is None or run.report:
             return run
         said = _report(run.claim, status, result, await self._clock.now())
-        report = self._signer.sign_report(said)
+        report = self._signer.sign(said, SignedReport)
         if await self._store.report(said.decision_id, said.number, _report_row(report)):
             return Run(run.claim, report)
         return _of_claim(await self._whole(reading), claim_id)
@@ -141,7 +141,7 @@ class Executions:
         """What is signed of a row, and whether that is all of it."""
         with suppress(ValueError):  # of a row that is no claim at all
             claim = _signed_claim(claim_row)
-            if self._holds(proof.claim_statement(claim), claim.signature):
+            if proof.verified(claim, self._signer.keyring):
                 return self._ended(claim, report_row)
         return None, False
 
@@ -150,12 +150,9 @@ class Executions:
             return Run(claim, None), True
         with suppress(ValueError):  # of a row that is no report at all
             report = _signed_report(claim, row)
-            if self._holds(proof.report_statement(report), report.signature):
+            if proof.verified(report, self._signer.keyring):
                 return Run(claim, report), True
         return Run(claim, None), False
-
-    def _holds(self, statement: bytes, signature: Signature) -> bool:
-        return proof.holds(statement, signature, self._signer.keyring)
 
 
 def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:

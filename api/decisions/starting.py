@@ -46,10 +46,7 @@ from store import Store
 from store.idempotency import Remembered
 from store.keys import ApiKey
 from workflows import lifecycle, options, proof
-from workflows.messages import (
-    WORKFLOW,
-    DecisionInput,
-)
+from workflows.messages import WORKFLOW, DecisionInput
 from workflows.state import rules_of
 from workflows.stored import set_aside
 

@@ -31,18 +31,15 @@ from store.contents import Contents
 from store.events import Told
 from store.keys import ApiKey
 from workflows import objections
-from workflows.messages import (
-    ATTACH,
-    CANCEL,
-    DELIVERY_FAILED,
-    EXTEND,
-    RESPOND,
-    STEP_UP,
+from workflows.objections import Objection
+from workflows.sentences import Sentence
+from workflows.statements import (
     Addition,
     CodeRequest,
     Extension,
     FailedDelivery,
     Response,
+    Signed,
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
@@ -51,8 +48,6 @@ from workflows.messages import (
     SignedWithdrawal,
     Withdrawal,
 )
-from workflows.objections import Objection
-from workflows.sentences import Sentence
 from workflows.stored import set_aside
 
 log = logging.getLogger(__name__)
@@ -60,16 +55,6 @@ log = logging.getLogger(__name__)
 CLICK_LIMIT = 2.0
 """Seconds that a click waits for the workflow's word before it says "received", and for reading the
 decision then."""
-
-Signed = (
-    SignedResponse
-    | SignedWithdrawal
-    | SignedExtension
-    | SignedAddition
-    | SignedCodeRequest
-    | SignedFailedDelivery
-)
-"""What the service says to a decision."""
 
 
 class Telling:
@@ -103,15 +88,15 @@ class Telling:
         large = set_aside({"notes": response.notes, "data": response.data})
         await self._contents.put(large.bodies)
         kept: dict[str, Any] = {**dict.fromkeys(large.stored), "stored": large.stored}
-        signed = signer.sign_response(response.model_copy(update=kept))
-        return await self._tell(RESPOND, signed, reading, "action")
+        signed = signer.sign(response.model_copy(update=kept), SignedResponse)
+        return await self._tell(signed, reading, "action")
 
     async def withdraw(self, reading: Live, agent: ApiKey, notes: str | None) -> Reading:
         """The agent takes its question back."""
         withdrawal = Withdrawal(**await self._about(reading), agent=agent.name, notes=notes)
-        signed = self._signer_for(reading).sign_withdrawal(withdrawal)
+        signed = self._signer_for(reading).sign(withdrawal, SignedWithdrawal)
         try:
-            await self._signal(CANCEL, signed)
+            await self._signal(signed)
         except NotFound:  # it ended in between
             return await self._decisions.read(reading.decision_id)
         return await self._heard(reading, lambda now: now.settled)
@@ -122,8 +107,8 @@ class Telling:
         extension = Extension(**await self._about(live), agent=agent.name, expires_at=expires_at)
         if why := objections.objection_to_extension(live.state, extension):
             raise refusal(why, "timeout_minutes")
-        signed = self._signer_for(live).sign_extension(extension)
-        return await self._tell(EXTEND, signed, live, "timeout_minutes")
+        signed = self._signer_for(live).sign(extension, SignedExtension)
+        return await self._tell(signed, live, "timeout_minutes")
 
     async def attach(self, reading: Reading, agent: ApiKey, attachment: Attachment) -> Live:
         """Show one more file. Raises `Conflict` and `Invalid` where that cannot be."""
@@ -131,8 +116,8 @@ class Telling:
         if why := objections.objection_to_addition(live.state):
             raise refusal(why, "file")
         addition = Addition(**await self._about(live), agent=agent.name, attachment=attachment)
-        signed = self._signer_for(live).sign_addition(addition)
-        return await self._tell(ATTACH, signed, live, "file")
+        signed = self._signer_for(live).sign(addition, SignedAddition)
+        return await self._tell(signed, live, "file")
 
     async def request_code(self, reading: Live, approver: str, code_id: str) -> Live:
         """Have a code mailed to this approver. Raises `Conflict` and `Invalid` where that cannot
@@ -141,8 +126,8 @@ class Telling:
         request = CodeRequest(**about, approver=approver, code_id=code_id)
         if why := objections.objection_to_code(pending(reading).state, request):
             raise refusal(why, "code")
-        signed = self._signer_for(reading).sign_code_request(request)
-        return await self._tell(STEP_UP, signed, reading, "code")
+        signed = self._signer_for(reading).sign(request, SignedCodeRequest)
+        return await self._tell(signed, reading, "code")
 
     async def report_failure(self, told: Told) -> None:
         """Tell a decision that a message of it did not arrive, where that changes anything.
@@ -163,8 +148,8 @@ class Telling:
                 provider_event_id=told.id,
             )
             if objections.objection_to_failure(reading.state, failed) is None:
-                signed = self._signer_for(reading).sign_failed_delivery(failed)
-                await self._signal(DELIVERY_FAILED, signed)
+                signed = self._signer_for(reading).sign(failed, SignedFailedDelivery)
+                await self._signal(signed)
 
     def _signer_for(self, reading: Live) -> Signer:
         """Signs so that this decision believes it. Raises `NeedsOperator` where no key can."""
@@ -183,7 +168,7 @@ class Telling:
             "received_at": await self._clock.now(),
         }
 
-    async def _tell(self, name: str, signed: Signed, known: Live, field: str) -> Live:
+    async def _tell(self, signed: Signed, known: Live, field: str) -> Live:
         """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
         from here, because something else came before it."""
         signature = signed.signature.value
@@ -191,7 +176,7 @@ class Telling:
         def is_heard(now: Reading) -> bool:
             return isinstance(now, Live) and signature in now.heard
 
-        await self._signal(name, signed)
+        await self._signal(signed)
         reading = await self._heard(known, is_heard)
         refused = reading.heard.get(signature)
         if refused and not reading.settled:
@@ -199,12 +184,13 @@ class Telling:
             raise refusal(Objection(refused.details["reason"], said), field)
         return reading
 
-    async def _signal(self, name: str, signed: Signed) -> None:
+    async def _signal(self, signed: Signed) -> None:
         """Have it in the history. Raises `NotFound` where the workflow is over, `Unavailable` where
         it was not taken, and `Unconfirmed` where nobody knows."""
         try:
             async with telling_temporal():
-                await self._client.get_workflow_handle(signed.decision_id).signal(name, signed)
+                handle = self._client.get_workflow_handle(signed.decision_id)
+                await handle.signal(signed.signal, signed)
         except (NotFound, Unconfirmed):
             # The client tries again where an answer got lost, and may find the workflow over by
             # what it sent before.

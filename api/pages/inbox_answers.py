@@ -17,7 +17,7 @@ from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
 from histories.reading import Live
 from store import StoreAway
-from workflows.messages import Response
+from workflows.statements import Response
 
 AT_ONCE = 8
 """Answers of one form that are taken at the same time."""

@@ -40,9 +40,9 @@ from histories.reading import Live
 from templates.catalogs import N_
 from templates.words import words
 from workflows import answers, objections
-from workflows.messages import Response as Answer
 from workflows.objections import Objection
 from workflows.sentences import Sentence
+from workflows.statements import Response as Answer
 
 TOO_LATE = (N_("Too late"), N_("The time to answer is over; it counts as no."))
 NOT_ASKED = (N_("You are not being asked"), N_("You said that you are not the one to ask."))

@@ -34,9 +34,9 @@ from templates.slack import is_whole
 from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here
 from templates.words import words
 from workflows import objections
-from workflows.messages import Response
 from workflows.objections import Objection
 from workflows.sentences import N_
+from workflows.statements import Response
 
 PATIENCE = 2.0
 """Seconds for judging a form, and for taking an answer; Slack waits for three in all."""

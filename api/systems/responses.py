@@ -31,7 +31,7 @@ from links import Link
 from store.attachments import StoredFile
 from store.codes import HOLDS_FOR
 from workflows import objections
-from workflows.messages import Response as Answer
+from workflows.statements import Response as Answer
 
 MOST_FILES = 20
 """Files that are kept for one approver's answer to one decision, also of those that it leaves

@@ -31,13 +31,13 @@ from tests.activities.stores import FakeApprovers, FakeContents, FakeDeliveries,
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
 from workflows.messages import (
-    RESPOND,
     WORKFLOW,
     DecisionInput,
     NotificationSent,
     Outcome,
     SendNotificationInput,
 )
+from workflows.statements import RESPOND
 
 LINK_KEYS = LinkKeys(["k" * 32])
 

@@ -36,12 +36,12 @@ from tests.workflows.record import HISTORIES
 from workflows.messages import (
     DELIVER_CALLBACK,
     GAVE_UP,
-    RESPOND,
     WORKFLOW,
     CallbackDelivered,
     DecisionInput,
     DeliverCallbackInput,
 )
+from workflows.statements import RESPOND
 from workflows.stored import set_aside
 
 

@@ -22,13 +22,12 @@ from workflows.messages import (
     CODES_USED_UP,
     DELIVERY_FAILURE,
     REMINDER,
-    STEP_UP,
     WORKFLOW,
-    CodeRequest,
     DecisionInput,
     SendNotificationInput,
 )
 from workflows.objections import MAX_CODES
+from workflows.statements import STEP_UP, CodeRequest, SignedCodeRequest
 
 OPERATOR = "ops@example.com"
 
@@ -63,7 +62,7 @@ async def with_codes(scene: Scene, decision: DecisionInput, *code_ids: str) -> N
                 approver=ANN,
                 code_id=code_id,
             )
-            await handle.signal(STEP_UP, SIGNER.sign_code_request(request))
+            await handle.signal(STEP_UP, SIGNER.sign(request, SignedCodeRequest))
         await eventually(heard)
 
 

@@ -23,14 +23,8 @@ from tests.activities.scenes import Scene, sending
 from tests.readings import read_all
 from tests.support import eventually
 from workflows.lifecycle import begin
-from workflows.messages import (
-    HELD_BACK,
-    RESPOND,
-    WORKFLOW,
-    DecisionInput,
-    Outcome,
-    SendNotificationInput,
-)
+from workflows.messages import HELD_BACK, WORKFLOW, DecisionInput, Outcome, SendNotificationInput
+from workflows.statements import RESPOND
 
 MINUTE = timedelta(minutes=1)
 

@@ -26,8 +26,8 @@ from store.codes import HOLDS_FOR, MAX_TRIES, OTHERS_TRIES
 from tests.volume import volume
 from tests.workflows.harness import make_input
 from workflows.lifecycle import begin
-from workflows.messages import Response
 from workflows.objections import MAX_CODES
+from workflows.statements import Response
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 ANN = "ann@example.com"

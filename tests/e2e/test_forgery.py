@@ -28,7 +28,8 @@ from tests.support import eventually
 from tests.workflows.harness import make_input, stranger
 from tests.workflows.rogue import RogueWorkflow, UpsertingWorkflow
 from workflows import proof
-from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response, SignedResponse
+from workflows.messages import WORKFLOW, DecisionInput, Outcome
+from workflows.statements import RESPOND, Response, SignedResponse
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Intruder:
     async def forged_approval(self, input: DecisionInput) -> SignedResponse:
         """Right in everything but the key that signed it."""
         run = await self.client.get_workflow_handle(self.decision_id).describe()
-        return stranger.sign_response(
+        return stranger.sign(
             Response(
                 decision_id=input.id,
                 run_id=run.run_id,
@@ -75,7 +76,8 @@ class Intruder:
                 approver=self.approver,
                 choice="approve",
                 received_at=input.created_at,
-            )
+            ),
+            SignedResponse,
         )
 
     async def start_again(self, input: DecisionInput) -> None:

@@ -18,17 +18,15 @@ from histories.fold import Fold
 from histories.reading import Live
 from tests.readings import live
 from tests.workflows.harness import ALICE, BOB, make_input, signer
-from workflows.messages import (
+from workflows.messages import SEND_NOTIFICATION, NotificationSent, SendNotificationInput, Wire
+from workflows.statements import (
     DELIVERY_FAILED,
     RESPOND,
-    SEND_NOTIFICATION,
     FailedDelivery,
-    NotificationSent,
-    SendNotificationInput,
+    SignedFailedDelivery,
     SignedResponse,
-    Wire,
 )
-from workflows.messages import Response as Answer
+from workflows.statements import Response as Answer
 
 RUN = "run_1"
 
@@ -97,7 +95,7 @@ class History:
         return answer
 
     def answer(self, choice: str, by: str, signed_by: Signer = signer) -> SignedResponse:
-        return signed_by.sign_response(
+        return signed_by.sign(
             Answer(
                 decision_id=self.input.id,
                 run_id=RUN,
@@ -105,7 +103,8 @@ class History:
                 received_at=datetime.now(UTC),
                 approver=by,
                 choice=choice,
-            )
+            ),
+            SignedResponse,
         )
 
     def send(self, message: str) -> int:
@@ -127,7 +126,7 @@ class History:
 
     def lose(self, message_id: str) -> None:
         """Its provider tells that it did not arrive."""
-        failed = signer.sign_failed_delivery(
+        failed = signer.sign(
             FailedDelivery(
                 decision_id=self.input.id,
                 run_id=RUN,
@@ -139,7 +138,8 @@ class History:
                 reason="no such user",
                 provider_message_id=message_id,
                 provider_event_id=f"about {message_id}",
-            )
+            ),
+            SignedFailedDelivery,
         )
         signal = {"signal_name": DELIVERY_FAILED, "input": payloads(failed)}
         self.add("WORKFLOW_EXECUTION_SIGNALED", signal)

@@ -28,7 +28,6 @@ from workflows import lifecycle, options, proof
 from workflows.messages import (
     CALLBACK_FAILED,
     DELIVER_CALLBACK,
-    RESPOND,
     SEND_NOTIFICATION,
     WORKFLOW,
     CallbackDelivered,
@@ -37,11 +36,9 @@ from workflows.messages import (
     DeliverCallbackInput,
     NotificationSent,
     Outcome,
-    Response,
     SendNotificationInput,
-    SignedResponse,
-    Withdrawal,
 )
+from workflows.statements import RESPOND, Response, SignedResponse, Withdrawal
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 
@@ -176,7 +173,7 @@ class Asking:
     def sign(self, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
         """A response as the API would sign it; `changes` go in before the signature."""
         response = Response(**self.about(), approver=by, choice=choice)
-        return signer.sign_response(response.model_copy(update=changes))
+        return signer.sign(response.model_copy(update=changes), SignedResponse)
 
     def about(self) -> dict[str, Any]:
         """What every statement to this run says."""

@@ -12,7 +12,14 @@ from temporalio.testing import WorkflowEnvironment
 from handover.models import Attachment, Origin, Status
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
 from workflows import lifecycle, objections
-from workflows.messages import ATTACH, EXTEND, Addition, Extension
+from workflows.statements import (
+    ATTACH,
+    EXTEND,
+    Addition,
+    Extension,
+    SignedAddition,
+    SignedExtension,
+)
 
 
 def file(number: int = 1) -> Attachment:
@@ -42,7 +49,7 @@ async def test_an_extension_moves_the_expiry(time_skipping: WorkflowEnvironment)
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        signed = signer.sign_extension(extension(asking, timedelta(hours=2)))
+        signed = signer.sign(extension(asking, timedelta(hours=2)), SignedExtension)
         await asking.handle.signal(EXTEND, signed)
         [extended] = await asking.recorded("decision.extended")
         outcome = await asking.result()
@@ -67,7 +74,7 @@ async def test_time_is_never_taken_away(dev_client: Client, by: timedelta, reaso
     asking = Asking.of(dev_client)
     async with asking.worker():
         await asking.start()
-        await asking.handle.signal(EXTEND, signer.sign_extension(extension(asking, by)))
+        await asking.handle.signal(EXTEND, signer.sign(extension(asking, by), SignedExtension))
         [refused] = await asking.recorded("response.refused")
         await asking.respond("deny")
         await asking.result()
@@ -84,14 +91,14 @@ async def test_forged_extensions_and_additions(dev_client: Client) -> None:
         await asking.start()
         await asking.handle.signal(EXTEND, extension(asking, timedelta(hours=1)))
         await asking.handle.signal(
-            EXTEND, stranger.sign_extension(extension(asking, timedelta(hours=1)))
+            EXTEND, stranger.sign(extension(asking, timedelta(hours=1)), SignedExtension)
         )
-        altered = signer.sign_extension(extension(asking, timedelta(hours=1)))
+        altered = signer.sign(extension(asking, timedelta(hours=1)), SignedExtension)
         altered.expires_at += timedelta(hours=1)
         await asking.handle.signal(EXTEND, altered)
         await asking.handle.signal(ATTACH, addition(asking))
-        await asking.handle.signal(ATTACH, stranger.sign_addition(addition(asking)))
-        swapped = signer.sign_addition(addition(asking))
+        await asking.handle.signal(ATTACH, stranger.sign(addition(asking), SignedAddition))
+        swapped = signer.sign(addition(asking), SignedAddition)
         swapped.attachment = file(2)
         await asking.handle.signal(ATTACH, swapped)
         refused = await asking.recorded("response.refused", times=6)
@@ -107,7 +114,7 @@ async def test_an_answer_to_what_was_shown_before_does_not_count(dev_client: Cli
     async with asking.worker():
         await asking.start()
         before = asking.sign("approve")
-        await asking.handle.signal(ATTACH, signer.sign_addition(addition(asking)))
+        await asking.handle.signal(ATTACH, signer.sign(addition(asking), SignedAddition))
         await asking.recorded("attachment.added")
         await asking.handle.signal("respond", before)
         [refused] = await asking.recorded("response.refused")
@@ -126,7 +133,7 @@ async def test_a_sixth_file_is_refused(dev_client: Client) -> None:
     async with asking.worker():
         await asking.start()
         for number in range(6):
-            signed = signer.sign_addition(addition(asking, number))
+            signed = signer.sign(addition(asking, number), SignedAddition)
             await asking.handle.signal(ATTACH, signed)
         [refused] = await asking.recorded("response.refused")
         state = (await asking.reading()).state

@@ -12,7 +12,8 @@ from temporalio.exceptions import ApplicationError
 from handover.models import Decision, Status
 from histories.decision import read_decision
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer, stranger
-from workflows.messages import DELIVERY_FAILED, DELIVERY_FAILURE, UNDELIVERABLE, FailedDelivery
+from workflows.messages import DELIVERY_FAILURE, UNDELIVERABLE
+from workflows.statements import DELIVERY_FAILED, FailedDelivery, SignedFailedDelivery
 
 OPERATOR = "ops@example.com"
 LATER = [{"after_minutes": 30, "approvers": [BOB]}]
@@ -32,7 +33,7 @@ def failed(asking: Asking, by: str = ALICE, **changes: Any) -> FailedDelivery:
 
 
 async def tell(asking: Asking, by: str = ALICE, **changes: Any) -> None:
-    signed = signer.sign_failed_delivery(failed(asking, by, **changes))
+    signed = signer.sign(failed(asking, by, **changes), SignedFailedDelivery)
     await asking.handle.signal(DELIVERY_FAILED, signed)
 
 
@@ -125,11 +126,11 @@ async def test_what_asks_nothing_changes_nothing(client: Client) -> None:
         await asking.recorded("notification.sent")
         await tell(asking, message="receipt")
         await tell(asking, by=BOB)
-        forged = stranger.sign_failed_delivery(failed(asking))
+        forged = stranger.sign(failed(asking), SignedFailedDelivery)
         await asking.handle.signal(DELIVERY_FAILED, forged)
-        other = signer.sign_failed_delivery(failed(asking, run_id="another"))
+        other = signer.sign(failed(asking, run_id="another"), SignedFailedDelivery)
         await asking.handle.signal(DELIVERY_FAILED, other)
-        changed = signer.sign_failed_delivery(failed(asking))
+        changed = signer.sign(failed(asking), SignedFailedDelivery)
         await asking.handle.signal(
             DELIVERY_FAILED, changed.model_copy(update={"message": "reminder"})
         )

@@ -30,7 +30,8 @@ from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
 from tests.workflows.record import SHAPES
 from workflows import options, proof
 from workflows.decision import DecisionWorkflow
-from workflows.messages import RESPOND, UNDELIVERABLE, Response
+from workflows.messages import UNDELIVERABLE
+from workflows.statements import RESPOND, Response, SignedResponse
 from workflows.unknown_keys import UnknownKeyError
 
 OLD, NEW = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
@@ -128,7 +129,7 @@ async def test_a_forged_approval_is_refused(encrypted: Client, sender: Encryptio
     async with asking.worker():
         await asking.start()
         signed = asking.sign("approve").model_dump(exclude={"signature"})
-        forged = stranger.sign_response(Response.model_validate(signed))
+        forged = stranger.sign(Response.model_validate(signed), SignedResponse)
         await send(asking, RESPOND, *await sender.converter.encode([forged]))
         [refusal] = await asking.recorded("response.refused")
         assert refusal["reason"] == "unproven"

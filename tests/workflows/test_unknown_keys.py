@@ -15,7 +15,8 @@ from handover.models import Status
 from histories.reading import STALLED_AFTER, Failing
 from tests.workflows.by_hand import History, payloads
 from tests.workflows.harness import signer, stranger
-from workflows.messages import RESPOND, STATUS_ATTRIBUTE
+from workflows.messages import STATUS_ATTRIBUTE
+from workflows.statements import RESPOND
 from workflows.unknown_keys import MARK, UnknownKeyError
 
 [ELSEWHERE] = stranger.keyring
