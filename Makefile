@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
-SDK := sdk/python/pyproject.toml
+SDK := sdk/python/pyproject.toml sdk/python/handover/_version.py
 
 # Each process of a test, and each start of the service, would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE

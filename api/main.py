@@ -57,6 +57,7 @@ from config import (
     load_settings,
     naming,
 )
+from handover import __version__
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_app.app import SlackApp
@@ -226,7 +227,7 @@ class SayWhyNot:
 # Its page of the API loads nothing from elsewhere, as FastAPI's own would.
 app = FastAPIOffline(
     title="Handover",
-    version="0.1.0",
+    version=__version__,
     summary="Ask a person before an AI agent acts.",
     redoc_url=None,
     lifespan=lifespan,
