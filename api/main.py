@@ -70,11 +70,11 @@ from templates import Reader
 log = logging.getLogger(__name__)
 
 FIRST_KEY = "local-agent"
-"""Name of the key that the first start makes. Approvers read it as the name of who asks."""
+"""Name of the key that the first start makes. Approvers read it as the name of the agent."""
 
 
 SLACK_TIMEOUT = 5
-"""Seconds: who pressed a button waits for what comes of it."""
+"""Seconds for a call to Slack, since somebody who pressed a button waits for the result."""
 
 
 @asynccontextmanager
@@ -162,7 +162,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Raises `ConfigurationError`."""
+    """Open the limits that the settings name. Raises `ConfigurationError`."""
     with naming("HANDOVER_LIMITS_URL", ValueError):
         return Limits(
             settings.limits_url.get_secret_value(),
@@ -173,7 +173,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def slack_app(settings: Settings) -> SlackApp | None:
-    """None where Slack is not set up, or only in part."""
+    """Return the Slack app, or None if Slack is not set up, or only in part."""
     token, secret = settings.slack_bot_token, settings.slack_signing_secret
     if not token or not secret:
         return None
@@ -190,8 +190,8 @@ def issuer_of(settings: Settings) -> Issuer | None:
 def answer_waits_when_stopped(close: Callable[[], None]) -> None:
     """Answer open long-polls on the signal itself.
 
-    uvicorn waits for open requests before it tells the application that it stops, so they would
-    hold it up for as long as they may wait. Its own handler still runs.
+    uvicorn waits for open requests before it tells the application to stop, so they would hold it
+    up for as long as they may wait. Its own handler still runs.
     """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -206,8 +206,8 @@ def answer_waits_when_stopped(close: Callable[[], None]) -> None:
 
 
 class SayWhyNot:
-    """ASGI middleware: where settings keep the service from starting, it says what is wrong with
-    them, and not where in the code."""
+    """ASGI middleware: if settings keep the service from starting, it reports what is wrong with
+    them, and not a place in the code."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

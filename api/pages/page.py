@@ -72,7 +72,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 async def show(
     service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
-    """What is asked, or what became of it. `choose` marks a button and does no more."""
+    """Show the question, or what became of it. `choose` only marks a button."""
     await service.limits.count_link(service.linked.read(token), "open")
     opened = await _open(service, token, request)
     state = _state(opened.fold)
@@ -112,7 +112,7 @@ async def _open(service: Service, token: str, request: Request) -> Opened:
 
 
 def _preview(opened: Opened, form: Filled) -> Response:
-    """The question with what a changed payload changes; nothing is decided."""
+    """Show the question with the changes of a payload; nothing is decided."""
     payload, notation = opened.fold.request.payload, words(opened.reader).notation
     assert payload is not None  # noqa: S101 - `_may_modify` looked
     changed = form.changed(payload, notation)
@@ -175,7 +175,7 @@ async def _take(service: Service, fold: Fold, form: Filled, response: Answer) ->
 
 
 def _brings_files(fold: Fold, form: Filled, response: Answer) -> bool:
-    """Whether it has as many files as it may have, where it is to have any."""
+    """Return whether it has as many files as are allowed, if the answer needs any."""
     type = _state(fold).rules.response_type
     if response.choice != Choice.APPROVE or type.type != "file_upload":
         return False
@@ -183,7 +183,8 @@ def _brings_files(fold: Fold, form: Filled, response: Answer) -> bool:
 
 
 def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
-    """Whether this would count but for the code. Files are looked at after it: they are kept."""
+    """Return whether only the code is missing. Files are examined after it, because they are
+    kept."""
     if fold.settled or not _state(fold).rules.step_up:
         return False
     why = objections.objection(_state(fold), normal(fold, response))
@@ -194,7 +195,7 @@ def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
 
 
 def _is_good(fold: Fold, response: Answer) -> bool:
-    """Whether it would count, at least with a code."""
+    """Return whether the answer would count, at least with a code."""
     why = objections.objection(_state(fold), normal(fold, response))
     return not fold.settled and (why is None or why.reason == "needs_code")
 
@@ -213,13 +214,13 @@ async def _step_up(
 
 
 def _is_welcome(fold: Fold, response: Answer) -> bool:
-    """Whether nothing but its data can be wrong with it."""
+    """Return whether only its data can be wrong."""
     why = objections.objection(_state(fold), response)
     return not fold.settled and (why is None or why.reason == "invalid_answer")
 
 
 async def _take_files(service: Service, fold: Fold, form: Filled, response: Answer) -> Verdict:
-    """Keep the files before the answer that names them; where it is refused they go again."""
+    """Keep the files before the answer that names them; if it is refused, delete them."""
     try:
         kept = await _receive(service, fold, form, response)
     except (Invalid, TooLarge) as error:
@@ -235,7 +236,7 @@ async def _take_files(service: Service, fold: Fold, form: Filled, response: Answ
 async def _receive(
     service: Service, fold: Fold, form: Filled, response: Answer
 ) -> list[Attachment]:
-    """All of the files, or none. Raises as `Uploads.receive` does."""
+    """Receive all of the files, or none. Raises as `Uploads.receive` does."""
     assert fold.input  # noqa: S101 - `_open` answered 404 where there was none
     kept: list[Attachment] = []
     try:
@@ -259,7 +260,7 @@ async def _discard(service: Service, files: Sequence[Attachment]) -> None:
 
 
 def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> Response:
-    """Say what became of an answer, and ask again where another one still may count."""
+    """Show what became of an answer, and ask again if another one may still count."""
     opened = replace(opened, fold=verdict.fold)
     say = words(opened.reader).gettext
     match verdict:
@@ -295,13 +296,13 @@ def _thanks(opened: Opened) -> str:
 
 
 def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Response:
-    """A headline and an explanation, in the reader's language."""
+    """Return a headline and an explanation, in the reader's language."""
     headline, explanation = map(words(opened.reader).gettext, texts)
     return message(headline, explanation, opened.reader, status)
 
 
 def _without_code(opened: Opened) -> Response:
-    """The end of what this link can do, where somebody has used up all its codes."""
+    """Return the page for a link whose codes are all used up."""
     headline, explanation = map(words(opened.reader).gettext, USED_UP)
     told = explanation % {"id": opened.fold.decision_id}
     return message(headline, told, opened.reader, 409)
@@ -315,7 +316,7 @@ def _ask_again(
 
 
 def _may_modify(opened: Opened) -> bool:
-    """Whether this one may still approve with a changed payload."""
+    """Return whether this approver may still approve with a changed payload."""
     rules, state = _state(opened.fold).rules, _state(opened.fold)
     is_open = not opened.fold.settled and datetime.now(UTC) <= rules.expires_at
     is_asked = state.may_answer(opened.link.approver)
