@@ -86,7 +86,7 @@ check: $(VENV)/.dev
 CHANGED = $(shell { git diff --name-only --diff-filter=d HEAD -- '*.py'; \
   git ls-files --others --exclude-standard -- '*.py'; } 2>/dev/null)
 
-CHECKED = tests/contracts tests/links tests/test_encryption.py \
+CHECKED = tests/contracts tests/links tests/histories \
   $(addprefix tests/workflows/test_,answers.py lifecycle.py replay.py sentences.py) \
   $(addprefix tests/outgoing/test_,addresses.py urls.py) \
   $(addprefix tests/templates/test_,messages.py payload.py text.py) tests/activities/test_holding.py \

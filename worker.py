@@ -28,6 +28,7 @@ from activities.channels.smtp import Smtp
 from activities.channels.webhook import WebhookChannel
 from activities.checking import Checked, Checking
 from activities.notifications import Notifications
+from activities.requests import Requests
 from config import (
     ConfigurationError,
     Settings,
@@ -39,8 +40,9 @@ from config import (
     load_settings,
     naming,
 )
-from encryption import Encryption
 from handover.models import Channel
+from histories.encryption import Encryption
+from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_app.web import SlackWeb
@@ -82,28 +84,25 @@ async def run(settings: Settings) -> None:
     checking = Checking(tried, store.channels)
     try:
         client, _ = await asyncio.gather(temporal(encryption), checking.all())
+        keyring = proof.keyring(secrets.verify_keys)
+        requests = Requests(Histories(client, keyring, settings.revoked_keys), store.contents)
         notifications = Notifications(
-            client=client,
-            keyring=proof.keyring(secrets.verify_keys),
+            requests=requests,
             links=links,
             codes=Codes(secrets.link_keys),
             public_url=settings.public_url,
             channels=channels,
             deliveries=store.deliveries,
             held=store.held,
-            contents=store.contents,
             approvers=store.approvers,
             reader=Reader(settings.language, settings.time_zone),
-            revoked=settings.revoked_keys,
         )
         callbacks = Callbacks(
             client=client,
-            keyring=proof.keyring(secrets.verify_keys),
+            requests=requests,
             outgoing=outgoing,
             secrets=store.callback_secrets(secrets.link_keys),
             deliveries=store.deliveries,
-            contents=store.contents,
-            revoked=settings.revoked_keys,
         )
         async with working(
             client,

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,9 +22,11 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
 from activities.deliveries import DeliveryLog
-from activities.requests import ContentStore, Requests
+from activities.requests import Requests
 from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event
+from histories.decision import as_json, read_decision
+from histories.reading import Live
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from workflows import proof
 from workflows.lifecycle import UnknownRulesError
@@ -37,7 +38,6 @@ from workflows.messages import (
     CallbackFailed,
     DeliverCallbackInput,
 )
-from workflows.reading import Fold, as_json, read_decision
 from workflows.stored import MissingContentError
 from workflows.unknown_keys import UnknownKeyError
 
@@ -70,7 +70,7 @@ class Secrets(Protocol):
 class Callback:
     """One request, the same on every attempt."""
 
-    fold: Fold
+    reading: Live
     agent: str
     url: str
     event: Event
@@ -94,16 +94,14 @@ class Callbacks:
         self,
         *,
         client: Client,
-        keyring: proof.Keyring,
+        requests: Requests,
         outgoing: GuardedClient,
         secrets: Secrets,
         deliveries: DeliveryLog,
-        contents: ContentStore,
         limit_seconds: float = LIMIT_SECONDS,
-        revoked: Collection[str] = (),
     ) -> None:
         self._client = client
-        self._requests = Requests(client, keyring, contents, revoked)
+        self._requests = requests
         self._outgoing = outgoing
         self._secrets = secrets
         self._deliveries = deliveries
@@ -129,8 +127,8 @@ class Callbacks:
         """Return the request, proven by the history. Raises `FailedError` if the history cannot be
         read, and `ApplicationError` if there is nothing to send."""
         try:
-            fold = await self._requests.load(decision_id)
-            return callback_of(fold)
+            reading = await self._requests.load(decision_id)
+            return callback_of(reading)
         except proof.UnprovenError as error:
             logger.error("callback refused: %s", error, extra={"decision_id": decision_id})  # noqa: TRY400
             raise ApplicationError(
@@ -198,7 +196,7 @@ class Callbacks:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._deliveries.record(
                     key=hashlib.sha256(callback.event.id.encode()).hexdigest(),
-                    decision_id=callback.fold.decision_id,
+                    decision_id=callback.reading.decision_id,
                     message="callback",
                     approver=callback.agent,
                     channel="callback",
@@ -211,8 +209,8 @@ class Callbacks:
 
     async def _tell_workflow(self, callback: Callback, failed: CallbackFailed) -> None:
         """Tell the workflow of the attempt, if possible, so that operators read it there."""
-        fold = callback.fold
-        handle = self._client.get_workflow_handle(fold.decision_id, run_id=fold.run_id)
+        reading = callback.reading
+        handle = self._client.get_workflow_handle(reading.decision_id, run_id=reading.run_id)
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await handle.signal(CALLBACK_FAILED, failed)
@@ -220,15 +218,15 @@ class Callbacks:
             logger.exception("the workflow was not told", extra=_about(callback))
 
 
-def callback_of(fold: Fold) -> Callback:
+def callback_of(reading: Live) -> Callback:
     """Return the callback of a settled decision. Raises `UnprovenError` for any other."""
-    url = fold.request.callback_url
-    if fold.input is None or url is None or not fold.settled:
+    url = reading.request.callback_url
+    if url is None or not reading.settled:
         raise proof.UnprovenError("the decision is not settled, or has no callback")
-    data = as_json(read_decision(fold, datetime.now(UTC)))
-    about = [fold.decision_id, fold.run_id]
+    data = as_json(read_decision(reading, datetime.now(UTC)))
+    about = [reading.decision_id, reading.run_id]
     told = event(about, f"decision.{data['status']}", data["resolved_at"], data)
-    return Callback(fold=fold, agent=fold.input.agent, url=url, event=told)
+    return Callback(reading=reading, agent=reading.input.agent, url=url, event=told)
 
 
 def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
@@ -251,4 +249,4 @@ def _check(answer: Answer) -> None:
 
 
 def _about(callback: Callback) -> dict[str, str]:
-    return {"decision_id": callback.fold.decision_id, "webhook_id": callback.event.id}
+    return {"decision_id": callback.reading.decision_id, "webhook_id": callback.event.id}

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from handover.models import Channel, Urgency
+from histories.reading import Live
 from store.approvers import Preferences
 from workflows.messages import ASKING, REMINDER, SendNotificationInput
-from workflows.reading import Fold
 
 MINUTE = timedelta(minutes=1)
 PASSES = (Urgency.CRITICAL,)
@@ -49,14 +49,13 @@ class Hold:
 
 def due(
     sending: SendNotificationInput,
-    fold: Fold,
+    reading: Live,
     scheduled_at: datetime,
     ends_after: timedelta | None,
 ) -> Due:
     """Return the times of a message. Its purpose ends when the next step asks somebody else, the
     decision expires, or Temporal gives it up."""
-    assert fold.state  # noqa: S101 - `Requests.load` looked
-    rules = fold.state.rules
+    rules = reading.state.rules
     ends = [scheduled_at + ends_after] if ends_after else []
     if sending.message in ASKING:
         level = next(n for n, step in enumerate(rules.steps) if sending.approver in step.approvers)
@@ -81,9 +80,9 @@ def hold(
     return Hold(until.astimezone(UTC), why) if why and until > now else None
 
 
-def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
+def may_wait(sending: SendNotificationInput, reading: Live) -> bool:
     """Return whether this message may wait: it asks, or it tells that others have answered."""
-    if _passes(fold):
+    if _passes(reading):
         return False
     if sending.message in ASKING:
         return sending.channel in (Channel.EMAIL, Channel.SLACK)
@@ -91,13 +90,13 @@ def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
     return sending.message == "settled" and sending.channel == Channel.EMAIL
 
 
-def may_gather(sending: SendNotificationInput, fold: Fold) -> bool:
+def may_gather(sending: SendNotificationInput, reading: Live) -> bool:
     """Return whether this message may share a mail with others."""
     is_question = sending.message in ASKING and sending.channel == Channel.EMAIL
-    return is_question and not _passes(fold)
+    return is_question and not _passes(reading)
 
 
-def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) -> bool:
+def is_needless(sending: SendNotificationInput, reading: Live, due_at: datetime) -> bool:
     """Return whether this is a reminder of a question that is, or was at its time, still on its
     way: they would arrive together."""
     if sending.message != REMINDER:
@@ -108,20 +107,20 @@ def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) ->
         and (each.approver, each.channel) == (sending.approver, sending.channel)
         and each.result == "pending"
         and each.at < due_at
-        for each in fold.notifications
+        for each in reading.notifications
     )
     came_since = any(
         entry.type == "notification.sent"
         and entry.details["message"] in ASKING
         and entry.details.items() >= same.items()
         and entry.at > due_at
-        for entry in fold.entries
+        for entry in reading.entries
     )
     return is_under_way or came_since
 
 
-def _passes(fold: Fold) -> bool:
-    return fold.request.urgency in PASSES
+def _passes(reading: Live) -> bool:
+    return reading.request.urgency in PASSES
 
 
 def _next_digest(moment: datetime, minutes: int, zone: ZoneInfo) -> datetime:

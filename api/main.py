@@ -26,8 +26,11 @@ from api.answers.step_up import StepUp
 from api.decisions.backlog import Backlog
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.executions import Executions
 from api.decisions.metrics import Metrics
 from api.decisions.signing import Signer
+from api.decisions.starting import Starting
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.doors.deps import Service
 from api.files.downloads import Downloads
@@ -58,6 +61,7 @@ from config import (
     naming,
 )
 from handover import __version__
+from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
 from slack_app.app import SlackApp
@@ -99,29 +103,35 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     outgoing = GuardedClient(load_exceptions(settings))
     with naming("HANDOVER_FILES_URL", FilesError):
         files = open_files(settings.storage_url)
-    waiting = Waiting(client, signer.keyring, settings.max_waits, settings.revoked_keys)
+    histories = Histories(client, signer.keyring, settings.revoked_keys)
+    waiting = Waiting(client, histories, settings.max_waits)
     backlog = Backlog(client, settings.task_queue, settings.max_lag)
     clock = Clock(client)
-    decisions = Decisions(
+    executions = Executions(store, signer, clock)
+    is_told_of_mails = bool(settings.sendgrid_event_key)
+    decisions = Decisions(client, store, executions, waiting, is_told_of_mails=is_told_of_mails)
+    starting = Starting(
         client,
         store,
         signer,
-        waiting,
         clock,
+        decisions=decisions,
         task_queue=settings.task_queue,
         receipts=settings.receipts,
         operator=settings.operator_email,
         encryption=encryption,
         outgoing=outgoing,
         backlog=backlog,
-        is_told_of_mails=bool(settings.sendgrid_event_key),
         lacking_for_slack=settings.lacking_for_slack,
         local_domains=settings.local_domains,
     )
+    telling = Telling(client, store.contents, signer, waiting, clock, decisions)
     metrics = Metrics(client, store, backlog)
     links = LinkKeys(secrets.link_keys, settings.revoked_keys)
     limits = limits_of(settings)
-    answers = Answers(decisions, store.attachments, store.refused_responses, metrics.time_to_answer)
+    answers = Answers(
+        decisions, telling, store.attachments, store.refused_responses, metrics.time_to_answer
+    )
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
@@ -137,8 +147,11 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         waiting=waiting,
         clock=clock,
         decisions=decisions,
+        starting=starting,
+        telling=telling,
+        executions=executions,
         answers=answers,
-        step_up=StepUp(Codes(secrets.link_keys), store.codes, decisions, answers),
+        step_up=StepUp(Codes(secrets.link_keys), store.codes, telling, answers),
         callback_secrets=callback_secrets,
         webhooks=webhooks,
         outgoing=outgoing,
@@ -152,7 +165,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
     beside = [
         asyncio.create_task(work)
-        for work in (decisions.prepare(), service.bearers.watch(), clock.watch())
+        for work in (starting.prepare(), service.bearers.watch(), clock.watch())
     ]
     yield
     for task in beside:

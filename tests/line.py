@@ -53,8 +53,8 @@ class Calls:
     def ask(self, data: bytes) -> None:
         for kind, _, stream, content in self._asking.feed(data):
             if kind == HEADERS:
-                path = dict(self._headers.decode(content))[":path"]
-                self._methods[stream] = path.rsplit("/", 1)[-1]
+                headers = dict(self._headers.decode(content, raw=True))
+                self._methods[stream] = headers[b":path"].decode().rsplit("/", 1)[-1]
 
     def answer(self, data: bytes) -> Iterator[str]:
         """The methods of the calls whose answers are whole now."""

@@ -26,10 +26,10 @@ from activities.channels.errors import (
 from activities.channels.notice import Notice
 from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event
+from histories.decision import as_json_for
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from store.sealing import UnreadableError
 from workflows.messages import REMINDER
-from workflows.reading import as_json_for
 
 logger = logging.getLogger(__name__)
 

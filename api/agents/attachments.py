@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.decisions.decisions import already_settled, attached
+from api.decisions.documents import already_settled, attached
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
 from api.doors.deps import Service, The
 from api.files.downloads import NO_FILE
@@ -16,9 +16,9 @@ from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
 from api.http.openapi import answers
 from api.problems.errors import Conflict, Invalid, NotFound
 from handover.models import Attachment
+from histories.reading import Reading
 from store.attachments import StoredFile
 from store.keys import ApiKey
-from workflows.reading import Fold
 
 DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {
@@ -84,9 +84,9 @@ async def attach(
 
     A page that was opened before is shown again, because the question has changed.
     """
-    fold = await service.decisions.read_own(agent, decision_id)
-    if fold.settled:
-        raise already_settled(fold, agent)
+    reading = await service.decisions.read_own(agent, decision_id)
+    if reading.settled:
+        raise already_settled(reading, agent)
     async with read_form(request) as form:
         attachment = await service.uploads.receive(
             the_file(form),
@@ -94,8 +94,8 @@ async def attach(
             uploaded_by=agent.name,
             decision_id=decision_id,
         )
-    fold = await _attach(service, fold, agent, attachment)
-    files = attached(fold)
+    reading = await _attach(service, reading, agent, attachment)
+    files = attached(reading)
     if attachment not in files:
         response.status_code = 202
     return Attachments(attachments=files)
@@ -104,25 +104,27 @@ async def attach(
 @router.get("/decisions/{decision_id}/attachments", responses=answers("not_found"))
 async def attachments(service: The, key: Reader, decision_id: str) -> Attachments:
     """List the files of a decision."""
-    fold = await service.decisions.read_for(key, decision_id)
-    return Attachments(attachments=attached(fold))
+    reading = await service.decisions.read_for(key, decision_id)
+    return Attachments(attachments=attached(reading))
 
 
 def _may_see(key: ApiKey, file: StoredFile) -> bool:
     return key.name == file.agent or key.sees_all
 
 
-async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
+async def _attach(
+    service: Service, reading: Reading, agent: ApiKey, attachment: Attachment
+) -> Reading:
     """Return the decision with this file, which is deleted again if the decision does not take
     it."""
     try:
-        fold = await service.decisions.attach(fold, agent, attachment)
+        reading = await service.telling.attach(reading, agent, attachment)
     except (Conflict, Invalid):
         await service.uploads.discard(attachment)
         raise
     except NotFound:  # it ended in between
-        fold = await service.decisions.read(fold.decision_id)
-    if fold.settled and attachment not in attached(fold):
+        reading = await service.decisions.read(reading.decision_id)
+    if reading.settled and attachment not in attached(reading):
         await service.uploads.discard(attachment)
-        raise already_settled(fold, agent)
-    return fold
+        raise already_settled(reading, agent)
+    return reading

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.decisions.decisions import id_for
 from api.decisions.listing import Filters, Listing, Page, Paging
+from api.decisions.starting import id_for
 from api.doors.auth import KeyedRoute, Reader
 from api.doors.deps import The
 from api.http.cursors import BadCursorError, Cursors

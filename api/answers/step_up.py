@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.answers.answering import Answers
-from api.decisions.decisions import Decisions
 from api.decisions.schemas import FORM
+from api.decisions.telling import Telling
 from api.problems.errors import Conflict, Invalid, NotFound, Unavailable, Unconfirmed
+from histories.reading import Live
 from links import Codes
 from store.codes import HOLDS_FOR, SentCode, SentCodes
 from workflows.messages import Response
 from workflows.objections import MAX_CODES, Objection
-from workflows.reading import Fold
 from workflows.sentences import N_, Sentence
 
 APART = timedelta(minutes=1)
@@ -74,17 +74,15 @@ class StepUp:
     """Asks for codes and checks them. `codes` derives each code, and `sent` has those that were
     mailed."""
 
-    def __init__(
-        self, codes: Codes, sent: SentCodes, decisions: Decisions, answers: Answers
-    ) -> None:
+    def __init__(self, codes: Codes, sent: SentCodes, telling: Telling, answers: Answers) -> None:
         self._codes = codes
         self._sent = sent
-        self._decisions = decisions
+        self._telling = telling
         self._answers = answers
 
     async def pass_step(
         self,
-        fold: Fold,
+        reading: Live,
         response: Response,
         typed: str,
         *,
@@ -102,13 +100,13 @@ class StepUp:
         form = form if re.fullmatch(FORM, form) else new_form()
         tried: list[SentCode] = []
         if typed.strip():
-            whose = (fold.decision_id, response.approver)
+            whose = (reading.decision_id, response.approver)
             tried = await self._sent.spend_try(*whose, form, now)
             right = [each for each in tried if self._codes.holds(typed, each.id)]
             if right:
                 return response.model_copy(update={"step_up": right[-1].id})
-            await self._answers.refuse(fold, response, Objection("wrong_code", WRONG))
-        sent = await self._mailed(fold, response, form, now, again=again)
+            await self._answers.refuse(reading, response, Objection("wrong_code", WRONG))
+        sent = await self._mailed(reading, response, form, now, again=again)
         code = in_force(sent, form, now)
         wait = until_next(sent, now)
         return CodeNeeded(
@@ -123,40 +121,40 @@ class StepUp:
         )
 
     async def _mailed(
-        self, fold: Fold, response: Response, form: str, now: datetime, *, again: bool
+        self, reading: Live, response: Response, form: str, now: datetime, *, again: bool
     ) -> list[SentCode]:
         """Return the codes of this approver, with a new one if that is called for and may be
         mailed."""
         codes, approver = self._sent, response.approver
-        sent = await codes.of(fold.decision_id, approver)
+        sent = await codes.of(reading.decision_id, approver)
         holds, wait = in_force(sent, form, now), until_next(sent, now)
         if wait is None and not holds:
-            await self._answers.refuse(fold, response, Objection("too_many_codes", USED_UP))
+            await self._answers.refuse(reading, response, Objection("too_many_codes", USED_UP))
             raise Conflict(str(USED_UP), code="too_many_codes", sentence=USED_UP)
         if wait != timedelta() or (holds and not again):
             return sent
         number = 1 + max((each.number for each in sent), default=0)
         new = SentCode(f"code_{secrets.token_hex(8)}", number, form, now + HOLDS_FOR)
         # Kept before it is sent: of two presses at once, one has a code mailed.
-        if not await codes.add(fold.decision_id, approver, new):
-            return await codes.of(fold.decision_id, approver)
-        await self._mail(fold, approver, new)
+        if not await codes.add(reading.decision_id, approver, new):
+            return await codes.of(reading.decision_id, approver)
+        await self._mail(reading, approver, new)
         if len(sent) + 1 == MAX_CODES:
             log.error(
                 "all codes of %s for one of its approvers are used up: once the last is over, their"
                 " link answers it no more, and a key that may resolve does",
-                fold.decision_id,
+                reading.decision_id,
             )
         return [*sent, new]
 
-    async def _mail(self, fold: Fold, approver: str, code: SentCode) -> None:
+    async def _mail(self, reading: Live, approver: str, code: SentCode) -> None:
         """Mail a code. One that is surely not mailed is forgotten, and does not count."""
         try:
-            await self._decisions.request_code(fold, approver, code.id)
+            await self._telling.request_code(reading, approver, code.id)
         except Unconfirmed as error:
             raise Unconfirmed(PERHAPS_MAILED) from error
         except (Conflict, Invalid, NotFound, Unavailable):
-            forgetting = self._sent.remove(fold.decision_id, approver, code.id)
+            forgetting = self._sent.remove(reading.decision_id, approver, code.id)
             await asyncio.shield(forgetting)
             raise
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from histories.reading import Live
 from workflows.objections import Objection
-from workflows.reading import Fold
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict. `fold` is the decision as it is now. `why` says why the answer did not get into
+    """A verdict. `reading` is the decision as it is now. `why` says why the answer did not get into
     the history, and is None if it did."""
 
-    fold: Fold
+    reading: Live
     why: Objection | None = None
 
 

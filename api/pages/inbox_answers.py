@@ -11,12 +11,13 @@ from typing import Any
 
 from api.answers.answering import Answers
 from api.answers.verdicts import Changed, Late, NotAsked, Over, Received, Recorded, Verdict
-from api.decisions.decisions import Decisions, decision_of
+from api.decisions.decisions import Decisions
+from api.decisions.documents import decision_of
 from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
+from histories.reading import Live
 from store import StoreAway
 from workflows.messages import Response
-from workflows.reading import Fold
 
 AT_ONCE = 8
 """Answers of one form that are taken at the same time."""
@@ -83,25 +84,23 @@ async def answer_all(
 async def _answer(
     decisions: Decisions, answers: Answers, approver: str, given: Given, received_at: datetime
 ) -> Result:
-    fold = await decisions.glance(given.decision_id)
-    if fold.state is None:
+    reading = await decisions.glance(given.decision_id)
+    approver = reading.state.known_as(approver)
+    if approver not in [each.approver for each in reading.state.asked]:
         raise NotFound("There is no such decision.")
-    approver = fold.state.known_as(approver)
-    if approver not in [each.approver for each in fold.state.asked]:
-        raise NotFound("There is no such decision.")
-    if not fold.settled and given.choice not in choices_in_a_row(fold):
-        return _result(given, fold, "to_open")
+    if not reading.settled and given.choice not in choices_in_a_row(reading):
+        return _result(given, reading, "to_open")
     response = Response(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
         request_digest=given.digest,
         approver=approver,
         choice=given.choice,
         notes=given.notes,
         received_at=received_at,
     )
-    verdict = await answers.take(fold, response)
-    return _result(given, verdict.fold, _became(verdict))
+    verdict = await answers.take(reading, response)
+    return _result(given, verdict.reading, _became(verdict))
 
 
 def _became(verdict: Verdict) -> str:
@@ -112,8 +111,8 @@ def _became(verdict: Verdict) -> str:
             return "recorded"
         case Received():
             return "received"
-        case Over(fold=fold):
-            return "faster" if fold.response else "over"
+        case Over(reading=reading):
+            return "faster" if reading.response else "over"
         case Late():
             return "late"
         case NotAsked():
@@ -124,16 +123,15 @@ def _became(verdict: Verdict) -> str:
             return "to_open"
 
 
-def _result(given: Given, fold: Fold, became: str) -> Result:
-    assert fold.input  # noqa: S101 - `_answer` looked
-    return Result(given, became, fold.input.request.action, _outcome(fold))
+def _result(given: Given, reading: Live, became: str) -> Result:
+    return Result(given, became, reading.input.request.action, _outcome(reading))
 
 
-def _outcome(fold: Fold) -> dict[str, Any] | None:
+def _outcome(reading: Live) -> dict[str, Any] | None:
     """Return how the decision ended, as `Words.verdict` takes it."""
-    if not fold.settled:
+    if not reading.settled:
         return None
-    decision = decision_of(fold)
+    decision = decision_of(reading)
     return {
         "status": str(decision.status),
         "origin": str(decision.origin),

@@ -11,7 +11,7 @@ from typing import Any, cast
 from fastapi.responses import HTMLResponse
 
 from api.answers.step_up import CodeNeeded, new_form
-from api.decisions.decisions import decision_of
+from api.decisions.documents import decision_of
 from api.http.multipart import MAX_FILE
 from api.http.static import root
 from api.pages.forms import FILES, Filled, Understood
@@ -19,13 +19,13 @@ from api.people.local_times import LocalTime
 from api.people.page import page
 from api.people.telling import told
 from handover.models import Choice, DecisionRequest, ResponseType
+from histories.reading import Live
 from links import Codes, Link
 from templates import Reader
 from templates.payload import fields
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
 from workflows.answers import most_files
-from workflows.reading import Fold
 from workflows.sentences import Sentence
 
 
@@ -35,7 +35,7 @@ class Opened:
 
     token: str
     link: Link
-    fold: Fold
+    reading: Live
     reader: Reader
 
     @property
@@ -69,10 +69,8 @@ def ask(
 ) -> HTMLResponse:
     """Show the question, perhaps again with the entries, their reading, and the reason of a
     refusal. `confirms` says that it counts once it is sent again."""
-    input, state = opened.fold.input, opened.fold.state
-    assert input  # noqa: S101 - the route answered 404 where there was none
-    assert state  # noqa: S101
-    request, link = opened.fold.request, opened.link
+    input, state = opened.reading.input, opened.reading.state
+    request, link = opened.reading.request, opened.link
     level = next((a.level for a in state.asked if a.approver == link.approver), 0)
     wrong = _wrong(refused, request.response_type, opened.reader) if refused else None
     understood = _understood(opened, typed or {}, highlighted)
@@ -111,8 +109,7 @@ def ask(
 
 def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTMLResponse:
     """Show what was decided, by whom and when."""
-    input, decision = opened.fold.input, decision_of(opened.fold)
-    assert input  # noqa: S101 - the route answered 404 where there was none
+    input, decision = opened.reading.input, decision_of(opened.reading)
     headline = words(opened.reader).verdict(
         {
             "status": str(decision.status),
@@ -144,7 +141,7 @@ def _understood(opened: Opened, typed: Mapping[str, str], highlighted: str | Non
     form = Filled({**typed, "choice": highlighted or ""})
     if not typed:
         return Understood(None)
-    return form.understood(opened.fold.request, words(opened.reader).notation)
+    return form.understood(opened.reading.request, words(opened.reader).notation)
 
 
 def _told(understood: Understood, reader: Reader) -> dict[str, str]:

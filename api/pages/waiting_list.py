@@ -22,13 +22,13 @@ from api.decisions.listing import ENDED_BY_OPERATORS, Filters, find, index_names
 from api.decisions.waiting import Waiting
 from api.http.static import root
 from api.problems.errors import NotFound, Unreadable
-from api.problems.temporal import reading
-from encryption import Encryption
+from api.problems.temporal import readable
 from handover.models import BY_URGENCY, Choice, ResponseType, Status
+from histories.encryption import Encryption
+from histories.reading import Live
 from links import Link, LinkKeys
 from templates.text import Excerpt, excerpt, visible
 from workflows import options
-from workflows.reading import Fold
 
 LISTED = 1_000
 """Decisions that are put in order; Temporal's index gives no more in one answer."""
@@ -180,25 +180,23 @@ class WaitingLists:
         One that cannot be read may wait for them; the log has the reason."""
         try:
             known = self._waiting.glance(decision_id)
-            fold = known or await self._waiting.look(decision_id)
-            if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+            reading = known or await self._waiting.look(decision_id)
+            if not is_ours(reading, run_id) or reading.settled or not _waits_for(reading, approver):
                 return None
-            with reading(decision_id):
-                return _row_of(fold)
+            with readable(decision_id):
+                return _row_of(reading)
         except Unreadable as error:
             return error
         except NotFound:  # its retention may have ended in between
             return None
 
 
-def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
+def choices_in_a_row(reading: Live) -> tuple[Choice, ...]:
     """Return the answers that need no opening: the row shows the whole question, which takes no
     more than yes or no."""
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    assert fold.state  # noqa: S101
-    rules, request = fold.state.rules, fold.input.request
+    rules, request = reading.state.rules, reading.input.request
     fits = not excerpt(request.action, *ACTION).cut and (
-        not rules.has_payload or _payload_line(fold) is not None
+        not rules.has_payload or _payload_line(reading) is not None
     )
     if rules.step_up or rules.response_type.type not in NO_DATA or not fits:
         return ()
@@ -215,45 +213,40 @@ def _rank(urgency: str) -> int:
     return known.index(urgency) if urgency in known else len(known)
 
 
-def _waits_for(fold: Fold, approver: str) -> bool:
-    assert fold.state  # noqa: S101 - `is_ours` looked
-    is_asked = fold.state.may_answer(fold.state.known_as(approver))
-    return is_asked and datetime.now(UTC) <= fold.state.rules.expires_at
+def _waits_for(reading: Live, approver: str) -> bool:
+    is_asked = reading.state.may_answer(reading.state.known_as(approver))
+    return is_asked and datetime.now(UTC) <= reading.state.rules.expires_at
 
 
-def _row_of(fold: Fold) -> Row:
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    assert fold.state  # noqa: S101
-    rules, request = fold.state.rules, fold.input.request
+def _row_of(reading: Live) -> Row:
+    rules, request = reading.state.rules, reading.input.request
     return Row(
-        place=Place(_rank(request.urgency), rules.expires_at, fold.decision_id),
+        place=Place(_rank(request.urgency), rules.expires_at, reading.decision_id),
         urgency=request.urgency,
-        agent=fold.input.agent,
+        agent=reading.input.agent,
         action=excerpt(request.action, *ACTION),
-        background=_background(fold),
+        background=_background(reading),
         payload=request.payload,
-        payload_line=_payload_line(fold),
+        payload_line=_payload_line(reading),
         has_payload=rules.has_payload,
-        files=len(fold.state.attachments) + len(request.context_images),
+        files=len(reading.state.attachments) + len(request.context_images),
         expires_at=rules.expires_at,
         type=rules.response_type,
-        digest=fold.state.shown,
-        choices=choices_in_a_row(fold),
+        digest=reading.state.shown,
+        choices=choices_in_a_row(reading),
         needs_code=rules.step_up,
     )
 
 
-def _background(fold: Fold) -> Excerpt:
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    if "context" in fold.input.stored:
+def _background(reading: Live) -> Excerpt:
+    if "context" in reading.input.stored:
         return Excerpt("", cut=True)
-    return excerpt(fold.input.request.context or "", *BACKGROUND)
+    return excerpt(reading.input.request.context or "", *BACKGROUND)
 
 
-def _payload_line(fold: Fold) -> str | None:
+def _payload_line(reading: Live) -> str | None:
     """Return the payload in full; None if there is none, or if it is too long for a row."""
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    payload = fold.input.request.payload
+    payload = reading.input.request.payload
     line = visible(json.dumps(payload, ensure_ascii=False))
     return line if payload is not None and len(line) <= PAYLOAD else None
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from api.access.limiting import Limits
-from api.decisions.decisions import Decisions, decision_of
+from api.decisions.decisions import Decisions
+from api.decisions.documents import decision_of
 from api.files.downloads import NO_FILE
 from api.problems.errors import Gone, NeedsOperator, NotFound
+from histories.reading import Live
 from links import BadTokenError, Link, LinkKeys, UnknownLinkKeyError
-from workflows.reading import Fold
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +51,16 @@ class Linked:
         with reading_links():
             return self._links.read(token)
 
-    async def decision_behind(self, link: Link) -> Fold:
+    async def decision_behind(self, link: Link) -> Live:
         """Return the decision as it stands. Raises `NotFound` and `Gone`."""
         structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-        fold = await self._decisions.glance(link.decision_id)
-        if fold.state is None:
-            raise NotFound("There is no such decision.")
-        resolved_at = decision_of(fold).resolved_at
-        if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
+        reading = await self._decisions.glance(link.decision_id)
+        resolved_at = decision_of(reading).resolved_at
+        if reading.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
             raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
-        return fold
+        return reading
 
-    async def open(self, token: str, use: str) -> tuple[Link, Fold]:
+    async def open(self, token: str, use: str) -> tuple[Link, Live]:
         """Return the link and its decision, for one of its files, after counting this use. Raises
         `NotFound`, `NeedsOperator` and `TooMany`."""
         with reading_links(NO_FILE):
@@ -71,12 +70,10 @@ class Linked:
         return link, await self._decisions.glance(link.decision_id)
 
 
-def may_read(link: Link, fold: Fold) -> bool:
+def may_read(reading: Live, link: Link) -> bool:
     """Return whether the link may read: its owner may answer, or the page still shows the
     outcome."""
-    if fold.state is None:
-        return False
-    if not fold.settled:
-        return fold.state.may_answer(fold.state.known_as(link.approver))
-    resolved_at = decision_of(fold).resolved_at
+    if not reading.settled:
+        return reading.state.may_answer(reading.state.known_as(link.approver))
+    resolved_at = decision_of(reading).resolved_at
     return resolved_at is None or datetime.now(UTC) - resolved_at <= READ_FOR

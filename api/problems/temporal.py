@@ -80,7 +80,7 @@ async def telling_temporal() -> AsyncGenerator[None]:
 
 
 @contextmanager
-def reading(decision_id: str) -> Generator[None]:
+def readable(decision_id: str) -> Generator[None]:
     """Turn every obstacle to reading this one decision into `Unreadable`."""
     try:
         yield

@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from api.decisions.decisions import Decisions
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.problems.errors import NotFound, Unavailable
 from api.providers.sendgrid import PROVIDER, MailEvent
+from histories.reading import Live
 from store.events import DeliveryEvents as StoredEvents
 from store.events import SentMessage, Told
 
@@ -27,9 +28,9 @@ DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 
 class DeliveryEvents:
-    def __init__(self, events: StoredEvents, decisions: Decisions, waiting: Waiting) -> None:
+    def __init__(self, events: StoredEvents, telling: Telling, waiting: Waiting) -> None:
         self._events = events
-        self._decisions = decisions
+        self._telling = telling
         self._waiting = waiting
 
     async def take(self, events: Sequence[MailEvent]) -> None:
@@ -54,7 +55,7 @@ class DeliveryEvents:
         async def tell(mail: Sequence[Told]) -> None:
             async with limit:
                 for told in mail:
-                    await self._decisions.report_failure(told)
+                    await self._telling.report_failure(told)
                     await self._events.keep([told])
 
         results = await asyncio.gather(*map(tell, lost), return_exceptions=True)
@@ -73,7 +74,7 @@ class DeliveryEvents:
 
     async def _is_ours(self, decision_id: str) -> bool:
         try:
-            return (await self._waiting.look(decision_id)).state is not None
+            return isinstance(await self._waiting.look(decision_id), Live)
         except NotFound:
             return False
 

@@ -35,6 +35,6 @@ async def sendgrid_events(service: The, request: Request) -> Response:
         raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no JSON list of events.", code="bad_request") from error
-    told = DeliveryEvents(service.store.delivery_events, service.decisions, service.waiting)
+    told = DeliveryEvents(service.store.delivery_events, service.telling, service.waiting)
     await told.take(events)
     return Response(status_code=204)

@@ -17,8 +17,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
 from config import new_secrets
-from encryption import ENCODING, Encryption
 from handover.models import DecisionRequest
+from histories.encryption import ENCODING, Encryption
 from store.keys import AUDIT
 from tests import web
 from tests.api.agent import Agent, link_to, question, refused_fields, someone

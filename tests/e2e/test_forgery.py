@@ -283,7 +283,7 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
 
 async def test_an_old_decision_started_again_much_later(intruder: Intruder) -> None:
     """Its seal is good and its content the same, but it is not the run that was started then."""
-    from workflows.reading import START_TOLERANCE, Fold
+    from histories.fold import START_TOLERANCE, Fold
 
     keyring = (await intruder.recorded_input()).keyring
     fold = Fold(intruder.decision_id, keyring)
@@ -293,5 +293,5 @@ async def test_an_old_decision_started_again_much_later(intruder: Intruder) -> N
         late = event.event_time.ToDatetime() + START_TOLERANCE + timedelta(seconds=1)
         event.event_time.FromDatetime(late)
         fold.feed(event)
-    assert fold.void == "started again after the decision was created"
+    assert fold.reading.annulled == "started again after the decision was created"
     assert proof.key_id(next(iter(keyring.values()))) == next(iter(keyring))

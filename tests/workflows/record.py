@@ -177,7 +177,7 @@ async def extended_with_a_file_and_scheduled(client: Client) -> Asking:
         addition = Addition(**asking.about(), agent=asking.input.agent, attachment=file)
         await asking.handle.signal(ATTACH, signer.sign_addition(addition))
         await asking.recorded("notification.sent", times=2)
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         assert state
         data = {"execute_at": (asking.input.created_at + timedelta(days=30)).isoformat()}
         await asking.respond("approve", by=BOB, data=data, request_digest=state.shown)

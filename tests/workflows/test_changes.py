@@ -71,7 +71,7 @@ async def test_time_is_never_taken_away(dev_client: Client, by: timedelta, reaso
         [refused] = await asking.recorded("response.refused")
         await asking.respond("deny")
         await asking.result()
-    state = (await asking.fold()).state
+    state = (await asking.reading()).state
     assert state is not None
     assert refused["reason"] == reason
     assert state.rules.expires_at == asking.input.expires_at
@@ -111,7 +111,7 @@ async def test_an_answer_to_what_was_shown_before_does_not_count(dev_client: Cli
         await asking.recorded("attachment.added")
         await asking.handle.signal("respond", before)
         [refused] = await asking.recorded("response.refused")
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         assert state is not None
         await asking.respond("approve", request_digest=state.shown)
         outcome = await asking.result()
@@ -129,7 +129,7 @@ async def test_a_sixth_file_is_refused(dev_client: Client) -> None:
             signed = signer.sign_addition(addition(asking, number))
             await asking.handle.signal(ATTACH, signed)
         [refused] = await asking.recorded("response.refused")
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         await asking.handle.cancel()
         await asking.result()
     assert refused["reason"] == "too_many_attachments"
@@ -147,7 +147,7 @@ async def test_a_scheduled_answer(client: Client) -> None:
         await asking.respond("approve", data={"execute_at": tomorrow})
         outcome = await asking.result()
     assert outcome.status == Status.SCHEDULED
-    state = (await asking.fold()).state
+    state = (await asking.reading()).state
     assert state is not None
     assert outcome.response is not None
     assert lifecycle.execute_at(state.rules, outcome.response) == datetime.fromisoformat(tomorrow)

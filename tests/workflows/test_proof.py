@@ -22,6 +22,8 @@ from api.decisions.signing import NoKeyError, Signer
 from api.operators.wellknown import key_set
 from handover.exceptions import ProofError
 from handover.models import Attachment, Decision, Origin, Signature, Status
+from histories.decision import read_decision
+from histories.fold import Fold
 from tests.proven import (
     ANSWERED_AT,
     BACKUP,
@@ -33,6 +35,7 @@ from tests.proven import (
     signer,
     stranger,
 )
+from tests.readings import read
 from tests.volume import volume
 from tests.workflows import harness
 from tests.workflows.harness import ALICE, Asking
@@ -49,7 +52,6 @@ from workflows.messages import (
     Statement,
     Withdrawal,
 )
-from workflows.reading import Fold, read_decision
 from workflows.unknown_keys import UnknownKeyError
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -327,10 +329,8 @@ def test_recorded_decisions_prove_themselves(name: str) -> None:
     history = WorkflowHistory.from_json("any", (HISTORIES / f"{name}.json").read_text())
     started = history.events[0].workflow_execution_started_event_attributes
     recorded = json.loads(started.input.payloads[0].data)
-    fold = Fold(recorded["id"], recorded["keyring"])
-    for event in history.events:
-        fold.feed(event)
-    decision = read_decision(fold, fold.entries[-1].at)
+    reading = read(recorded["id"], recorded["keyring"], history.events)
+    decision = read_decision(reading, reading.entries[-1].at)
     decision = Decision.model_validate_json(decision.model_dump_json())
     decision.verify(key_set(recorded["keyring"]))
     with pytest.raises(ProofError, match="not among the published"):
@@ -388,12 +388,12 @@ async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> 
     for event in events:
         before.feed(event)
         now.feed(event)
-    assert read_decision(before, ANSWERED_AT).approved
-    decision = read_decision(now, ANSWERED_AT)
+    assert read_decision(before.reading, ANSWERED_AT).approved
+    decision = read_decision(now.reading, ANSWERED_AT)
     assert (decision.status, decision.origin) == (Status.CANCELLED, Origin.OPERATOR)
     assert decision.proof is None
     with pytest.raises(UnknownKeyError, match="HANDOVER_VERIFY_KEYS") as caught:
-        await asking.fold()
+        await asking.reading()
     assert caught.value.key_id == key_id
 
 
