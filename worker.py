@@ -1,6 +1,6 @@
 """The worker: runs decisions and sends their messages. `python worker.py`, as many as one likes.
 
-The composition root: settings -> secrets -> client -> store -> activities -> Worker.
+This is the composition root: settings -> secrets -> client -> store -> activities -> Worker.
 """
 
 from __future__ import annotations
@@ -54,14 +54,16 @@ from workflows import proof
 logger = logging.getLogger("worker")
 
 GRACE = timedelta(seconds=3)
-"""For messages under way when the worker is told to stop. `make run` ends within five seconds."""
+"""Time for messages under way when the worker is told to stop. `make run` ends within five
+seconds."""
 
 RETRY_SECONDS = 1.0
-"""Between two looks for a Temporal server that isn't there yet."""
+"""Seconds between two tries to reach a Temporal server that isn't there yet."""
 
 
 async def run(settings: Settings) -> None:
-    """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
+    """Work until cancelled. Raises `ConfigurationError`, and the errors that end Temporal's
+    worker."""
     with naming("HANDOVER_DATA_DIR", OSError):
         secrets = load_secrets(settings)
     encryption = load_encryption(settings)
@@ -118,7 +120,7 @@ async def run(settings: Settings) -> None:
 
 
 async def temporal(encryption: Encryption) -> Client:
-    """A client, as soon as there is a Temporal server that has our namespace."""
+    """Return a client, as soon as there is a Temporal server with our namespace."""
     while True:
         try:
             client = await connect(encryption)
@@ -133,7 +135,7 @@ async def temporal(encryption: Encryption) -> Client:
 
 
 def email_channel(settings: Settings) -> EmailChannel:
-    """Raises `ConfigurationError`."""
+    """Return the e-mail channel. Raises `ConfigurationError`."""
     try:
         return EmailChannel(email_transport(settings), settings.email_from)
     except ValueError as error:
@@ -143,7 +145,7 @@ def email_channel(settings: Settings) -> EmailChannel:
 
 
 def email_transport(settings: Settings) -> EmailTransport:
-    """The transport in force. Raises `ConfigurationError`."""
+    """Return the transport that the settings choose. Raises `ConfigurationError`."""
     match settings.email:
         case "sendgrid":
             if not settings.sendgrid_api_key:
@@ -165,7 +167,7 @@ def email_transport(settings: Settings) -> EmailTransport:
 
 
 async def main(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; the first one counts, and further ones hurry nothing."""
+    """Run until SIGTERM or SIGINT. The first one counts; further ones hurry nothing."""
     running = asyncio.create_task(run(settings))
     stopping = asyncio.Event()
 
@@ -185,7 +187,7 @@ async def main(settings: Settings) -> None:
 
 
 def start() -> int:
-    """The exit status: 0 after a clean stop."""
+    """Run the worker and return the exit status: 0 after a clean stop."""
     try:
         settings = load_settings(email_channel)
         logs.configure(settings.log_level, addresses=not settings.encrypts)

@@ -1,8 +1,8 @@
-"""Telling agents: the activity that posts a decision's outcome to its `callback_url`.
+"""The activity that posts a decision's outcome to its `callback_url`.
 
-After the Standard Webhooks: signed with all live secrets of the agent, the same `webhook-id` on
-every attempt, and their schedule of retries. What says "once more", and when, is this activity's
-error; Temporal does the rest.
+It follows the Standard Webhooks: all live secrets of the agent sign, `webhook-id` is the same on
+every attempt, and retries have their schedule. The activity's error says "once more", and when;
+Temporal does the rest.
 """
 
 from __future__ import annotations
@@ -47,26 +47,28 @@ SCHEDULE = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
-"""From each failed attempt to the next one; after the last, none follows. Three days in all."""
+"""Delays from each failed attempt to the next one, three days in all. After the last, none
+follows."""
 
 JITTER = 0.1
-"""Up to this part is added to a delay, so that what failed together is not tried together."""
+"""Part of a delay that may be added to it, so that callbacks which failed together are not retried
+together."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 STORE_SECONDS = 3.0
-"""For telling the store and the workflow of an attempt, which nothing waits for longer."""
+"""Seconds to record an attempt in the store and the workflow. Nothing waits longer for that."""
 
 
 class Secrets(Protocol):
-    """What an agent's callbacks are signed with, the newest first."""
+    """The secrets that sign an agent's callbacks, the newest first."""
 
     async def signing(self, agent: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One request, as it is on every attempt."""
+    """One request, the same on every attempt."""
 
     reading: Live
     agent: str
@@ -75,7 +77,7 @@ class Callback:
 
 
 class FailedError(Exception):
-    """One attempt did not do. The text is a sentence for operators."""
+    """An attempt failed. The text is a sentence for operators."""
 
     def __init__(
         self, message: str, *, is_final: bool = False, retry_after: timedelta | None = None
@@ -86,7 +88,7 @@ class FailedError(Exception):
 
 
 class Callbacks:
-    """The activity and what it needs."""
+    """The activity and its dependencies."""
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class Callbacks:
 
     @activity.defn(name=DELIVER_CALLBACK)
     async def deliver_callback(self, input: DeliverCallbackInput) -> CallbackDelivered:
-        """One attempt to tell the agent's own URL.
+        """Try once to send the outcome to the agent's own URL.
 
         Raises `ApplicationError`: with the delay to the next attempt, or of the type `GAVE_UP`.
         """
@@ -122,8 +124,8 @@ class Callbacks:
         return CallbackDelivered(status_code=status, attempts=attempt)
 
     async def _callback(self, decision_id: str) -> Callback:
-        """What is to be sent, proven by the history. Raises `FailedError` where it cannot be read,
-        and `ApplicationError` where nothing like it is to be sent."""
+        """Return the request, proven by the history. Raises `FailedError` if the history cannot be
+        read, and `ApplicationError` if there is nothing to send."""
         try:
             reading = await self._requests.load(decision_id)
             return callback_of(reading)
@@ -137,7 +139,7 @@ class Callbacks:
             raise FailedError("the decision cannot be read now; see the log") from error
 
     async def _send(self, callback: Callback) -> int:
-        """The status of a success. Raises `FailedError`."""
+        """Send the request and return the status of a success. Raises `FailedError`."""
         try:
             secrets = await self._secrets.signing(callback.agent)
         except Exception as error:
@@ -160,7 +162,7 @@ class Callbacks:
     async def _failed(
         self, callback: Callback | None, attempt: int, error: FailedError
     ) -> ApplicationError:
-        """The error that has Temporal do what this one means. Store and workflow are told."""
+        """Return the error that makes Temporal act on this one, and record the attempt."""
         delay = None if error.is_final else delay_after(attempt, error.retry_after)
         if callback:
             await self._tell(callback, attempt, str(error), delay)
@@ -189,7 +191,7 @@ class Callbacks:
     async def _record(
         self, callback: Callback, result: Literal["sent", "deferred", "failed"]
     ) -> None:
-        """Note it, and never fail: a retry for the note's sake would send it again."""
+        """Note the attempt, and never fail: a retry for the note's sake would send it again."""
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._deliveries.record(
@@ -206,7 +208,7 @@ class Callbacks:
             logger.exception("the store did not take a delivery", extra=_about(callback))
 
     async def _tell_workflow(self, callback: Callback, failed: CallbackFailed) -> None:
-        """For operators, who read it there. As good as it goes."""
+        """Tell the workflow of the attempt, if possible, so that operators read it there."""
         reading = callback.reading
         handle = self._client.get_workflow_handle(reading.decision_id, run_id=reading.run_id)
         try:
@@ -217,7 +219,7 @@ class Callbacks:
 
 
 def callback_of(reading: Live) -> Callback:
-    """What a settled decision's agent is to be told. Raises `UnprovenError` for any other."""
+    """Return the callback of a settled decision. Raises `UnprovenError` for any other."""
     url = reading.request.callback_url
     if url is None or not reading.settled:
         raise proof.UnprovenError("the decision is not settled, or has no callback")
@@ -228,7 +230,7 @@ def callback_of(reading: Live) -> Callback:
 
 
 def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
-    """How long to wait after this failed attempt, the first being 1; None after the last."""
+    """Return how long to wait after this failed attempt, the first being 1; None after the last."""
     if attempt > len(SCHEDULE):
         return None
     delay = SCHEDULE[attempt - 1] * (1 + JITTER * random.random())  # noqa: S311 - no secret
@@ -236,7 +238,7 @@ def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
 
 
 def _check(answer: Answer) -> None:
-    """Raises `FailedError` unless the agent took it."""
+    """Raise `FailedError` unless the agent took it."""
     status = answer.status_code
     if status == HTTPStatus.GONE:
         raise FailedError("the agent wants no more of it (410)", is_final=True)

@@ -1,4 +1,4 @@
-"""Telling people: the activity that the workflow calls for every message."""
+"""The activity that the workflow calls for every message."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class ApproverBook(Protocol):
 
 
 class Notifications:
-    """The activity and what it needs. `channels` are those set up, by name; `reader` is whom a
-    message is written for who has set nothing."""
+    """The activity and its dependencies. `channels` are those that are set up, by name; `reader` is
+    for an approver who has set nothing."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class Notifications:
     async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
         """Send one message to one approver, once.
 
-        Raises `ApplicationError`, retryable or not, as `channels.errors` says, and where its reader
-        is not to be disturbed yet.
+        Raises `ApplicationError`, retryable or not, as `channels.errors` says, and if its reader is
+        not to be disturbed yet.
         """
         channel = self._channels.get(input.channel)
         if channel is None:
@@ -135,9 +135,9 @@ class Notifications:
     async def _letter(
         self, sending: SendNotificationInput, beside: Notice
     ) -> Letter | SendNotificationInput:
-        """Another one for the same mail, or its input where there is nothing to send any more.
+        """Return another letter for the same mail, or its input if there is nothing left to send.
 
-        Raises what `Requests.load` raises where it cannot be known now.
+        Raises what `Requests.load` raises if it cannot be known now.
         """
         try:
             reading = await self._requests.load(sending.decision_id)
@@ -153,7 +153,7 @@ class Notifications:
         return sending, self._notice(sending, reading, beside.reader, beside.now)
 
     async def _hand_over(self, letters: list[Letter], channel: Channel) -> str:
-        """One message with all of these, the first of which is that of this activity."""
+        """Hand over one message with all of these. The first is that of this activity."""
         input, notice = letters[0]
         try:
             if len(letters) > 1 and isinstance(channel, Gathering):
@@ -245,7 +245,7 @@ class Notifications:
 
 
 def tells_late(sending: SendNotificationInput, notice: Notice) -> bool:
-    """Whether this is the first that anybody hears of a decision, and not in good time."""
+    """Return whether this is the first news of a decision for anybody, and comes late."""
     told = notice.told
     if told is None or told.notified_at or sending.message not in messages.ASKING:
         return False
@@ -253,7 +253,7 @@ def tells_late(sending: SendNotificationInput, notice: Notice) -> bool:
 
 
 def needless() -> ApplicationError:
-    """No retry makes it useful, and nobody is to be alarmed."""
+    """Return a benign error: no retry makes the message useful, and nobody has to be alarmed."""
     return ApplicationError(
         "Not sent: what it reminds of goes out only now.",
         type="Needless",
@@ -263,20 +263,20 @@ def needless() -> ApplicationError:
 
 
 def unreached(reading: Live) -> list[Unreached]:
-    """Whom no message could reach, the last first."""
+    """Return the approvers whom no message could reach, the last first."""
     failed = [entry for entry in reading.entries if entry.type == "delivery.failed"]
     told = ("approver", "channel", "reason")
     return [Unreached(*(entry.details[name] for name in told)) for entry in reversed(failed)]
 
 
 def without_codes(reading: Live) -> list[str]:
-    """Who is sent no further code."""
+    """Return the approvers who get no further code."""
     sent = Counter(approver for approver, _ in reading.state.codes)
     return [approver for approver, number in sent.items() if number >= MAX_CODES]
 
 
 def happened_at(sending: SendNotificationInput, reading: Live) -> datetime | None:
-    """When that happened which this message tells, as far as the record has it."""
+    """Return when the reported event happened, as far as the record has it."""
     if sending.outcome:
         return sending.outcome.at
     type = "approver.reminded" if sending.message == messages.REMINDER else "approver.asked"

@@ -60,6 +60,7 @@ from config import (
     load_settings,
     naming,
 )
+from handover import __version__
 from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
@@ -73,11 +74,11 @@ from templates import Reader
 log = logging.getLogger(__name__)
 
 FIRST_KEY = "local-agent"
-"""Name of the key that the first start makes. Approvers read it as the name of who asks."""
+"""Name of the key that the first start makes. Approvers read it as the name of the agent."""
 
 
 SLACK_TIMEOUT = 5
-"""Seconds: who pressed a button waits for what comes of it."""
+"""Seconds for a call to Slack, since somebody who pressed a button waits for the result."""
 
 
 @asynccontextmanager
@@ -174,7 +175,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Raises `ConfigurationError`."""
+    """Open the limits that the settings name. Raises `ConfigurationError`."""
     with naming("HANDOVER_LIMITS_URL", ValueError):
         return Limits(
             settings.limits_url.get_secret_value(),
@@ -185,7 +186,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def slack_app(settings: Settings) -> SlackApp | None:
-    """None where Slack is not set up, or only in part."""
+    """Return the Slack app, or None if Slack is not set up, or only in part."""
     token, secret = settings.slack_bot_token, settings.slack_signing_secret
     if not token or not secret:
         return None
@@ -202,8 +203,8 @@ def issuer_of(settings: Settings) -> Issuer | None:
 def answer_waits_when_stopped(close: Callable[[], None]) -> None:
     """Answer open long-polls on the signal itself.
 
-    uvicorn waits for open requests before it tells the application that it stops, so they would
-    hold it up for as long as they may wait. Its own handler still runs.
+    uvicorn waits for open requests before it tells the application to stop, so they would hold it
+    up for as long as they may wait. Its own handler still runs.
     """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -218,8 +219,8 @@ def answer_waits_when_stopped(close: Callable[[], None]) -> None:
 
 
 class SayWhyNot:
-    """ASGI middleware: where settings keep the service from starting, it says what is wrong with
-    them, and not where in the code."""
+    """ASGI middleware: if settings keep the service from starting, it reports what is wrong with
+    them, and not a place in the code."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -239,7 +240,7 @@ class SayWhyNot:
 # Its page of the API loads nothing from elsewhere, as FastAPI's own would.
 app = FastAPIOffline(
     title="Handover",
-    version="0.1.0",
+    version=__version__,
     summary="Ask a person before an AI agent acts.",
     redoc_url=None,
     lifespan=lifespan,

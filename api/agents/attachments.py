@@ -60,7 +60,8 @@ async def upload(service: The, agent: Sender, request: Request) -> Attachment:
     responses=DOWNLOAD | answers("not_found"),
 )
 async def download(service: The, key: Reader, attachment_id: str) -> Response:
-    """A file of this agent's, or of its decisions; any, with a key that may resolve or audit."""
+    """Download a file of this agent's, or of its decisions; any file, with a key that may resolve
+    or audit."""
     file = await service.store.attachments.find(attachment_id)
     if file is None or not _may_see(key, file):
         raise NotFound(NO_FILE)
@@ -78,9 +79,10 @@ async def download(service: The, key: Reader, attachment_id: str) -> Response:
 async def attach(
     service: The, agent: Creator, decision_id: str, request: Request, response: Response
 ) -> Attachments:
-    """Show one more file with a pending decision, 5 at most: 202 while it is not known here yet.
+    """Show one more file with a pending decision, 5 at most: 202 while the service does not know it
+    yet.
 
-    A page that was opened before it shows itself again, because what is asked has changed.
+    A page that was opened before is shown again, because the question has changed.
     """
     reading = await service.decisions.read_own(agent, decision_id)
     if reading.settled:
@@ -101,7 +103,7 @@ async def attach(
 
 @router.get("/decisions/{decision_id}/attachments", responses=answers("not_found"))
 async def attachments(service: The, key: Reader, decision_id: str) -> Attachments:
-    """The files that are shown with a decision."""
+    """List the files of a decision."""
     reading = await service.decisions.read_for(key, decision_id)
     return Attachments(attachments=attached(reading))
 
@@ -113,7 +115,8 @@ def _may_see(key: ApiKey, file: StoredFile) -> bool:
 async def _attach(
     service: Service, reading: Reading, agent: ApiKey, attachment: Attachment
 ) -> Reading:
-    """The decision with this file, which is deleted again where the decision does not take it."""
+    """Return the decision with this file, which is deleted again if the decision does not take
+    it."""
     try:
         reading = await service.telling.attach(reading, agent, attachment)
     except (Conflict, Invalid):

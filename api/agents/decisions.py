@@ -1,4 +1,4 @@
-"""`/decisions`: what agents ask."""
+"""`/decisions`: the questions of agents."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def create(
 async def get(
     service: The, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
 ) -> dict[str, Any]:
-    """The decision as it stands, or as soon as it is settled within `wait` seconds."""
+    """Return the decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         reading = await service.decisions.read_for(agent, decision_id, wait)
         return answer(reading, agent, await service.decisions.delivered(decision_id))
@@ -91,9 +91,9 @@ async def cancel(
     response: Response,
     body: Annotated[Cancellation | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Withdraw the question: 202 while it is not known what comes of it.
+    """Withdraw the question: 202 while the effect is not known.
 
-    A settled decision stays what it is: 409, with the outcome.
+    A settled decision stays as it is: 409, with the outcome.
     """
     reading = await service.decisions.read_own(agent, decision_id)
     if isinstance(reading, Live) and not reading.settled:
@@ -117,9 +117,9 @@ async def cancel(
 async def extend(
     service: The, agent: Creator, decision_id: str, body: Extension, response: Response
 ) -> dict[str, Any]:
-    """Give more time: `timeout_minutes` from now. 202 while it is not known what comes of it.
+    """Give more time: `timeout_minutes` from now. 202 while the effect is not known.
 
-    The deadline only ever moves away, and to a year from the decision's creation at most.
+    The deadline only moves later, and at most to a year from the decision's creation.
     """
     expires_at = await service.clock.now() + timedelta(minutes=body.timeout_minutes)
     reading = await service.decisions.read_own(agent, decision_id)
@@ -144,10 +144,11 @@ async def extend(
 async def resolve(
     service: The, key: Resolver, decision_id: str, body: Resolution, response: Response
 ) -> dict[str, Any]:
-    """Answer in an approver's place, with a key that may. `resolved_by` is the key's name.
+    """Answer in an approver's place, with a key that has this right. `resolved_by` is the key's
+    name.
 
-    It is held to the same rules as the page, and nobody approves their own request. 202 while it is
-    not known what comes of it.
+    The rules are the same as on the page, and nobody approves their own request. 202 while the
+    effect is not known.
     """
     received_at = await service.clock.now()
     reading = await service.decisions.read_for(key, decision_id)
@@ -181,7 +182,7 @@ async def resolve(
 
 @router.get("/decisions/{decision_id}/audit", responses=answers("not_found"))
 async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
-    """Everything that happened, in order, with the numbers of the history's events."""
+    """Return everything that happened, in order, with the numbers of the history's events."""
     reading = await service.decisions.read_for(agent, decision_id)
     refused = await service.store.refused_responses.of(decision_id)
     # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.

@@ -48,9 +48,9 @@ async def claim(
 ) -> dict[str, Any]:
     """Take the one run that the decision permits, before the action runs.
 
-    Of all who claim, one gets it. The same `claim_id` again is answered with 200, so that a claim
-    whose answer was lost can be repeated; every other claim is refused, unless it names with
-    `instead_of` one that failed, or whose worker has died: then it takes its place.
+    One of all claims gets it. The same `claim_id` again is answered with 200, so that a claim whose
+    answer was lost can be repeated. Every other claim is refused, unless its `instead_of` names one
+    that failed, or whose worker has died: then it replaces that one.
     """
     asked = await service.decisions.read_own(agent, decision_id)
     reading = _permitting(asked, agent, await service.clock.now())
@@ -78,7 +78,7 @@ async def claim(
     openapi_extra=body_examples(DONE),
 )
 async def done(service: The, agent: Creator, decision_id: str, body: NewReport) -> dict[str, Any]:
-    """Report how the run of this claim ended. The same report again is answered as the first time.
+    """Report how the run of this claim ended. A repeated report gets the same answer.
 
     With `not_run` the action may be claimed again.
     """
@@ -102,8 +102,8 @@ async def done(service: The, agent: Creator, decision_id: str, body: NewReport) 
 
 
 def _permitting(reading: Reading, agent: ApiKey, now: datetime) -> Live:
-    """The decision, where it permits its action. Raises `Conflict`, with the decision as it stands,
-    where it does not."""
+    """Return the decision, which permits its action. Raises `Conflict`, with the decision as it
+    stands, if it does not."""
     decision = decision_of(reading)
     if isinstance(reading, Live) and is_permitted(
         decision.status,

@@ -23,13 +23,13 @@ from workflows.stored import INLINE, whole_response
 
 
 class Observer(Protocol):
-    """A histogram."""
+    """A histogram that observes a value."""
 
     def observe(self, amount: float) -> None: ...
 
 
 class Answers:
-    """`time_to_answer` is told the seconds from a question to its answer."""
+    """Takes answers. `time_to_answer` observes the seconds from a question to its answer."""
 
     def __init__(
         self,
@@ -48,9 +48,8 @@ class Answers:
     async def take(self, reading: Live, response: Response) -> Verdict:
         """Check an answer and hand it to the workflow.
 
-        What is in the history is taken, whether or not it can be read back. Raises `Unconfirmed`
-        where nobody knows whether it is there, and what keeps Temporal or the store from being
-        reached before that.
+        An answer in the history is taken, whether or not it can be read back. Raises `Unconfirmed`
+        if nobody knows whether it is there, and the errors of Temporal or the store before that.
         """
         response = normal(reading, response)
         why = over(reading) or objections.objection(reading.state, response)
@@ -91,7 +90,7 @@ class Answers:
     async def with_files(
         self, data: dict[str, Any] | None, is_theirs: Callable[[StoredFile], bool], sent: str
     ) -> dict[str, Any] | None:
-        """The data with each of `uploaded_files`, given by its id, in full.
+        """Return the data with each of `uploaded_files`, given by its id, in full.
 
         Raises `Invalid` for a file that is not theirs; `sent` completes “a file that …”.
         """
@@ -118,20 +117,20 @@ class Answers:
             await self._attachments.give(file["id"], reading.input.agent, reading.decision_id)
 
     async def _uploaded(self, given: object) -> StoredFile | None:
-        """The file of this id, or of an object that has it."""
+        """Return the file of this id, or of an object that has it."""
         file_id = cast(dict[str, object], given).get("id") if isinstance(given, dict) else given
         return await self._attachments.find(file_id) if isinstance(file_id, str) else None
 
 
 def judged(reading: Live, response: Response, why: Objection) -> Verdict:
-    """The verdict on an answer that counts for nothing."""
+    """Return the verdict on an answer that does not count."""
     if why.reason == "already_settled":
         return Over(reading, why, repeats=is_outcome(reading, response))
     return REFUSALS.get(why.reason, Unfit)(reading, why)
 
 
 def normal(reading: Live, response: Response) -> Response:
-    """The answer in the one form in which it is judged and signed."""
+    """Return the answer in the one form in which it is judged and signed."""
     if response.choice != Choice.APPROVE:
         return response
     data = answers.normal(reading.state.rules.response_type, response.data)
@@ -139,7 +138,8 @@ def normal(reading: Live, response: Response) -> Response:
 
 
 def is_outcome(reading: Live, response: Response) -> bool:
-    """Whether the decision ended with this answer, or with an equal one of the same person."""
+    """Return whether the decision ended with this answer, or with an equal one of the same
+    person."""
     if reading.response is None:
         return False
     given, response = whole_response(reading.response, reading.bodies), normal(reading, response)
@@ -151,14 +151,15 @@ def is_outcome(reading: Live, response: Response) -> bool:
 
 
 def over(reading: Live) -> Objection | None:
-    """Also where the run is void, which its own state does not know."""
+    """Return whether the decision is over, also if the run is void, which its own state does not
+    know."""
     if not reading.settled:
         return None
     return Objection("already_settled", Sentence("The decision is already over."))
 
 
 def _heard(reading: Live, response: Response) -> Verdict:
-    """The verdict on an answer that is in the history."""
+    """Return the verdict on an answer that is in the history."""
     if reading.is_settled_by(response):
         return Recorded(reading)
     if reading.settled:

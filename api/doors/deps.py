@@ -1,4 +1,4 @@
-"""What the routes are given: the service's parts."""
+"""The service's parts, as routes receive them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from store.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything that one API process is made of."""
+    """All parts of one API process."""
 
     settings: Settings
     secrets: Secrets

@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 async def download_by_link(
     service: The, token: str, attachment_id: str, request: Request
 ) -> Response:
-    """A file that the link's decision shows, or that its answer brought."""
+    """Download a file that the link's decision shows, or that its answer brought."""
     try:
         link, reading = await service.linked.open(token, "files")
         shown = [*attached(reading), *_answered(reading)] if may_read(reading, link) else []
@@ -37,7 +37,7 @@ async def download_by_link(
 
 
 def _answered(reading: Live) -> list[Attachment]:
-    """The files of the answer. What it says of them was found in the store before it was signed."""
+    """Return the files of the answer, whose metadata came from the store before it was signed."""
     data = decision_of(reading).response_data if reading.settled else None
     files = data.get("uploaded_files") if data else None
     listed = cast(list[Any], files) if isinstance(files, list) else []

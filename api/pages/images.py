@@ -21,10 +21,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.api_route("/d/{token}/images/{number}", methods=["GET", "HEAD"])
 async def show(service: The, token: str, number: str, request: Request) -> Response:
-    """An image of the link's decision, counted from 1.
+    """Return an image of the link's decision, counted from 1.
 
-    The first `GET` has it fetched, while the decision is pending: what nobody has seen before the
-    end is not shown after it. `HEAD` has nothing fetched.
+    The first `GET` fetches it, while the decision is pending: an image that nobody saw before the
+    end is not displayed after it. `HEAD` fetches nothing.
     """
     link, reading = await service.linked.open(token, "images")
     if not may_read(reading, link):

@@ -1,4 +1,4 @@
-"""Answers from an inbox: several at once, each taken for itself, as a decision's own page does."""
+"""Answers from an inbox: several at once, each taken separately, as on a decision's own page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One row's answer, to what its digest says."""
+    """One row's answer, for the digest that it showed."""
 
     decision_id: str
     choice: str
@@ -37,9 +37,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of it. `became` is `recorded`, `received`, `faster` (another answer was), `over`,
-    `changed`, `late`, `declined`, `to_open`, `unknown`, `failed` or `unconfirmed` (nobody knows);
-    `outcome` is what the decision ended with, where it did."""
+    """The result of one answer. `became` is `recorded`, `received`, `faster` (another answer was),
+    `over`, `changed`, `late`, `declined`, `to_open`, `unknown`, `failed` or `unconfirmed` (nobody
+    knows); `outcome` is how the decision ended, if it did."""
 
     given: Given
     became: str
@@ -58,7 +58,7 @@ async def answer_all(
     given: Sequence[Given],
     received_at: datetime,
 ) -> list[Result]:
-    """Take each of these answers for itself: what keeps one from counting keeps no other."""
+    """Take each of these answers separately: an obstacle to one is none to another."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def answer(each: Given) -> Result:
@@ -104,7 +104,8 @@ async def _answer(
 
 
 def _became(verdict: Verdict) -> str:
-    """An equal answer of the same person is recorded as well: some press twice."""
+    """Return the result's word. An equal answer of the same person is recorded as well: some press
+    twice."""
     match verdict:
         case Recorded() | Over(repeats=True):
             return "recorded"
@@ -127,7 +128,7 @@ def _result(given: Given, reading: Live, became: str) -> Result:
 
 
 def _outcome(reading: Live) -> dict[str, Any] | None:
-    """What it ended with, as `Words.verdict` takes it."""
+    """Return how the decision ended, as `Words.verdict` takes it."""
     if not reading.settled:
         return None
     decision = decision_of(reading)

@@ -71,7 +71,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 async def show(
     service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
-    """What is asked, or what became of it. `choose` marks a button and does no more."""
+    """Show the question, or what became of it. `choose` only marks a button."""
     await service.limits.count_link(service.linked.read(token), "open")
     opened = await _open(service, token, request)
     state = opened.reading.state
@@ -111,7 +111,7 @@ async def _open(service: Service, token: str, request: Request) -> Opened:
 
 
 def _preview(opened: Opened, form: Filled) -> Response:
-    """The question with what a changed payload changes; nothing is decided."""
+    """Show the question with the changes of a payload; nothing is decided."""
     payload, notation = opened.reading.request.payload, words(opened.reader).notation
     assert payload is not None  # noqa: S101 - `_may_modify` looked
     changed = form.changed(payload, notation)
@@ -174,7 +174,7 @@ async def _take(service: Service, reading: Live, form: Filled, response: Answer)
 
 
 def _brings_files(reading: Live, form: Filled, response: Answer) -> bool:
-    """Whether it has as many files as it may have, where it is to have any."""
+    """Return whether it has as many files as are allowed, if the answer needs any."""
     type = reading.state.rules.response_type
     if response.choice != Choice.APPROVE or type.type != "file_upload":
         return False
@@ -182,7 +182,8 @@ def _brings_files(reading: Live, form: Filled, response: Answer) -> bool:
 
 
 def _lacks_a_code(reading: Live, form: Filled, response: Answer) -> bool:
-    """Whether this would count but for the code. Files are looked at after it: they are kept."""
+    """Return whether only the code is missing. Files are examined after it, because they are
+    kept."""
     if reading.settled or not reading.state.rules.step_up:
         return False
     why = objections.objection(reading.state, normal(reading, response))
@@ -193,7 +194,7 @@ def _lacks_a_code(reading: Live, form: Filled, response: Answer) -> bool:
 
 
 def _is_good(reading: Live, response: Answer) -> bool:
-    """Whether it would count, at least with a code."""
+    """Return whether the answer would count, at least with a code."""
     why = objections.objection(reading.state, normal(reading, response))
     return not reading.settled and (why is None or why.reason == "needs_code")
 
@@ -212,13 +213,13 @@ async def _step_up(
 
 
 def _is_welcome(reading: Live, response: Answer) -> bool:
-    """Whether nothing but its data can be wrong with it."""
+    """Return whether only its data can be wrong."""
     why = objections.objection(reading.state, response)
     return not reading.settled and (why is None or why.reason == "invalid_answer")
 
 
 async def _take_files(service: Service, reading: Live, form: Filled, response: Answer) -> Verdict:
-    """Keep the files before the answer that names them; where it is refused they go again."""
+    """Keep the files before the answer that names them; if it is refused, delete them."""
     try:
         kept = await _receive(service, reading, form, response)
     except (Invalid, TooLarge) as error:
@@ -234,7 +235,7 @@ async def _take_files(service: Service, reading: Live, form: Filled, response: A
 async def _receive(
     service: Service, reading: Live, form: Filled, response: Answer
 ) -> list[Attachment]:
-    """All of the files, or none. Raises as `Uploads.receive` does."""
+    """Receive all of the files, or none. Raises as `Uploads.receive` does."""
     kept: list[Attachment] = []
     try:
         for upload in form.uploads:
@@ -257,7 +258,7 @@ async def _discard(service: Service, files: Sequence[Attachment]) -> None:
 
 
 def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> Response:
-    """Say what became of an answer, and ask again where another one still may count."""
+    """Show what became of an answer, and ask again if another one may still count."""
     opened = replace(opened, reading=verdict.reading)
     say = words(opened.reader).gettext
     match verdict:
@@ -293,13 +294,13 @@ def _thanks(opened: Opened) -> str:
 
 
 def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Response:
-    """A headline and an explanation, in the reader's language."""
+    """Return a headline and an explanation, in the reader's language."""
     headline, explanation = map(words(opened.reader).gettext, texts)
     return message(headline, explanation, opened.reader, status)
 
 
 def _without_code(opened: Opened) -> Response:
-    """The end of what this link can do, where somebody has used up all its codes."""
+    """Return the page for a link whose codes are all used up."""
     headline, explanation = map(words(opened.reader).gettext, USED_UP)
     told = explanation % {"id": opened.reading.decision_id}
     return message(headline, told, opened.reader, 409)
@@ -313,7 +314,7 @@ def _ask_again(
 
 
 def _may_modify(opened: Opened) -> bool:
-    """Whether this one may still approve with a changed payload."""
+    """Return whether this approver may still approve with a changed payload."""
     rules, state = opened.reading.state.rules, opened.reading.state
     is_open = not opened.reading.settled and datetime.now(UTC) <= rules.expires_at
     is_asked = state.may_answer(opened.link.approver)

@@ -1,8 +1,7 @@
-"""What waits for one approver, the most pressing first.
+"""The decisions that wait for one approver, the most pressing first.
 
-Temporal's index says which decisions there may be, and in which order to look at them. It can be
-written by whoever reaches Temporal, so what a row says, and whether there is one, is read from that
-decision's history.
+Temporal's index names the candidates and their order. Whoever reaches Temporal can write it, so
+each row, and whether there is one, comes from the decision's history.
 """
 
 from __future__ import annotations
@@ -35,15 +34,16 @@ LISTED = 1_000
 """Decisions that are put in order; Temporal's index gives no more in one answer."""
 
 OVER = f"'Completed', 'ContinuedAsNew', {ENDED_BY_OPERATORS}"
-"""In the words of the index."""
+"""Statuses of closed workflows, in the index's words."""
 
 ASKED_OF_INDEX = 5
-"""Answers of the index that are looked through for somebody whose address it cannot compare."""
+"""Answers of the index that are searched for a person whose address it cannot compare."""
 
 PAGE = 40
 
 READ = 200
-"""Histories read for one page: in the index, who is asked later stands beside who is asked now."""
+"""Histories read for one page: the index has people who are asked later beside those who are asked
+now."""
 
 AT_ONCE = 8
 """Histories that one page reads at the same time."""
@@ -52,17 +52,17 @@ ACTION = (400, 8)
 """Characters and lines of an action that a row has room for."""
 BACKGROUND = (200, 3)
 PAYLOAD = 300
-"""Characters of JSON."""
+"""Characters of a payload's JSON that a row has room for."""
 
 NO_DATA = ("approve_deny", "confirm")
-"""Types of question to which yes is the whole answer."""
+"""Types of question that a plain yes answers in full."""
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a decision stands in the order, however many before it go."""
+    """A decision's place in the order, however many precede it."""
 
     urgency: int
     expires_at: datetime
@@ -73,14 +73,14 @@ class Place:
 
     @classmethod
     def of(cls, text: str) -> Place:
-        """The place that `str()` made this of."""
+        """Return the place that `str()` turned into this text."""
         urgency, expires_at, decision_id = json.loads(text)
         return cls(urgency, datetime.fromisoformat(expires_at), decision_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One decision that waits. `choices` is empty where it has to be opened to be answered."""
+    """One waiting decision. `choices` is empty if it has to be opened to be answered."""
 
     place: Place
     urgency: str
@@ -100,8 +100,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`count` is how many wait, `about` whether only the index says so; `further` is where the next
-    page begins. `unread` is how many this page lacks that cannot be read right now."""
+    """A page. `count` is how many wait, and `about` says that only the index counts them; `further`
+    is where the next page begins. `unread` counts decisions that cannot be read right now."""
 
     rows: list[Row]
     unread: int
@@ -111,7 +111,7 @@ class Found:
 
 
 class WaitingLists:
-    """`encryption` has the names by which the index knows an address."""
+    """Lists what waits. `encryption` has the names by which the index knows an address."""
 
     def __init__(self, client: Client, waiting: Waiting, encryption: Encryption) -> None:
         self._client = client
@@ -119,7 +119,7 @@ class WaitingLists:
         self._encryption = encryption
 
     async def of(self, approver: str, after: Place | None = None) -> Found:
-        """A page of what this approver may answer now.
+        """Return a page of the decisions that this approver may answer now.
 
         Raises `Unavailable` and `ListsUnavailable`.
         """
@@ -136,7 +136,7 @@ class WaitingLists:
         return Found(rows, unread, len(candidates) if about else len(rows), about, further)
 
     async def _candidates(self, approver: str) -> dict[Place, str]:
-        """The runs of decisions that may wait for them, in order."""
+        """Yield the runs of decisions that may wait for them, in order."""
         names = set(index_names(self._encryption, approver))
         filters = Filters.model_construct(status=Status.PENDING, approver=approver)
         # Those that are not over: one that an operator has paused is not running, and waits.
@@ -157,7 +157,7 @@ class WaitingLists:
     async def _rows(
         self, approver: str, candidates: Sequence[tuple[Place, str]]
     ) -> tuple[list[Row | Unreadable], int]:
-        """As many as a page has, and how many candidates were looked at for them."""
+        """Return as many rows as a page has, and how many candidates were examined for them."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
@@ -176,8 +176,8 @@ class WaitingLists:
         return rows, looked_at
 
     async def _row(self, approver: str, decision_id: str, run_id: str) -> Row | Unreadable | None:
-        """None where this decision does not wait for them, whatever the index says. One that cannot
-        be read may wait for them; the log has why it cannot."""
+        """Return a row, or None if this decision does not wait for them, whatever the index says.
+        One that cannot be read may wait for them; the log has the reason."""
         try:
             known = self._waiting.glance(decision_id)
             reading = known or await self._waiting.look(decision_id)
@@ -192,8 +192,8 @@ class WaitingLists:
 
 
 def choices_in_a_row(reading: Live) -> tuple[Choice, ...]:
-    """What may be answered without opening the decision: what the row has room to show in full,
-    and takes no more than yes or no."""
+    """Return the answers that need no opening: the row shows the whole question, which takes no
+    more than yes or no."""
     rules, request = reading.state.rules, reading.input.request
     fits = not excerpt(request.action, *ACTION).cut and (
         not rules.has_payload or _payload_line(reading) is not None
@@ -245,12 +245,12 @@ def _background(reading: Live) -> Excerpt:
 
 
 def _payload_line(reading: Live) -> str | None:
-    """The payload in full; None where there is none, or more of it than a row has room for."""
+    """Return the payload in full; None if there is none, or if it is too long for a row."""
     payload = reading.input.request.payload
     line = visible(json.dumps(payload, ensure_ascii=False))
     return line if payload is not None and len(line) <= PAYLOAD else None
 
 
 def link_to(links: LinkKeys, approver: str, decision_id: str) -> str:
-    """The decision's own page, seen from the inbox."""
+    """Return the path of the decision's own page, seen from the inbox."""
     return f"{root()}/d/{links.mint(Link(decision_id, approver))}"

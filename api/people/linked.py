@@ -1,4 +1,4 @@
-"""The link of one approver to one decision: what it opens, and for how long."""
+"""The link of one approver to one decision: its rights, and their end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from links import BadTokenError, Link, LinkKeys, UnknownLinkKeyError
 log = logging.getLogger(__name__)
 
 READ_FOR = timedelta(days=90)
-"""How long after the end a link still shows the outcome."""
+"""Time after the end for which a link still shows the outcome."""
 
 NO_LINK = "This link is not complete, or it is not ours."
 
 
 @contextmanager
 def reading_links(otherwise: str = NO_LINK) -> Generator[None]:
-    """Turn a token that is none of ours into `NotFound`, with these words, and one whose key only
+    """Turn a token that is not ours into `NotFound`, with these words, and one whose key only
     another process knows into `NeedsOperator`."""
     try:
         yield
@@ -47,12 +47,12 @@ class Linked:
         self._limits = limits
 
     def read(self, token: str) -> Link:
-        """Raises `NotFound` and `NeedsOperator`."""
+        """Read a link. Raises `NotFound` and `NeedsOperator`."""
         with reading_links():
             return self._links.read(token)
 
     async def decision_behind(self, link: Link) -> Live:
-        """The decision as it stands. Raises `NotFound` and `Gone`."""
+        """Return the decision as it stands. Raises `NotFound` and `Gone`."""
         structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
         reading = await self._decisions.glance(link.decision_id)
         resolved_at = decision_of(reading).resolved_at
@@ -61,8 +61,8 @@ class Linked:
         return reading
 
     async def open(self, token: str, use: str) -> tuple[Link, Live]:
-        """The link and its decision, for a file of it, after counting this use. Raises `NotFound`,
-        `NeedsOperator` and `TooMany`."""
+        """Return the link and its decision, for one of its files, after counting this use. Raises
+        `NotFound`, `NeedsOperator` and `TooMany`."""
         with reading_links(NO_FILE):
             link = self._links.read(token)
         structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
@@ -71,7 +71,8 @@ class Linked:
 
 
 def may_read(reading: Live, link: Link) -> bool:
-    """Whoever may answer, and after the end for as long as the page shows the outcome."""
+    """Return whether the link may read: its owner may answer, or the page still shows the
+    outcome."""
     if not reading.settled:
         return reading.state.may_answer(reading.state.known_as(link.approver))
     resolved_at = decision_of(reading).resolved_at

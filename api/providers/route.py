@@ -1,4 +1,4 @@
-"""`/events/sendgrid`: SendGrid tells whether mails arrived."""
+"""`/events/sendgrid`: SendGrid reports whether mails arrived."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/events/sendgrid", status_code=204)
 async def sendgrid_events(service: The, request: Request) -> Response:
-    """Take a signed batch of events; what was told before is taken as if it were new."""
+    """Take a signed batch of events; a repeated event is taken as if it were new."""
     key, now = service.settings.sendgrid_event_key, datetime.now(UTC)
     if not key:
         raise NotFound("HANDOVER_SENDGRID_EVENT_KEY is not set: nobody tells of mails here.")

@@ -1,4 +1,4 @@
-"""Answers from Slack: pressed, or typed into a form; by the one who was asked, or not at all."""
+"""Answers from Slack, pressed or typed into a form, and only by the person who was asked."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ PATIENCE = 2.0
 
 EXPIRED = ("expired_trigger_id", "trigger_expired")
 OPENED = ("exchanged_trigger_id", "trigger_exchanged")
-"""The form is open already: Slack has told of one press twice."""
+"""Slack's codes for a form that is already open, because Slack reported one press twice."""
 
 METADATA = TypeAdapter(dict[str, str])
-"""What a form brings back of ours."""
+"""Our values that a form brings back."""
 
 log = logging.getLogger(__name__)
 
 Taking = partial[Coroutine[Any, Any, None]]
-"""The taking of an answer that has no objection."""
+"""The taking of an answer without an objection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who pressed something, where, and what it stands for."""
+    """The person who pressed something, where, and what it stands for."""
 
     slack: SlackAnswers
     link: SlackLink
@@ -69,7 +69,8 @@ class Visitor:
         return Link(self.link.decision_id, self.link.approver)
 
     async def whisper(self, text: str) -> None:
-        """Slack shows it to nobody who is not there any more; the page shows it at any time."""
+        """Write to the person. Slack drops this if they have left; the page shows it at any
+        time."""
         name = words(self.reader).gettext("Open the page")
         token = self.slack.links.mint(self.page_link)
         page = Page(name, f"{self.slack.public_url.rstrip('/')}/d/{token}")
@@ -89,7 +90,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class SlackAnswers:
-    """What takes answers from Slack; `app` writes back."""
+    """Takes answers from Slack; `app` writes back."""
 
     app: SlackApp
     answers: Answers
@@ -100,7 +101,7 @@ class SlackAnswers:
     public_url: str
 
     async def press(self, pressed: Pressed, received_at: datetime) -> None:
-        """Take the answer that a button is, or open the form that it stands for."""
+        """Take the answer of a button, or open its form."""
         [action, *_] = pressed.actions
         if action.action_id not in (*Choice, NOTE, NOT_ME):
             return  # of the buttons that open a page, Slack tells as well
@@ -117,7 +118,7 @@ class SlackAnswers:
     async def submit(
         self, submitted: Submitted, received_at: datetime
     ) -> tuple[dict[str, Any], Taking | None]:
-        """What Slack is to do with the form, and what is left to do then."""
+        """Return Slack's next step with the form, and the work that is left."""
         metadata = _metadata(submitted.view.private_metadata)
         link = self._read(metadata.get("value", ""))
         if link is None:
@@ -149,7 +150,7 @@ class SlackAnswers:
             log.warning("Slack did not take what was to be told: %s", error)
 
     def _read(self, value: str) -> SlackLink | None:
-        """Raises `NeedsOperator`, which Slack shows as a press that did not work."""
+        """Read a link. Raises `NeedsOperator`, which Slack shows as a press that did not work."""
         try:
             with reading_links():
                 return self.links.read_slack(value)
@@ -185,7 +186,7 @@ async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: da
 
 
 async def _open_form(visitor: Visitor, reading: Live, choice: str, trigger_id: str) -> None:
-    """The token comes back with the form; nobody sees it there."""
+    """Open a form. The token comes back with it; nobody sees it there."""
     metadata = {
         "value": visitor.slack.links.mint_slack(visitor.link),
         "choice": choice,
@@ -236,7 +237,7 @@ async def _submit(
 def _shown_again(
     visitor: Visitor, reading: Live, form: SlackForm, answered: Answered, metadata: dict[str, str]
 ) -> dict[str, Any]:
-    """The form with how it is read, which counts when it is sent again."""
+    """Return the form with its reading, which counts when it is sent again."""
     request, mark = reading.request, answered.mark or ""
     view = answer_modal(
         request,
@@ -284,12 +285,12 @@ async def _refused(visitor: Visitor, reading: Live, response: Response, why: Obj
 
 
 def _is_recorded(reading: Live, response: Response) -> bool:
-    """Whether they have said that they are the wrong person."""
+    """Return whether they have said that they are the wrong person."""
     return response.choice == NOT_ME and reading.has_declined(response.approver)
 
 
 async def _step_back(visitor: Visitor) -> None:
-    """What is asked of others now has no buttons here."""
+    """Remove the buttons here, since others are asked now."""
     recorded = words(visitor.reader).gettext("Recorded: you are not the one to ask")
     await visitor.change(recorded)
 
@@ -311,7 +312,7 @@ async def _too_late(visitor: Visitor, reading: Live, *, repeats: bool) -> None:
 
 
 async def _guarded(visitor: Visitor, work: Callable[..., Awaitable[None]], *what: Any) -> None:
-    """Nobody waits for this any more: what goes wrong is told to who pressed."""
+    """Run the work after Slack's answer; the person who pressed reads what goes wrong."""
     try:
         await work(visitor, *what)
     except _AWAY as error:
@@ -349,6 +350,6 @@ def _metadata(text: str) -> dict[str, str]:
 
 
 def _errors(form: SlackForm, block: str | None, text: str) -> dict[str, Any]:
-    """Slack shows it beside a field, and nowhere else."""
+    """Return the errors in Slack's form, beside a field and nowhere else."""
     name = block or form.block_of(None, ResponseType())
     return {"response_action": "errors", "errors": {name: text}}

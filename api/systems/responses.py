@@ -1,6 +1,6 @@
 """`/responses/{token}`: approvers whose own systems answer, in JSON.
 
-The token is that of the link in a message, and the way in is the one of its page: what a page
+The token is that of the link in a message, and the way in is the page's: an answer that a page
 refuses is refused here.
 """
 
@@ -34,7 +34,7 @@ from workflows import objections
 from workflows.statements import Response as Answer
 
 MOST_FILES = 20
-"""Files that are kept for one approver's answer to one decision, also of those that it leaves
+"""Files that are kept for one approver's answer to one decision, including those that it leaves
 out."""
 
 OF_LINKS = ("not_found", "gone", "rate_limited", "unavailable")
@@ -43,7 +43,7 @@ router = APIRouter(tags=["responses"], route_class=LinkRoute)
 
 
 class Question(BaseModel):
-    """What this approver is asked, or what became of it: the `data` of a webhook."""
+    """This approver's question, or what became of it: the `data` of a webhook."""
 
     decision: Decision
     approver: str
@@ -54,7 +54,7 @@ class Question(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What the decision is once the answer was taken."""
+    """The decision once the answer was taken."""
 
     id: str
     status: str
@@ -69,7 +69,7 @@ class Outcome(BaseModel):
     responses=answers(*OF_LINKS),
 )
 async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
-    """What is asked, as it stands; after the end, for 90 days, the outcome."""
+    """Return the question as it stands; after the end, for 90 days, the outcome."""
     reading = await service.linked.decision_behind(link)
     if not may_read(reading, link):
         raise NotFound(str(objections.NOT_ASKED))
@@ -94,11 +94,11 @@ async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
     openapi_extra=body_examples(RESPOND),
 )
 async def respond(service: The, link: TheLink, body: NewResponse, response: Response) -> Outcome:
-    """Answer, held to the same rules as the page. 202 while it is not known what comes of it.
+    """Answer, by the same rules as on the page. 202 while the effect is not known.
 
-    Where a code is needed besides, the first attempt has it mailed to the approver and is 422,
-    with `form`: sent back with the code, it keeps tries of others from counting against this one.
-    An answer that is already the outcome is answered as the first time.
+    If a code is needed, the first attempt has it mailed to the approver and is 422, with `form`:
+    sent back with the code, it keeps tries of others from counting against this one. An answer that
+    is already the outcome gets the same response again.
     """
     received_at = await service.clock.now()
     await service.limits.count_link(link, ANSWER)
@@ -140,7 +140,7 @@ async def upload(service: The, link: TheLink, request: Request) -> Attachment:
 
 
 async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, Any] | None:
-    """With the files in full. Raises `Invalid`."""
+    """Return the data with the files in full. Raises `Invalid`."""
 
     def is_theirs(file: StoredFile) -> bool:
         return (file.uploaded_by, file.decision_id) == (link.approver, link.decision_id)
@@ -150,9 +150,10 @@ async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, An
 
 
 async def _with_code(service: Service, reading: Live, given: Answer, body: NewResponse) -> Answer:
-    """The answer with the name of its code, where it needs one and nothing else is wrong with it.
+    """Return the answer with the name of its code, if it needs one and nothing else is wrong with
+    it.
 
-    Raises `Invalid` where the code is still to come, and as `_over` does.
+    Raises `Invalid` if the code is still to come, and as `_over` does.
     """
     why = objections.objection(reading.state, normal(reading, given))
     if reading.settled or why is None or why.reason != "needs_code":
@@ -170,7 +171,7 @@ async def _with_code(service: Service, reading: Live, given: Answer, body: NewRe
 
 
 async def _take(service: Service, reading: Live, given: Answer) -> Live:
-    """The decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
+    """Return the decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
     verdict = await service.answers.take(reading, given)
     reading = verdict.reading
     if reading.settled and not _is_heard(reading, given):
@@ -181,14 +182,15 @@ async def _take(service: Service, reading: Live, given: Answer) -> Live:
 
 
 def _is_heard(reading: Live, given: Answer) -> bool:
-    """Whether the workflow has this answer, or an equal one: programs repeat what got no answer."""
+    """Return whether the workflow has this answer, or an equal one: programs repeat a request
+    without an answer."""
     if given.choice == objections.NOT_ME:
         return reading.has_declined(given.approver)
     return is_outcome(reading, given)
 
 
 async def _check_wants_files(service: Service, reading: Live, link: Link) -> None:
-    """Raises `Conflict` and `Invalid` where a file could be no part of an answer."""
+    """Check that a file can be part of an answer. Raises `Conflict` and `Invalid`."""
     state = reading.state
     if reading.settled:
         raise _over(reading, link)
@@ -201,14 +203,14 @@ async def _check_wants_files(service: Service, reading: Live, link: Link) -> Non
 
 
 def _over(reading: Live, about: Answer | Link) -> Conflict:
-    """409, with the outcome as this approver may see it."""
+    """Return 409, with the outcome as this approver may see it."""
     decision = as_json_for(decision_of(reading), about.approver)
     said = f"The decision is already {decision['status']}."
     return Conflict(said, code="already_settled", decision=decision)
 
 
 def _code_needed(step: CodeNeeded) -> Invalid:
-    """What its reader has to do about it."""
+    """Return what the program's person has to do about the code."""
     if step.wrong:
         tries = f"tries left: {step.tries}" if step.tries else _where(step)
         said = f"this is not the code that was mailed to {step.sent_to}; {tries}."
@@ -222,7 +224,7 @@ def _code_needed(step: CodeNeeded) -> Invalid:
 
 
 def _where(step: CodeNeeded) -> str:
-    """Where the code is, or will be."""
+    """Return where the code is, or will be."""
     if step.sent_at:
         until = step.sent_at + HOLDS_FOR
         return (
