@@ -30,8 +30,7 @@ cat >pom.xml <<POM
   </dependencies>
 </project>
 POM
-mvn --quiet --batch-mode -Dmaven.repo.local=maven dependency:copy-dependencies \
-  -DoutputDirectory=lib
+mvn --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory=lib
 
 cat >rules.txt <<'FEEL'
 if 3 * 1.1 > 3.3 then "ask" else "pay"
