@@ -10,7 +10,7 @@ import json
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -21,6 +21,9 @@ BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 JOINERS = frozenset("\u200c\u200d")
 """Joiners, which emoji and the scripts of Persia and India need."""
+
+UNUSUAL = re.compile(r"[^\n\t -~]")
+"""What has to be looked at one by one; the rest, nearly all of a payload of 256 KB, is plain."""
 
 MAX_MARKS = 4
 """Marks above and below one letter. No language needs more, and more cover the text around."""
@@ -59,10 +62,7 @@ class Folded:
 def visible(text: str) -> str:
     """Write hidden characters out (`⟨U+202E⟩`), except newlines and tabs."""
     text = re.sub(r"\r\n?", "\n", text)
-    return "".join(
-        character if _is_plain(text, index) else f"⟨U+{ord(character):04X}⟩"
-        for index, character in enumerate(text)
-    )
+    return _spelled(text, lambda character: f"⟨U+{ord(character):04X}⟩")
 
 
 def visible_line(text: str, limit: int | None = None) -> str:
@@ -114,15 +114,21 @@ def as_json(value: object) -> str:
 def editable_json(value: object) -> str:
     """Write JSON for people who edit it: the same value, with hidden characters as JSON escapes
     them."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return "".join(
-        each if _is_plain(text, index) else _escaped(each) for index, each in enumerate(text)
-    )
+    return _spelled(json.dumps(value, indent=2, ensure_ascii=False), _escaped)
 
 
 def is_web_link(text: str) -> bool:
     """Return whether this may become a link: only http and https, in plain ASCII."""
     return re.fullmatch(r"https?://[!-~]+", text) is not None
+
+
+def _spelled(text: str, spell: Callable[[str], str]) -> str:
+    """The text with this in the place of each character that is not plain."""
+
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if _is_plain(text, found.start()) else spell(found[0])
+
+    return UNUSUAL.sub(shown, text)
 
 
 def _is_plain(text: str, index: int) -> bool:

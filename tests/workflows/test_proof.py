@@ -200,6 +200,8 @@ def other(value: Any) -> Any:
     match value:
         case datetime():
             return value + timedelta(microseconds=1)
+        case int():
+            return value + 1
         case Attachment():
             return value.model_copy(update={"sha256": "f" * 64})
         case _:
