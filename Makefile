@@ -118,7 +118,7 @@ key: $(VENV)/.service
 	  $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(APPROVERS),--approvers "$(APPROVERS)")
 
 secrets: $(VENV)/.service
-	@$(BIN)/python -c "import secrets; from config import new_secrets; new = new_secrets(); \
+	@$(BIN)/python -c "import secrets; from settings.keys import new_secrets; new = new_secrets(); \
 	print(f'POSTGRES_PASSWORD={secrets.token_urlsafe(32)}'); \
 	[print(f'HANDOVER_{name.upper()}={new[name]}') for name in new if name.endswith('_keys')]"
 

@@ -17,7 +17,6 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-import logs
 from activities.callbacks import Callbacks
 from activities.channels.email import EmailChannel, EmailTransport
 from activities.channels.notice import Channel as Carrier
@@ -29,25 +28,21 @@ from activities.channels.webhook import WebhookChannel
 from activities.checking import Checked, Checking
 from activities.notifications import Notifications
 from activities.requests import Requests
-from config import (
-    ConfigurationError,
-    Settings,
-    connect,
-    keep_private,
-    load_encryption,
-    load_exceptions,
-    load_secrets,
-    load_settings,
-    naming,
-)
+from activities.task_queues import working
 from handover.models import Channel
 from histories.encryption import Encryption
 from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from settings import logs
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_exceptions, load_settings
+from settings.model import Settings
+from settings.private import keep_private
+from settings.secrets import load_encryption, load_secrets
+from settings.temporal import connect
 from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store
-from task_queues import working
 from templates import Reader
 from workflows import proof
 

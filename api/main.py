@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import logs
 from api.access.bearers import Bearers
 from api.access.limiting import Limits, TellStandings
 from api.access.oidc import Issuer
@@ -48,22 +47,17 @@ from api.problems import handlers
 from api.providers import route as events
 from api.slack import route as slack
 from api.systems import responses
-from config import (
-    ConfigurationError,
-    Settings,
-    connect,
-    create_once,
-    keep_private,
-    load_encryption,
-    load_exceptions,
-    load_secrets,
-    load_settings,
-    naming,
-)
 from handover import __version__
 from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from settings import logs
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_exceptions, load_settings
+from settings.model import Settings
+from settings.private import create_once, keep_private
+from settings.secrets import load_encryption, load_secrets
+from settings.temporal import connect
 from slack_app.app import SlackApp
 from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store

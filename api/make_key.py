@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from api.decisions.approvers import check_places
 from api.decisions.schemas import allowed_approver
 from api.problems.errors import Invalid
-from config import ConfigurationError, load_settings, naming
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_settings
 from store import UnusableStoreError, open_store
 from store.keys import AGENT_SCOPES, SCOPES, is_name, new_key
 

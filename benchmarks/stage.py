@@ -22,10 +22,11 @@ from benchmarks.arrivals import Arrivals, read_mail, read_name
 from benchmarks.contenders import Bare, Contender, Product
 from benchmarks.measures import Server
 from benchmarks.processes import Processes
-from config import Settings, new_secrets
 from embedded.plan import Plan
 from embedded.ports import HOST, Port, Ports
 from handover import AsyncHandoverClient
+from settings.keys import new_secrets
+from settings.model import Settings
 
 T = TypeVar("T")
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-import setting_names
-from config import Settings
+from settings import names
+from settings.model import Settings
 
 
 def main() -> int:
     """Return the exit status."""
-    misspelt = list(setting_names.misspelt(os.environ, Settings.model_fields))
-    for sentence in (*misspelt, *setting_names.unknown(os.environ, Settings.model_fields)):
+    misspelt = list(names.misspelt(os.environ, Settings.model_fields))
+    for sentence in (*misspelt, *names.unknown(os.environ, Settings.model_fields)):
         print(sentence)  # noqa: T201 - Docker keeps what it says
     return 1 if misspelt else 0
 

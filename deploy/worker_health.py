@@ -17,7 +17,8 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
-from config import Settings, connect
+from settings.model import Settings
+from settings.temporal import connect
 
 POLLED_WITHIN = timedelta(seconds=75)
 """Age of a worker's last poll while it counts as healthy; a poll lasts up to 60 s."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import Settings
 from embedded.ports import HOST, Ports
+from settings.model import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SEARCH_ATTRIBUTES = {

@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import httpx2
 
-from config import ConfigurationError, Settings, keep_private, load_settings
 from embedded.errors import NotReadyError, RunError, StartRefusedError
 from embedded.lock import locked
 from embedded.plan import ROOT, Plan
@@ -25,6 +24,10 @@ from embedded.programs import get_dev_server
 from embedded.steps import say
 from embedded.supervisor import Supervisor
 from embedded.welcome import welcome
+from settings.errors import ConfigurationError
+from settings.loading import load_settings
+from settings.model import Settings
+from settings.private import keep_private
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 120.0

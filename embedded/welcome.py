@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from config import load_secrets
 from embedded.plan import Plan
+from settings.secrets import load_secrets
 
 
 def welcome(plan: Plan, environment: Mapping[str, str], wrong: str) -> str:

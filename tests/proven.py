@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import config
 from api.decisions.signing import Signer
 from api.operators.wellknown import key_set
 from handover.models import Attachment, Decision, DecisionRequest, Origin
 from histories.decision import read_decision
 from histories.reading import Live
+from settings.keys import new_secrets
 from workflows import answers, lifecycle, proof
 from workflows.events import Responded
 from workflows.messages import DecisionInput
@@ -32,8 +32,8 @@ FILE = Attachment(
     sha256="a" * 64,
 )
 
-signer = Signer([config.new_secrets()["signing_keys"]])
-stranger = Signer([config.new_secrets()["signing_keys"]])
+signer = Signer([new_secrets()["signing_keys"]])
+stranger = Signer([new_secrets()["signing_keys"]])
 KEYS = key_set(signer.keyring)
 
 

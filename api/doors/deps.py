@@ -24,10 +24,11 @@ from api.files.images import Images
 from api.files.uploads import Uploads
 from api.people.linked import Linked
 from api.people.readers import Readers
-from config import Secrets, Settings
 from histories.encryption import Encryption
 from links import LinkKeys
 from outgoing import GuardedClient
+from settings.model import Settings
+from settings.secrets import Secrets
 from slack_app.app import SlackApp
 from store import Store
 from store.callbacks import CallbackSecrets

@@ -19,12 +19,12 @@ from activities.deliveries import DeliveryLog
 from activities.digests import HeldMessages
 from activities.notifications import Notifications
 from activities.requests import Requests
+from activities.task_queues import working
 from api.decisions.signing import Signer
 from histories.fold import Fold
 from histories.loading import Histories
 from links import Codes, LinkKeys
 from store import Store
-from task_queues import working
 from templates import Reader
 from tests.activities.samples import ANN, SIGNER, make_decision, make_outcome
 from tests.activities.stores import FakeApprovers, FakeContents, FakeDeliveries, NothingHeld

@@ -20,11 +20,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.callbacks import SCHEDULE, Callbacks, callback_of
 from activities.requests import Requests
+from activities.task_queues import working
 from api.decisions.signing import Signer
 from histories.decision import as_json, read_decision
 from histories.loading import Histories
 from outgoing import Exceptions, GuardedClient
-from task_queues import working
 from tests.activities.samples import ANN, OTHER_SIGNER, SIGNER, make_decision, sign_response
 from tests.activities.stores import NEW, OLD, FakeContents
 from tests.dev_server import DevServer

@@ -9,9 +9,9 @@ import pytest
 
 from activities.channels.notice import Unreached
 from activities.deliveries import delivery_key
+from activities.task_queues import working
 from links import Codes
 from store.approvers import Preferences
-from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, make_decision
 from tests.activities.scenes import LINK_KEYS, Scene, sending
 from tests.readings import read_all

@@ -13,11 +13,11 @@ from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities.holding import Due, due, is_needless
+from activities.task_queues import working
 from handover.models import Notification
 from histories.entries import AuditEntry
 from histories.reading import Live, Message
 from store.approvers import Preferences, QuietHours
-from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, begun_now, make_decision, make_outcome
 from tests.activities.scenes import Scene, sending
 from tests.readings import read_all

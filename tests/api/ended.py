@@ -10,10 +10,10 @@ from typing import Any, cast
 from api.access.limiting import Limits
 from api.people.linked import Linked
 from api.people.readers import Readers
-from config import Settings
 from handover.models import Origin
 from histories.reading import Live
 from links import LinkKeys
+from settings.model import Settings
 from store.approvers import Preferences
 from templates import Reader
 from tests.workflows.harness import make_input

@@ -17,10 +17,10 @@ from temporalio.client import Client
 
 from api.decisions.waiting import Waiting
 from api.protocol import MAX_HEAD
-from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
 from histories.loading import Histories
+from settings.model import Settings
 from tests import web
 from tests.api.agent import PROBLEM, Agent, keyring_of, metric, question
 from tests.api.connections import Connection, request_of

@@ -16,9 +16,9 @@ from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
-from config import new_secrets
 from handover.models import DecisionRequest
 from histories.encryption import ENCODING, Encryption
+from settings.keys import new_secrets
 from store.keys import AUDIT
 from tests import web
 from tests.api.agent import Agent, link_to, question, refused_fields, someone

@@ -19,8 +19,8 @@ from api.operators import approvers
 from api.providers import route as events
 from api.providers.sendgrid import KEPT
 from api.slack import route as slack
-from config import Settings
 from handover.models import DecisionRequest
+from settings.model import Settings
 from slack_app.web import BUSY, RECIPIENT
 from tests.contracts.headings import anchors
 from tests.slack_server import METHODS

@@ -15,13 +15,13 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-import config
+from activities.task_queues import working
 from api.decisions.signing import Signer
 from api.decisions.starting import search_attributes
 from handover.models import DecisionRequest
 from histories.encryption import Encryption, decoded
 from histories.reading import Live
-from task_queues import working
+from settings.keys import new_secrets
 from tests import readings
 from tests.support import eventually
 from workflows import lifecycle, options, proof
@@ -42,8 +42,8 @@ from workflows.statements import RESPOND, Response, SignedResponse, Withdrawal
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 
-signer = Signer([config.new_secrets()["signing_keys"]])
-stranger = Signer([config.new_secrets()["signing_keys"]])
+signer = Signer([new_secrets()["signing_keys"]])
+stranger = Signer([new_secrets()["signing_keys"]])
 
 
 def make_input(decision_id: str | None = None, **request: Any) -> DecisionInput:

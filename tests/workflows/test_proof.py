@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHistory
 
-import config
 from api.decisions.signing import NoKeyError, Signer
 from api.operators.wellknown import key_set
 from handover.exceptions import ProofError
 from handover.models import Attachment, Decision, Origin, Signature, Status
 from histories.decision import read_decision
 from histories.fold import Fold
+from settings.keys import new_secrets
 from tests.proven import (
     ANSWERED_AT,
     BACKUP,
@@ -350,7 +350,7 @@ def test_recorded_decisions_prove_themselves(name: str) -> None:
         decision.verify(KEYS)
 
 
-OLD, NEW = (config.new_secrets() for _ in range(2))
+OLD, NEW = (new_secrets() for _ in range(2))
 
 
 def test_a_signer_signs_with_the_newest_key_that_a_decision_knows() -> None:

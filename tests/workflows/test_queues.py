@@ -16,8 +16,8 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from activities.task_queues import AT_ONCE, working
 from handover.models import Channel, Urgency
-from task_queues import AT_ONCE, working
 from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import Asking, make_input
