@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# fastjsonschema==2.22.3, jsonschema-rs==0.61.2, pydantic==2.14.3: it checks a newer schema by older rules
+# fastjsonschema==2.22.3, jsonschema-rs==0.61.2, pydantic==2.14.3: a newer schema is checked by older rules
 #
 # Our guess: a schema that says it is of the draft of 2020, which Pydantic's are, is checked by that
 # draft, or `compile` refuses it, as the library is made for the drafts 4, 6 and 7.
 # Seen: it is taken for draft 7, whatever `$schema` says, and each rule that came later is left out
-# without an error. A pair of a number and a text, which Pydantic writes with `prefixItems`, may hold
-# anything; a limit beside a `$ref` and `dependentRequired` do not count. jsonschema-rs refuses all
-# of these.
+# without an error. A pair of a number and a text, which Pydantic writes with `prefixItems`, may
+# hold anything; `dependentRequired` and a limit beside a `$ref` do not count. jsonschema-rs refuses
+# all of these values.
 set -euo pipefail
 
 folder=$(mktemp -d)
