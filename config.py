@@ -40,8 +40,8 @@ from temporalio.service import GrpcCompression
 
 import secret_checks
 import setting_names
-from encryption import KEY_BYTES, Encryption
 from handover.addresses import Address, a_labels
+from histories.encryption import KEY_BYTES, Encryption
 from links.tokens import key_id as link_key_id
 from outgoing import Exceptions
 from workflows import proof

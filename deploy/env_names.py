@@ -1,6 +1,7 @@
-"""Whether .env names settings that are none: `python -m deploy.env_names`, status 0 or 1.
+"""Reports unknown settings in .env: `python -m deploy.env_names`, status 0 or 1.
 
-The compose file hands on what it knows by name, so nobody else would hear of a misspelt one.
+The compose file passes on only the settings that it names, so nobody else would notice a misspelt
+one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from config import Settings
 
 
 def main() -> int:
-    """The exit status."""
+    """Return the exit status."""
     misspelt = list(setting_names.misspelt(os.environ, Settings.model_fields))
     for sentence in (*misspelt, *setting_names.unknown(os.environ, Settings.model_fields)):
         print(sentence)  # noqa: T201 - Docker keeps what it says

@@ -67,7 +67,8 @@ def _ports(_: Settings) -> Ports:
 
 @contextmanager
 def _stopping_by_signal(supervisor: Supervisor) -> Iterator[None]:
-    """Afterwards signals are ignored: a second one must not take the exit status away."""
+    """Stop at the first signal. Afterwards signals are ignored: a second one must not take the exit
+    status away."""
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, supervisor.ask_to_stop)
@@ -104,7 +105,7 @@ async def _start_dev_server(supervisor: Supervisor, plan: Plan) -> Plan:
 
 
 async def _until(what: str, obstacle: Callable[[], Awaitable[str | None]]) -> None:
-    """Ask until nothing stands in the way any more. Raises `NotReadyError`."""
+    """Ask until nothing is missing any more. Raises `NotReadyError`."""
     started = said = time.monotonic()
     while problem := await obstacle():
         now = time.monotonic()
@@ -119,7 +120,7 @@ async def _until(what: str, obstacle: Callable[[], Awaitable[str | None]]) -> No
 
 
 async def _keep_histories(plan: Plan, environment: dict[str, str]) -> str | None:
-    """Set the retention, which works as soon as the server does; else the reason."""
+    """Set the retention, which works as soon as the server does; until then return the reason."""
     update = await asyncio.create_subprocess_exec(
         *plan.retention_command(),
         env=environment,

@@ -1,4 +1,4 @@
-"""What a run says once it is ready."""
+"""The text of a run once it is ready."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from embedded.plan import Plan
 
 
 def welcome(plan: Plan, environment: Mapping[str, str], wrong: str) -> str:
-    """Where everything is, and what to try first; before that what is `wrong`, if something is."""
+    """Return the addresses and what to try first, after the list of what is `wrong`, if anything
+    is."""
     key_file = plan.data / "api-key"
     key = key_file.read_text().strip()
     return f"""

@@ -18,7 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__, "worker", "api.main", "uvicorn.main", "api.protocol"])
+CONTEXT.set_forkserver_preload(
+    [__name__, "worker", "api.main", "uvicorn.main", "api.protocol", "tests.preloaded"]
+)
 
 
 class Forked:

@@ -140,18 +140,25 @@ def visible_only(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+"""Categories of characters without a glyph."""
+
+
 def hidden(text: str) -> set[str]:
     """Characters that nobody sees, or that move others. Joiners belong to emoji and scripts."""
-    return {
-        f"U+{ord(character):04X}"
-        for index, character in enumerate(text)
-        if character not in "\n\t"
-        and not _joins(text, index)
-        and (
-            unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-            or character in "\u115f\u1160\u2800\u3164\uffa0"
-        )
-    }
+    unseen = {each for each in set(text) - {"\n", "\t"} if _is_unseen(each)}
+    if unseen & {"\u200c", "\u200d"}:
+        unseen = {
+            text[index]
+            for index in range(len(text))
+            if text[index] in unseen and not _joins(text, index)
+        }
+    return {f"U+{ord(character):04X}" for character in unseen}
+
+
+def _is_unseen(character: str) -> bool:
+    is_blank = character in "\u115f\u1160\u2800\u3164\uffa0"
+    return is_blank or unicodedata.category(character) in UNSEEN
 
 
 def _joins(text: str, index: int) -> bool:

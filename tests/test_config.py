@@ -21,7 +21,7 @@ from config import (
     load_settings,
     new_secrets,
 )
-from encryption import Encryption
+from histories.encryption import Encryption
 from links.tokens import key_id
 from tests.activities.sendgrid_events import EventWebhook
 from tests.support import free_port

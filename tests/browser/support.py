@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, ViewportSize
 
 PHONE = ViewportSize(width=390, height=844)
@@ -15,6 +15,12 @@ DESKTOP = ViewportSize(width=1280, height=900)
 
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 """What axe looks for, by its own names."""
+
+VIOLATIONS = """async tags => {
+    const options = {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}
+    return (await axe.run(options)).violations.map(({id, help, nodes}) =>
+        `${id}: ${help} (${nodes.map(node => node.target.join(' ')).join(', ')})`)
+}"""
 
 
 @asynccontextmanager
@@ -56,8 +62,6 @@ async def violations(page: Page) -> list[str]:
     axe is a script itself: a page that was opened without scripts cannot be asked.
     """
     async with asyncio.timeout(60):
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": [*WCAG]}})
-    return [
-        f"{each['id']}: {each['help']} ({', '.join(str(node['target']) for node in each['nodes'])})"
-        for each in found.response["violations"]
-    ]
+        if not await page.evaluate("'axe' in window"):
+            await page.evaluate(AXE_SCRIPT)
+        return await page.evaluate(VIOLATIONS, [*WCAG])

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from html.parser import HTMLParser
-from itertools import cycle
+from itertools import chain
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Error, Page
@@ -26,10 +26,14 @@ from tests.dev_server import DevServer
 from tests.receiver import Receiver, say
 from tests.service import RunningService
 from tests.support import eventually
+from tests.volume import volume
 
 HUNDRED = 100
 LINK_RATE = 60
 """As the service is shipped."""
+
+WAYS = (*((method, {}) for method in READING), *(("GET", mark) for mark in PREFETCHING))
+"""A method and what marks a request, of whoever only reads."""
 
 CACHES = ("images",)
 """Tables in which it is kept what was fetched for whoever looked first."""
@@ -104,7 +108,10 @@ def links_in(mail: EmailMessage) -> list[str]:
 
 
 def ours(service: RunningService, links: Iterable[str]) -> list[str]:
-    return [link for link in links if link.startswith(service.base_url)]
+    """What of it leads to us, each address once, without the place on a page that is no part of it
+    for a server."""
+    addresses = dict.fromkeys(urldefrag(link).url for link in links)
+    return [link for link in addresses if link.startswith(service.base_url)]
 
 
 @dataclass
@@ -148,14 +155,17 @@ class Watched:
 
 
 async def fetch_all(links: list[str]) -> set[int]:
-    """By every known scanner, in every way of reading; the statuses."""
-    marks, statuses = cycle(PREFETCHING), set[int]()
-    for agent in AGENTS.values():
+    """By every known scanner, and in every way of reading; the statuses. In a soak by every scanner
+    in every way."""
+    assert len(WAYS) <= len(AGENTS)
+    statuses = set[int]()
+    for number, agent in enumerate(AGENTS.values()):
         async with web.client(headers={"User-Agent": agent}, timeout=30) as scanner:
-            for link in links:
+            for place, link in enumerate(links):
+                first = (number + place) % len(WAYS)
+                ways = [*WAYS[first:], *WAYS[:first]][: volume(len(WAYS), 1)]
                 answers = await asyncio.gather(
-                    *(scanner.request(method, link) for method in READING),
-                    scanner.get(link, headers=next(marks)),
+                    *(scanner.request(method, link, headers=mark) for method, mark in ways)
                 )
                 statuses |= {answer.status_code for answer in answers}
     return statuses
@@ -209,8 +219,8 @@ async def test_scanners_that_fetch_decide_nothing(asking: Agent, temporal: Clien
 
     _, settled = await eventually(lambda: two_mails(service, first))
     _, receipt = await eventually(lambda: two_mails(service, second))
-    for mail in (settled, receipt, asked_first, asked_second):
-        await scanned_through(watched, ours(service, links_in(mail)))
+    every = [links_in(mail) for mail in (settled, receipt, asked_first, asked_second)]
+    await scanned_through(watched, ours(service, chain.from_iterable(every)))
     after = await asking.get(asked["id"])
     assert [after[key] for key in ENDED] == [decision[key] for key in ENDED]
 
@@ -330,7 +340,7 @@ async def send_forms(page: Page, url: str) -> int:
 async def open_everything(page: Page, links: Iterable[str]) -> set[int]:
     """What a page leads to and what it loads; downloads are taken as well."""
     statuses = set[int]()
-    for link in dict.fromkeys(links):
+    for link in links:
         answer = await page.request.get(link)
         statuses.add(answer.status)
         with suppress(Error):  # a download is no page
@@ -361,15 +371,16 @@ async def test_scanners_that_are_browsers_decide_nothing(
         await watched.begin()
         page = await window.new_page()
         forms, led_to = 0, list[str]()
-        for link in ours(service, links_in(mail)):
+        linked = ours(service, links_in(mail))
+        for link in linked:
             led_to += await look_around(page, link)
             forms += await send_forms(page, link)
         assert forms >= 2
         inside = ours(service, led_to)
         assert any("/files/" in link for link in inside)
         statuses = await open_everything(page, inside)
-        for link in [link for link in dict.fromkeys(inside) if "/i/" in link or "/d/" in link]:
-            if "/files/" not in link and "/images/" not in link:
+        for link in [link for link in inside if "/i/" in link or "/d/" in link]:
+            if link not in linked and "/files/" not in link and "/images/" not in link:
                 await send_forms(page, link)
         assert not statuses & set(NOTHING_SPENT)
         assert len(server.requests) <= 1

@@ -35,7 +35,7 @@ OURS = {
     "secret_checks": ROOT / "secret_checks.py",
     "setting_names": ROOT / "setting_names.py",
     "logs": ROOT / "logs.py",
-    "encryption": ROOT / "encryption.py",
+    "histories": ROOT / "histories",
     "task_queues": ROOT / "task_queues.py",
 }
 MAY_IMPORT = {
@@ -44,29 +44,29 @@ MAY_IMPORT = {
     "outgoing": set[str](),
     "config": {
         *("handover", "workflows", "links", "outgoing"),
-        *("secret_checks", "setting_names", "encryption"),
+        *("secret_checks", "setting_names", "histories"),
     },
     "secret_checks": set[str](),
     "setting_names": set[str](),
     "logs": set[str](),
-    "encryption": {"workflows"},
+    "histories": {"handover", "workflows"},
     "slack_app": {"templates"},
     "task_queues": {"handover", "workflows"},
     "workflows": {"handover"},
     "templates": {"handover"},
     "store": {"handover"},
     "activities": {
-        *("handover", "workflows", "links", "outgoing", "templates", "store", "encryption"),
+        *("handover", "workflows", "links", "outgoing", "templates", "store", "histories"),
         "slack_app",
     },
     "api": {
         *("handover", "workflows", "links", "outgoing", "templates", "store"),
-        *("config", "logs", "encryption", "slack_app"),
+        *("config", "logs", "histories", "slack_app"),
     },
     "worker": {
         "templates",
         *("handover", "workflows", "activities", "links", "outgoing", "store"),
-        *("config", "logs", "encryption", "slack_app", "task_queues"),
+        *("config", "logs", "histories", "slack_app", "task_queues"),
     },
     "embedded": {"config"},
 }
@@ -81,7 +81,8 @@ LIBRARIES = {
     "handover": {"pydantic", "pydantic_core", "httpx2", "idna"},
     "links": {"itsdangerous"},
     "outgoing": {"httpcore2", "httpx2"},
-    "workflows": {"temporalio", "google", "pydantic"},
+    "workflows": {"temporalio", "pydantic"},
+    "histories": {"temporalio", "google", "pydantic", "cryptography"},
     "templates": {"babel", "jinja2", "css_inline"},
     "slack_app": {"slack_sdk"},
     "task_queues": {"temporalio"},

@@ -12,8 +12,8 @@ import pytest
 import config
 import links.tokens
 from api.main import FIRST_KEY
-from encryption import Encryption
 from handover import AsyncHandoverClient, Decision, ProofError, Status
+from histories.encryption import Encryption
 from store import open_store
 from tests import web
 from tests.approver import answer_link, newest_mail, press

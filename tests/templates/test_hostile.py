@@ -6,7 +6,6 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from html.parser import HTMLParser
@@ -98,10 +97,14 @@ PAYLOADS = (
 )
 
 
-def notices(text: str, message: str, language: str) -> Iterator[Notice]:
-    """This message, with the text in every field that is not ours, once for each kind of answer."""
+KINDS = range(len(answers_to("")))
+
+
+def notice_of(text: str, message: str, language: str, kind: int) -> Notice:
+    """This message, with the text in every field that is not ours, and this kind of answer."""
     payloads = (hostile.payload_of(text), {text: text}, hostile.deep(text), hostile.wide(text))
-    base: dict[str, Any] = {
+    asked, answer = answers_to(text)[kind]
+    fields: dict[str, Any] = {
         "action": text,
         "context": text,
         "metadata": {text: text},
@@ -109,14 +112,11 @@ def notices(text: str, message: str, language: str) -> Iterator[Notice]:
         "attachment_ids": ["att_1"],
     }
     if message in ("settled", "receipt"):
-        for asked, answer in answers_to(text):
-            fields = {"payload": None, **base, **asked}
-            outcome = make_outcome(make_decision(**fields), BOB, notes=text, **answer)
-            yield _as_read_by(make_notice(message, BOB, outcome, **fields), text, language)
-    else:
-        for asked, payload in zip(answers_to(text), payloads * 3, strict=False):
-            fields = {**base, "payload": payload, **asked[0]}
-            yield _as_read_by(make_notice(message, BOB, **fields), text, language)
+        fields |= {"payload": None, **asked}
+        outcome = make_outcome(make_decision(**fields), BOB, notes=text, **answer)
+        return _as_read_by(make_notice(message, BOB, outcome, **fields), text, language)
+    fields |= asked | {"payload": payloads[kind % len(payloads)]}
+    return _as_read_by(make_notice(message, BOB, **fields), text, language)
 
 
 def _as_read_by(notice: Notice, text: str, language: str) -> Notice:
@@ -187,15 +187,16 @@ class Allowed:
 @cache
 def allowed(message: str, language: str) -> Allowed:
     found = Allowed()
-    for text in HARMLESS:
-        for notice in notices(text, message, language):
-            found.add(compose(notice, SENDER))
+    for number, text in enumerate(HARMLESS):
+        # What an answer consists of does not hang on how long its texts are, nor on their lines.
+        for kind in KINDS if text == "harmless" else KINDS[number::4]:
+            found.add(compose(notice_of(text, message, language, kind), SENDER))
     for payload in PAYLOADS:
-        for other in PAYLOADS if message in ("settled", "receipt") else [None]:
-            decision = make_decision(payload=payload)
-            outcome = make_outcome(decision, choice="modify", data={"payload": other})
-            made = make_notice(message, BOB, outcome, payload=payload)
-            found.add(compose(_as_read_by(made, "harmless", language), SENDER))
+        outcome = make_outcome(
+            make_decision(payload=payload), choice="modify", data={"payload": payload}
+        )
+        made = make_notice(message, BOB, outcome, payload=payload)
+        found.add(compose(_as_read_by(made, "harmless", language), SENDER))
     return found
 
 
@@ -226,9 +227,8 @@ def test_a_mail_stays_itself_whatever_is_written_into_it(message: str, language:
     marked as somebody's words; no hidden character; a head of the same fields."""
     usual = allowed(message, language)
     for number, name, text in share(language):
-        every = list(notices(text, message, language))
-        for notice in (every[number % len(every)], every[(number + 4) % len(every)]):
-            mail = compose(notice, SENDER)
+        for kind in (number % len(KINDS), (number + 4) % len(KINDS)):
+            mail = compose(notice_of(text, message, language, kind), SENDER)
             skeleton = Skeleton(mail.html)
             assert skeleton.elements <= usual.elements, (name, skeleton.elements - usual.elements)
             assert skeleton.comments <= usual.comments, name
@@ -264,7 +264,7 @@ def test_a_name_stays_a_name(message: str, language: str) -> None:
     opens no element."""
     usual = allowed(message, language)
     shown = (hostile.visible_only(text)[:200].strip() for _, _, text in share(language))
-    [notice, *_] = notices("harmless", message, language)
+    notice = notice_of("harmless", message, language, kind=0)
     lines = compose(notice, SENDER).text.count("\n")
     for name in filter(is_name, shown):
         named = replace(notice, decision=notice.decision.model_copy(update={"agent": name}))

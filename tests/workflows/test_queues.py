@@ -22,12 +22,7 @@ from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import Asking, make_input
 from workflows import options
-from workflows.messages import (
-    CODE,
-    SEND_NOTIFICATION,
-    NotificationSent,
-    SendNotificationInput,
-)
+from workflows.messages import CODE, SEND_NOTIFICATION, NotificationSent, SendNotificationInput
 
 
 @dataclass
