@@ -157,6 +157,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     app.state.trusted_proxies = settings.trusted_proxies
     answer_waits_when_stopped(waiting.close)
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
+    gc.set_threshold(10_000, 10, 10)  # nor, as often, through what a thousand held requests keep
     beside = [
         asyncio.create_task(work)
         for work in (starting.prepare(), service.bearers.watch(), clock.watch())
@@ -239,6 +240,8 @@ app = FastAPIOffline(
     redoc_url=None,
     lifespan=lifespan,
     redirect_slashes=False,
+    # Looked for with each request; and what it would tell others has links in it.
+    telemetry={"tracing": False, "metrics": False, "logs": False},
 )
 app.add_middleware(BodyLimit, most=max_body)
 app.add_middleware(codec.FromTheUi)
