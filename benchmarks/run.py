@@ -51,7 +51,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=2000, help="asked as fast as agents can")
     parser.add_argument("--agents", type=int, default=20, help="who ask them")
     parser.add_argument("--held", type=int, default=1500, help="of them are waited for, at rest")
-    parser.add_argument("--rest", type=float, default=60, help="seconds of that rest")
+    # The SDK's longest hold: in the minute before, each agent asks again once more than at rest.
+    parser.add_argument("--rest", type=float, default=110, help="seconds of that rest")
     return parser.parse_args(arguments)
 
 
