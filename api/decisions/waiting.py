@@ -42,8 +42,8 @@ LONG = 10.0
 """Seconds from which on a wait is a long one."""
 
 TOGETHER = 0.5
-"""Seconds between two moments at which long waits and polls end, all of the process: a few that end
-and begin again together cost half of what it costs to be woken for each of them."""
+"""Seconds between two moments at which polls end, all of the process: a few that end and begin again
+together cost half of what it costs to be woken for each of them."""
 
 LINGER = 20.0
 """Seconds for which a decision is still followed when nobody waits for it any more. A process in
@@ -195,9 +195,8 @@ class Waiting:
             self._make_room()
         free = decision_id in self._watches or len(self._watches) < most
         if seconds >= LONG:
-            earliest = min(SPREAD * seconds, MOST_SPREAD)
-            early = random.uniform(0, earliest)  # noqa: S311 - spreads load
-            seconds = min(seconds, _together(seconds - early))
+            most_early = min(SPREAD * seconds, MOST_SPREAD)
+            seconds -= random.uniform(0, most_early)  # noqa: S311 - spreads load
         if not free:
             seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
         async with self._holding(seconds):
