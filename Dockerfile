@@ -30,8 +30,10 @@ RUN useradd --system --uid 10001 --no-create-home handover \
 
 COPY --from=packages /packages /packages
 WORKDIR /app
-COPY config.py secret_checks.py setting_names.py encryption.py logs.py task_queues.py worker.py ./
+COPY worker.py ./
+COPY settings settings
 COPY workflows workflows
+COPY histories histories
 COPY activities activities
 COPY api api
 COPY links links

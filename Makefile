@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 UV = $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
-SDK := sdk/python/pyproject.toml
+SDK := sdk/python/pyproject.toml sdk/python/handover/_version.py
 
 # Each process of a test, and each start of the service, would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,19 +18,19 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make run      Temporal, worker and API on this machine, until Ctrl-C (docs/running.md)"
-	@echo "make doctor   whether that service, or the one in HANDOVER_BASE_URL, is reached and well"
+	@echo "make doctor   check that service, or the one in HANDOVER_BASE_URL"
 	@echo "make test     all tests that this machine can run; ARGS='-k name' passes pytest arguments,"
 	@echo "              REQUIRE_ALL=1 makes a test that cannot run a failure"
-	@echo "make check    in a minute, before a commit: style, types of what has changed, the rules,"
+	@echo "make check    before a commit, a minute: style, types of changed files, the rules,"
 	@echo "              and one decision all the way"
 	@echo "make newest   the SDK's tests on the newest LangGraph and LangChain"
-	@echo "make soak     the tests with the load of a release, as many agents, mails and tries"
+	@echo "make soak     the same tests with the load of a release: agents, mails and tries"
 	@echo "make lint     ruff, pyright, typos"
-	@echo "make format   what ruff can mend by itself, and its layout"
-	@echo "make languages  put new texts into templates/languages/*.po, and say what is untranslated"
+	@echo "make format   what ruff can fix, and its layout"
+	@echo "make languages  put new texts into templates/languages/*.po, and list the untranslated"
 	@echo "make bench    what a decision costs, beside a bare Temporal workflow"
-	@echo "make faults   whether the tests notice faults that are planted in a copy;"
-	@echo "              ARGS='--only links proof --jobs 2' chooses, --help says what else"
+	@echo "make faults   check that the tests notice faults that are planted in a copy;"
+	@echo "              ARGS='--only links proof --jobs 2' chooses, --help lists the rest"
 	@echo "make key      a new API key: NAME=refund-bot is an agent's; SCOPES='keys:admin audit:read' an"
 	@echo "              administrator's; EXPIRES=30d, APPROVERS='@example.com,owner@example.org'"
 	@echo "make secrets  fresh secrets for a .env file"
@@ -86,7 +86,7 @@ check: $(VENV)/.dev
 CHANGED = $(shell { git diff --name-only --diff-filter=d HEAD -- '*.py'; \
   git ls-files --others --exclude-standard -- '*.py'; } 2>/dev/null)
 
-CHECKED = tests/contracts tests/links tests/test_encryption.py \
+CHECKED = tests/contracts tests/links tests/histories \
   $(addprefix tests/workflows/test_,answers.py lifecycle.py replay.py sentences.py) \
   $(addprefix tests/outgoing/test_,addresses.py urls.py) \
   $(addprefix tests/templates/test_,messages.py payload.py text.py) tests/activities/test_holding.py \
@@ -118,7 +118,7 @@ key: $(VENV)/.service
 	  $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(APPROVERS),--approvers "$(APPROVERS)")
 
 secrets: $(VENV)/.service
-	@$(BIN)/python -c "import secrets; from config import new_secrets; new = new_secrets(); \
+	@$(BIN)/python -c "import secrets; from settings.keys import new_secrets; new = new_secrets(); \
 	print(f'POSTGRES_PASSWORD={secrets.token_urlsafe(32)}'); \
 	[print(f'HANDOVER_{name.upper()}={new[name]}') for name in new if name.endswith('_keys')]"
 

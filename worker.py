@@ -1,6 +1,6 @@
 """The worker: runs decisions and sends their messages. `python worker.py`, as many as one likes.
 
-The composition root: settings -> secrets -> client -> store -> activities -> Worker.
+This is the composition root: settings -> secrets -> client -> store -> activities -> Worker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-import logs
 from activities.callbacks import Callbacks
 from activities.channels.email import EmailChannel, EmailTransport
 from activities.channels.notice import Channel as Carrier
@@ -28,38 +27,38 @@ from activities.channels.smtp import Smtp
 from activities.channels.webhook import WebhookChannel
 from activities.checking import Checked, Checking
 from activities.notifications import Notifications
-from config import (
-    ConfigurationError,
-    Settings,
-    connect,
-    keep_private,
-    load_encryption,
-    load_exceptions,
-    load_secrets,
-    load_settings,
-    naming,
-)
-from encryption import Encryption
+from activities.requests import Requests
+from activities.task_queues import working
 from handover.models import Channel
+from histories.encryption import Encryption
+from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from settings import logs
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_exceptions, load_settings
+from settings.model import Settings
+from settings.private import keep_private
+from settings.secrets import load_encryption, load_secrets
+from settings.temporal import connect
 from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store
-from task_queues import working
 from templates import Reader
 from workflows import proof
 
 logger = logging.getLogger("worker")
 
 GRACE = timedelta(seconds=3)
-"""For messages under way when the worker is told to stop. `make run` ends within five seconds."""
+"""Time for messages under way when the worker is told to stop. `make run` ends within five
+seconds."""
 
 RETRY_SECONDS = 1.0
-"""Between two looks for a Temporal server that isn't there yet."""
+"""Seconds between two tries to reach a Temporal server that isn't there yet."""
 
 
 async def run(settings: Settings) -> None:
-    """Work until cancelled. Raises `ConfigurationError`, and what ends Temporal's worker."""
+    """Work until cancelled. Raises `ConfigurationError`, and the errors that end Temporal's
+    worker."""
     with naming("HANDOVER_DATA_DIR", OSError):
         secrets = load_secrets(settings)
     encryption = load_encryption(settings)
@@ -80,28 +79,25 @@ async def run(settings: Settings) -> None:
     checking = Checking(tried, store.channels)
     try:
         client, _ = await asyncio.gather(temporal(encryption), checking.all())
+        keyring = proof.keyring(secrets.verify_keys)
+        requests = Requests(Histories(client, keyring, settings.revoked_keys), store.contents)
         notifications = Notifications(
-            client=client,
-            keyring=proof.keyring(secrets.verify_keys),
+            requests=requests,
             links=links,
             codes=Codes(secrets.link_keys),
             public_url=settings.public_url,
             channels=channels,
             deliveries=store.deliveries,
             held=store.held,
-            contents=store.contents,
             approvers=store.approvers,
             reader=Reader(settings.language, settings.time_zone),
-            revoked=settings.revoked_keys,
         )
         callbacks = Callbacks(
             client=client,
-            keyring=proof.keyring(secrets.verify_keys),
+            requests=requests,
             outgoing=outgoing,
             secrets=store.callback_secrets(secrets.link_keys),
             deliveries=store.deliveries,
-            contents=store.contents,
-            revoked=settings.revoked_keys,
         )
         async with working(
             client,
@@ -119,7 +115,7 @@ async def run(settings: Settings) -> None:
 
 
 async def temporal(encryption: Encryption) -> Client:
-    """A client, as soon as there is a Temporal server that has our namespace."""
+    """Return a client, as soon as there is a Temporal server with our namespace."""
     while True:
         try:
             client = await connect(encryption)
@@ -134,7 +130,7 @@ async def temporal(encryption: Encryption) -> Client:
 
 
 def email_channel(settings: Settings) -> EmailChannel:
-    """Raises `ConfigurationError`."""
+    """Return the e-mail channel. Raises `ConfigurationError`."""
     try:
         return EmailChannel(email_transport(settings), settings.email_from)
     except ValueError as error:
@@ -144,7 +140,7 @@ def email_channel(settings: Settings) -> EmailChannel:
 
 
 def email_transport(settings: Settings) -> EmailTransport:
-    """The transport in force. Raises `ConfigurationError`."""
+    """Return the transport that the settings choose. Raises `ConfigurationError`."""
     match settings.email:
         case "sendgrid":
             if not settings.sendgrid_api_key:
@@ -166,7 +162,7 @@ def email_transport(settings: Settings) -> EmailTransport:
 
 
 async def main(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; the first one counts, and further ones hurry nothing."""
+    """Run until SIGTERM or SIGINT. The first one counts; further ones hurry nothing."""
     running = asyncio.create_task(run(settings))
     stopping = asyncio.Event()
 
@@ -186,7 +182,7 @@ async def main(settings: Settings) -> None:
 
 
 def start() -> int:
-    """The exit status: 0 after a clean stop."""
+    """Run the worker and return the exit status: 0 after a clean stop."""
     try:
         settings = load_settings(email_channel)
         logs.configure(settings.log_level, addresses=not settings.encrypts)

@@ -1,8 +1,8 @@
-"""Telling agents: the activity that posts a decision's outcome to its `callback_url`.
+"""The activity that posts a decision's outcome to its `callback_url`.
 
-After the Standard Webhooks: signed with all live secrets of the agent, the same `webhook-id` on
-every attempt, and their schedule of retries. What says "once more", and when, is this activity's
-error; Temporal does the rest.
+It follows the Standard Webhooks: all live secrets of the agent sign, `webhook-id` is the same on
+every attempt, and retries have their schedule. The activity's error says "once more", and when;
+Temporal does the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,9 +22,11 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 
 from activities.deliveries import DeliveryLog
-from activities.requests import ContentStore, Requests
+from activities.requests import Requests
 from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event
+from histories.decision import as_json, read_decision
+from histories.reading import Live
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from workflows import proof
 from workflows.lifecycle import UnknownRulesError
@@ -37,7 +38,6 @@ from workflows.messages import (
     CallbackFailed,
     DeliverCallbackInput,
 )
-from workflows.reading import Fold, as_json, read_decision
 from workflows.stored import MissingContentError
 from workflows.unknown_keys import UnknownKeyError
 
@@ -47,35 +47,37 @@ SCHEDULE = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
-"""From each failed attempt to the next one; after the last, none follows. Three days in all."""
+"""Delays from each failed attempt to the next one, three days in all. After the last, none
+follows."""
 
 JITTER = 0.1
-"""Up to this part is added to a delay, so that what failed together is not tried together."""
+"""Part of a delay that may be added to it, so that callbacks which failed together are not retried
+together."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 STORE_SECONDS = 3.0
-"""For telling the store and the workflow of an attempt, which nothing waits for longer."""
+"""Seconds to record an attempt in the store and the workflow. Nothing waits longer for that."""
 
 
 class Secrets(Protocol):
-    """What an agent's callbacks are signed with, the newest first."""
+    """The secrets that sign an agent's callbacks, the newest first."""
 
     async def signing(self, agent: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One request, as it is on every attempt."""
+    """One request, the same on every attempt."""
 
-    fold: Fold
+    reading: Live
     agent: str
     url: str
     event: Event
 
 
 class FailedError(Exception):
-    """One attempt did not do. The text is a sentence for operators."""
+    """An attempt failed. The text is a sentence for operators."""
 
     def __init__(
         self, message: str, *, is_final: bool = False, retry_after: timedelta | None = None
@@ -86,22 +88,20 @@ class FailedError(Exception):
 
 
 class Callbacks:
-    """The activity and what it needs."""
+    """The activity and its dependencies."""
 
     def __init__(
         self,
         *,
         client: Client,
-        keyring: proof.Keyring,
+        requests: Requests,
         outgoing: GuardedClient,
         secrets: Secrets,
         deliveries: DeliveryLog,
-        contents: ContentStore,
         limit_seconds: float = LIMIT_SECONDS,
-        revoked: Collection[str] = (),
     ) -> None:
         self._client = client
-        self._requests = Requests(client, keyring, contents, revoked)
+        self._requests = requests
         self._outgoing = outgoing
         self._secrets = secrets
         self._deliveries = deliveries
@@ -109,7 +109,7 @@ class Callbacks:
 
     @activity.defn(name=DELIVER_CALLBACK)
     async def deliver_callback(self, input: DeliverCallbackInput) -> CallbackDelivered:
-        """One attempt to tell the agent's own URL.
+        """Try once to send the outcome to the agent's own URL.
 
         Raises `ApplicationError`: with the delay to the next attempt, or of the type `GAVE_UP`.
         """
@@ -124,11 +124,11 @@ class Callbacks:
         return CallbackDelivered(status_code=status, attempts=attempt)
 
     async def _callback(self, decision_id: str) -> Callback:
-        """What is to be sent, proven by the history. Raises `FailedError` where it cannot be read,
-        and `ApplicationError` where nothing like it is to be sent."""
+        """Return the request, proven by the history. Raises `FailedError` if the history cannot be
+        read, and `ApplicationError` if there is nothing to send."""
         try:
-            fold = await self._requests.load(decision_id)
-            return callback_of(fold)
+            reading = await self._requests.load(decision_id)
+            return callback_of(reading)
         except proof.UnprovenError as error:
             logger.error("callback refused: %s", error, extra={"decision_id": decision_id})  # noqa: TRY400
             raise ApplicationError(
@@ -139,7 +139,7 @@ class Callbacks:
             raise FailedError("the decision cannot be read now; see the log") from error
 
     async def _send(self, callback: Callback) -> int:
-        """The status of a success. Raises `FailedError`."""
+        """Send the request and return the status of a success. Raises `FailedError`."""
         try:
             secrets = await self._secrets.signing(callback.agent)
         except Exception as error:
@@ -162,7 +162,7 @@ class Callbacks:
     async def _failed(
         self, callback: Callback | None, attempt: int, error: FailedError
     ) -> ApplicationError:
-        """The error that has Temporal do what this one means. Store and workflow are told."""
+        """Return the error that makes Temporal act on this one, and record the attempt."""
         delay = None if error.is_final else delay_after(attempt, error.retry_after)
         if callback:
             await self._tell(callback, attempt, str(error), delay)
@@ -191,12 +191,12 @@ class Callbacks:
     async def _record(
         self, callback: Callback, result: Literal["sent", "deferred", "failed"]
     ) -> None:
-        """Note it, and never fail: a retry for the note's sake would send it again."""
+        """Note the attempt, and never fail: a retry for the note's sake would send it again."""
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._deliveries.record(
                     key=hashlib.sha256(callback.event.id.encode()).hexdigest(),
-                    decision_id=callback.fold.decision_id,
+                    decision_id=callback.reading.decision_id,
                     message="callback",
                     approver=callback.agent,
                     channel="callback",
@@ -208,9 +208,9 @@ class Callbacks:
             logger.exception("the store did not take a delivery", extra=_about(callback))
 
     async def _tell_workflow(self, callback: Callback, failed: CallbackFailed) -> None:
-        """For operators, who read it there. As good as it goes."""
-        fold = callback.fold
-        handle = self._client.get_workflow_handle(fold.decision_id, run_id=fold.run_id)
+        """Tell the workflow of the attempt, if possible, so that operators read it there."""
+        reading = callback.reading
+        handle = self._client.get_workflow_handle(reading.decision_id, run_id=reading.run_id)
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await handle.signal(CALLBACK_FAILED, failed)
@@ -218,19 +218,19 @@ class Callbacks:
             logger.exception("the workflow was not told", extra=_about(callback))
 
 
-def callback_of(fold: Fold) -> Callback:
-    """What a settled decision's agent is to be told. Raises `UnprovenError` for any other."""
-    url = fold.request.callback_url
-    if fold.input is None or url is None or not fold.settled:
+def callback_of(reading: Live) -> Callback:
+    """Return the callback of a settled decision. Raises `UnprovenError` for any other."""
+    url = reading.request.callback_url
+    if url is None or not reading.settled:
         raise proof.UnprovenError("the decision is not settled, or has no callback")
-    data = as_json(read_decision(fold, datetime.now(UTC)))
-    about = [fold.decision_id, fold.run_id]
+    data = as_json(read_decision(reading, datetime.now(UTC)))
+    about = [reading.decision_id, reading.run_id]
     told = event(about, f"decision.{data['status']}", data["resolved_at"], data)
-    return Callback(fold=fold, agent=fold.input.agent, url=url, event=told)
+    return Callback(reading=reading, agent=reading.input.agent, url=url, event=told)
 
 
 def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
-    """How long to wait after this failed attempt, the first being 1; None after the last."""
+    """Return how long to wait after this failed attempt, the first being 1; None after the last."""
     if attempt > len(SCHEDULE):
         return None
     delay = SCHEDULE[attempt - 1] * (1 + JITTER * random.random())  # noqa: S311 - no secret
@@ -238,7 +238,7 @@ def delay_after(attempt: int, retry_after: timedelta) -> timedelta | None:
 
 
 def _check(answer: Answer) -> None:
-    """Raises `FailedError` unless the agent took it."""
+    """Raise `FailedError` unless the agent took it."""
     status = answer.status_code
     if status == HTTPStatus.GONE:
         raise FailedError("the agent wants no more of it (410)", is_final=True)
@@ -249,4 +249,4 @@ def _check(answer: Answer) -> None:
 
 
 def _about(callback: Callback) -> dict[str, str]:
-    return {"decision_id": callback.fold.decision_id, "webhook_id": callback.event.id}
+    return {"decision_id": callback.reading.decision_id, "webhook_id": callback.event.id}

@@ -1,7 +1,7 @@
 """Channels are tried before somebody needs them: at the start, and every few minutes from then on.
 
-Nothing is sent. What is found stands in the log of the worker, and in the store, where the API
-reads it: it is the worker that has what a channel takes, and the API that operators ask.
+Nothing is sent. The findings are in the worker's log, and in the store, where the API reads them:
+the worker has a channel's credentials, and operators ask the API.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from activities.deliveries import STORE_TIMEOUT
 logger = logging.getLogger(__name__)
 
 LIMIT = timedelta(seconds=10)
-"""For one channel, which whoever starts a worker waits for."""
+"""Time for one channel, for which the start of a worker waits."""
 
 SOONEST = timedelta(seconds=15)
-"""After a channel was found to fail; then twice as long each time, up to `EVERY`."""
+"""Time after which a failing channel is tried again; then twice as long each time, up to
+`EVERY`."""
 
 EVERY = timedelta(minutes=5)
 
 
 class Checked(Protocol):
-    """What can be tried."""
+    """A channel that can be tried."""
 
     async def check(self) -> None:
         """Raise the `DeliveryError` that a message would meet, and send nothing."""
@@ -36,14 +37,14 @@ class Checked(Protocol):
 
 
 class ChannelBook(Protocol):
-    """What is known of channels."""
+    """The store's table of failing channels."""
 
     async def failed(self, channel: str, reason: str, worker: str) -> None: ...
     async def works(self, channel: str) -> None: ...
 
 
 class Checking:
-    """Tries these channels, which have the names that people know."""
+    """Tries these channels, by the names that people know."""
 
     def __init__(self, channels: Mapping[str, Checked], book: ChannelBook) -> None:
         self._channels = channels
@@ -52,7 +53,7 @@ class Checking:
         self._worker = socket.gethostname()
 
     async def all(self) -> None:
-        """Try each once. Never fails, and takes no longer than `LIMIT` and a note of it."""
+        """Try each once. It never fails, and takes no longer than `LIMIT` and the note of it."""
         await asyncio.gather(*map(self._try, self._channels))
 
     async def go_on(self) -> None:

@@ -1,5 +1,5 @@
-"""What became of each message: read before a retry, written after each attempt, and never a reason
-to send nothing."""
+"""The log of every message: read before a retry, written after each attempt, and never a reason to
+send nothing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from workflows.messages import SendNotificationInput
 logger = logging.getLogger(__name__)
 
 STORE_TIMEOUT = 5.0
-"""Seconds for the store, which a message never waits for longer."""
+"""Seconds for the store. A message never waits for it longer."""
 
 RECORD_TIMEOUT = 12.0
-"""Seconds for the note of an attempt. Longer than SQLite waits for another writer, and short enough
-for the attempt: what is not noted would be sent again, and not be found when it bounces."""
+"""Seconds to note an attempt. It is longer than SQLite waits for another writer, and short enough
+for the attempt: a message without a note would be sent again, and not be found when it bounces."""
 
 Result = Literal["sent", "failed", "deferred", "refused"]
 
 
 class DeliveryLog(Protocol):
-    """What became of each message. `key` names one message to one approver by one channel."""
+    """The log of each message. `key` names one message to one approver by one channel."""
 
     async def find(self, key: str) -> str | None:
-        """The provider's id of a message that was sent."""
+        """Return the provider's id of a message that was sent."""
         ...
 
     async def record(
@@ -47,13 +47,14 @@ class DeliveryLog(Protocol):
 
 
 class Journal:
-    """A delivery log that fails nobody."""
+    """A delivery log whose failures stop no message."""
 
     def __init__(self, log: DeliveryLog) -> None:
         self._log = log
 
     async def sent_before(self, sending: SendNotificationInput) -> str | None:
-        """The id of this message if an earlier attempt sent it, and only its report was lost."""
+        """Return the id of this message if an earlier attempt sent it, and only its report was
+        lost."""
         if activity.info().attempt == 1:
             return None
         try:
@@ -73,7 +74,8 @@ class Journal:
         *,
         late: bool = False,
     ) -> None:
-        """Note it, and never fail: a retry for the note's sake would send the message again."""
+        """Note the attempt, and never fail: a retry for the note's sake would send the message
+        again."""
         try:
             async with asyncio.timeout(RECORD_TIMEOUT):
                 await self._log.record(
@@ -92,14 +94,14 @@ class Journal:
 
 
 def delivery_key(sending: SendNotificationInput) -> str:
-    """Names this message to this approver by this channel."""
+    """Return the key of this message to this approver by this channel."""
     named = [sending.decision_id, sending.message, sending.approver, sending.channel]
     content = "\n".join((*named, *([str(sending.number)] if sending.number else [])))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def about(sending: SendNotificationInput) -> dict[str, str]:
-    """For logs: which message it was."""
+    """Return the fields that identify a message in logs."""
     return {
         "decision_id": sending.decision_id,
         "notification": sending.message,

@@ -1,9 +1,9 @@
 """Several questions to one person in one mail.
 
 Each message waits in an activity of its own, and all of one person's wake at the same moment. The
-first claims what is due, sends one mail and records every message in it as sent; the others find
-that. At least once, as everywhere: a claim that is not kept goes stale, and where the store is away
-each message goes out alone.
+first claims all that are due, sends one mail and records every message in it as sent; the others
+find that. Delivery is at least once, as everywhere: a claim that is not kept goes stale, and while
+the store is away each message goes out alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workflows.messages import HELD_BACK, SendNotificationInput
 logger = logging.getLogger(__name__)
 
 SOON = timedelta(seconds=2)
-"""Until it is looked again whether somebody else has sent the mail."""
+"""Time after which a message looks again whether another has sent the mail."""
 
 Letter = tuple[SendNotificationInput, Notice]
 
@@ -34,12 +34,12 @@ class Gathering(Protocol):
     """A channel that can put several notices to one person into one message."""
 
     async def send_together(self, notices: Sequence[Notice]) -> str:
-        """As `Channel.send`."""
+        """Send these notices as one message, as `Channel.send` does with one."""
         ...
 
 
 class HeldMessages(Protocol):
-    """Those that wait for a mail with several."""
+    """The store's table of messages that wait for a mail with several."""
 
     async def keep(self, message: HeldMessage) -> None: ...
     async def claim(self, own: HeldMessage, now: datetime) -> Claim | None: ...
@@ -53,12 +53,13 @@ class Digests:
         self._log = log
 
     async def keep(self, sending: SendNotificationInput, until: datetime) -> None:
-        """Have it claimed with others from then on. Where that fails, it goes out alone."""
+        """Let others claim the message from then on. If that fails, it goes out alone."""
         await self._try(self._held.keep(held_message(sending, until)), sending)
 
     async def claim(self, sending: SendNotificationInput) -> Claim | str | None:
-        """All that goes out with this message now; the id of it where it just did; or None where
-        the store cannot say. Raises `ApplicationError` where another activity is about to."""
+        """Return all messages that go out with this one now, or its id if another mail just had it,
+        or None if the store cannot say. Raises `ApplicationError` if another activity is about to
+        send it."""
         now = datetime.now(UTC)
         own = held_message(sending, now)
         try:
@@ -76,7 +77,7 @@ class Digests:
         raise held_back("goes out with others in one mail, which is being sent", SOON)
 
     async def end(self, claim: Claim, done: Sequence[SendNotificationInput]) -> None:
-        """These are sent or void; what else was claimed is anybody's again."""
+        """Mark these as sent or void, and give back the rest of the claim."""
         keys = [delivery_key(each) for each in done]
         if keys:
             await self._try(self._held.remove(keys), done[0])
@@ -106,7 +107,7 @@ def held_message(sending: SendNotificationInput, due_at: datetime) -> HeldMessag
 
 
 def others(claim: Claim, sending: SendNotificationInput) -> list[SendNotificationInput]:
-    """What was claimed beside this message."""
+    """Return the messages that were claimed beside this one."""
     own = delivery_key(sending)
     return [
         SendNotificationInput(
@@ -122,7 +123,7 @@ def others(claim: Claim, sending: SendNotificationInput) -> list[SendNotificatio
 
 
 def held_back(why: str, delay: timedelta) -> ApplicationError:
-    """Nothing is wrong, so nobody is to be alarmed."""
+    """Return a benign error, since nothing is wrong and nobody has to be alarmed."""
     return ApplicationError(
         why, type=HELD_BACK, next_retry_delay=delay, category=ApplicationErrorCategory.BENIGN
     )

@@ -1,9 +1,9 @@
-"""How long a message is held back for its reader's sake: in their quiet hours, and until the next
-mail that has several. Pure.
+"""How long a message is held back for its reader: in their quiet hours, and until the next mail
+that has several. Pure.
 
-It never takes more than half of the time that is left, so that whoever is asked has as much of it
-as was taken from them. `Due` says what that time is; it is the same at every attempt, else half of
-what is left would be taken again and again.
+The delay is never more than half of the time that is left, so that an approver has at least as much
+time as was taken from them. `Due` has that time. It is the same at every attempt, because otherwise
+half of the rest would be taken again and again.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from handover.models import Channel, Urgency
+from histories.reading import Live
 from store.approvers import Preferences
 from workflows.messages import ASKING, REMINDER, SendNotificationInput
-from workflows.reading import Fold
 
 MINUTE = timedelta(minutes=1)
 PASSES = (Urgency.CRITICAL,)
-"""What nobody sleeps through."""
+"""Urgencies that nobody sleeps through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When a message was to go out, and until when it serves its purpose."""
+    """The time when a message was to go out, and the end of its purpose."""
 
     at: datetime
     until: datetime
 
     @property
     def latest(self) -> datetime:
-        """It goes out by then, whatever is set."""
+        """Return the latest time at which the message goes out, whatever its reader has set."""
         return self.at + max(self.until - self.at, timedelta()) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a message is held back, and until when."""
+    """The reason why a message is held back, and its end."""
 
     until: datetime
     why: str
@@ -49,13 +49,13 @@ class Hold:
 
 def due(
     sending: SendNotificationInput,
-    fold: Fold,
+    reading: Live,
     scheduled_at: datetime,
     ends_after: timedelta | None,
 ) -> Due:
-    """Until the next step asks somebody else, the decision expires, or Temporal gives it up."""
-    assert fold.state  # noqa: S101 - `Requests.load` looked
-    rules = fold.state.rules
+    """Return the times of a message. Its purpose ends when the next step asks somebody else, the
+    decision expires, or Temporal gives it up."""
+    rules = reading.state.rules
     ends = [scheduled_at + ends_after] if ends_after else []
     if sending.message in ASKING:
         level = next(n for n, step in enumerate(rules.steps) if sending.approver in step.approvers)
@@ -67,7 +67,8 @@ def due(
 def hold(
     now: datetime, due: Due, preferences: Preferences, zone: ZoneInfo, *, gathers: bool
 ) -> Hold | None:
-    """Whether a message waits, by what its reader has set. `gathers`: it may share a mail."""
+    """Return the hold of a message by its reader's settings. `gathers` says that it may share a
+    mail."""
     until, why = due.at, ""
     if gathers and preferences.digest_minutes:
         until, why = _next_digest(until, preferences.digest_minutes, zone), "digest"
@@ -79,9 +80,9 @@ def hold(
     return Hold(until.astimezone(UTC), why) if why and until > now else None
 
 
-def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
-    """Whether this is a message that waits: it asks, or it tells that others have answered."""
-    if _passes(fold):
+def may_wait(sending: SendNotificationInput, reading: Live) -> bool:
+    """Return whether this message may wait: it asks, or it tells that others have answered."""
+    if _passes(reading):
         return False
     if sending.message in ASKING:
         return sending.channel in (Channel.EMAIL, Channel.SLACK)
@@ -89,15 +90,15 @@ def may_wait(sending: SendNotificationInput, fold: Fold) -> bool:
     return sending.message == "settled" and sending.channel == Channel.EMAIL
 
 
-def may_gather(sending: SendNotificationInput, fold: Fold) -> bool:
-    """Whether this message may be one of several in a mail."""
+def may_gather(sending: SendNotificationInput, reading: Live) -> bool:
+    """Return whether this message may share a mail with others."""
     is_question = sending.message in ASKING and sending.channel == Channel.EMAIL
-    return is_question and not _passes(fold)
+    return is_question and not _passes(reading)
 
 
-def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) -> bool:
-    """Whether this reminds of a question that was still on its way when it was due, or is: they
-    would arrive together."""
+def is_needless(sending: SendNotificationInput, reading: Live, due_at: datetime) -> bool:
+    """Return whether this is a reminder of a question that is, or was at its time, still on its
+    way: they would arrive together."""
     if sending.message != REMINDER:
         return False
     same = {"approver": sending.approver, "channel": sending.channel}
@@ -106,24 +107,24 @@ def is_needless(sending: SendNotificationInput, fold: Fold, due_at: datetime) ->
         and (each.approver, each.channel) == (sending.approver, sending.channel)
         and each.result == "pending"
         and each.at < due_at
-        for each in fold.notifications
+        for each in reading.notifications
     )
     came_since = any(
         entry.type == "notification.sent"
         and entry.details["message"] in ASKING
         and entry.details.items() >= same.items()
         and entry.at > due_at
-        for entry in fold.entries
+        for entry in reading.entries
     )
     return is_under_way or came_since
 
 
-def _passes(fold: Fold) -> bool:
-    return fold.request.urgency in PASSES
+def _passes(reading: Live) -> bool:
+    return reading.request.urgency in PASSES
 
 
 def _next_digest(moment: datetime, minutes: int, zone: ZoneInfo) -> datetime:
-    """The first multiple of so many after it, counted from each midnight."""
+    """Return the first multiple of so many minutes after this time, counted from each midnight."""
     day = moment.astimezone(zone).date()
 
     def is_boundary(minute: datetime) -> bool:
@@ -135,7 +136,8 @@ def _next_digest(moment: datetime, minutes: int, zone: ZoneInfo) -> datetime:
 
 
 def _first_minute(after: datetime, fits: Callable[[datetime], bool]) -> datetime:
-    """In UTC, minute by minute: what clocks leave out or show twice needs no thought there."""
+    """Return the first such minute, searched in UTC, where clocks neither leave out a time nor show
+    one twice."""
     minute = after.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE
     while not fits(minute):
         minute += MINUTE

@@ -1,17 +1,16 @@
-"""Telling people: the activity that the workflow calls for every message."""
+"""The activity that the workflow calls for every message."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from temporalio import activity
-from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -20,7 +19,10 @@ from activities.channels.errors import DeliveryError, RefusedError, application_
 from activities.channels.notice import Channel, Notice, Unreached
 from activities.deliveries import STORE_TIMEOUT, DeliveryLog, Journal, about
 from activities.digests import Digests, Gathering, HeldMessages, Letter, held_back, others
-from activities.requests import ContentStore, Requests, verify
+from activities.requests import Requests, verify
+from histories.decision import read_decision
+from histories.entries import is_late
+from histories.reading import Live
 from links import Codes, Link, LinkKeys, PersonalLink
 from store.approvers import Preferences
 from templates import Reader
@@ -33,7 +35,6 @@ from workflows.messages import (
     SendNotificationInput,
 )
 from workflows.objections import MAX_CODES
-from workflows.reading import Fold, is_late, read_decision
 from workflows.stored import MissingContentError
 from workflows.unknown_keys import UnknownKeyError
 
@@ -45,26 +46,23 @@ class ApproverBook(Protocol):
 
 
 class Notifications:
-    """The activity and what it needs. `channels` are those set up, by name; `reader` is whom a
-    message is written for who has set nothing."""
+    """The activity and its dependencies. `channels` are those that are set up, by name; `reader` is
+    for an approver who has set nothing."""
 
     def __init__(
         self,
         *,
-        client: Client,
-        keyring: proof.Keyring,
+        requests: Requests,
         links: LinkKeys,
         codes: Codes,
         public_url: str,
         channels: Mapping[str, Channel],
         deliveries: DeliveryLog,
         held: HeldMessages,
-        contents: ContentStore,
         approvers: ApproverBook,
         reader: Reader,
-        revoked: Collection[str] = (),
     ) -> None:
-        self._requests = Requests(client, keyring, contents, revoked)
+        self._requests = requests
         self._links = links
         self._codes = codes
         self._public_url = public_url.rstrip("/")
@@ -78,8 +76,8 @@ class Notifications:
     async def send_notification(self, input: SendNotificationInput) -> NotificationSent:
         """Send one message to one approver, once.
 
-        Raises `ApplicationError`, retryable or not, as `channels.errors` says, and where its reader
-        is not to be disturbed yet.
+        Raises `ApplicationError`, retryable or not, as `channels.errors` says, and if its reader is
+        not to be disturbed yet.
         """
         channel = self._channels.get(input.channel)
         if channel is None:
@@ -94,22 +92,22 @@ class Notifications:
         return NotificationSent(provider=channel.provider, message_id=message_id)
 
     async def _send(self, input: SendNotificationInput, channel: Channel) -> str:
-        fold = await self._believed(input)
+        reading = await self._believed(input)
         set_by_them = await self._preferences_of(input)
         reader = self._reader.preferring(set_by_them.language, set_by_them.time_zone)
         info, now = activity.info(), datetime.now(UTC)
-        if holding.is_needless(input, fold, info.scheduled_time):
+        if holding.is_needless(input, reading, info.scheduled_time):
             raise needless()
-        due = holding.due(input, fold, info.scheduled_time, info.schedule_to_close_timeout)
-        gathers = isinstance(channel, Gathering) and holding.may_gather(input, fold)
+        due = holding.due(input, reading, info.scheduled_time, info.schedule_to_close_timeout)
+        gathers = isinstance(channel, Gathering) and holding.may_gather(input, reading)
         gathers = gathers and set_by_them.digest_minutes is not None
         hold = holding.hold(now, due, set_by_them, reader.zone, gathers=gathers)
-        if hold and holding.may_wait(input, fold):
+        if hold and holding.may_wait(input, reading):
             if gathers:
                 await self._digests.keep(input, hold.until)
             logger.info("message %s", hold, extra=about(input))
             raise held_back(str(hold), hold.until - now)
-        letter = input, self._notice(input, fold, reader, now)
+        letter = input, self._notice(input, reading, reader, now)
         if gathers:
             return await self._send_with_others(letter, channel)
         return await self._hand_over([letter], channel)
@@ -137,25 +135,25 @@ class Notifications:
     async def _letter(
         self, sending: SendNotificationInput, beside: Notice
     ) -> Letter | SendNotificationInput:
-        """Another one for the same mail, or its input where there is nothing to send any more.
+        """Return another letter for the same mail, or its input if there is nothing left to send.
 
-        Raises what `Requests.load` raises where it cannot be known now.
+        Raises what `Requests.load` raises if it cannot be known now.
         """
         try:
-            fold = await self._requests.load(sending.decision_id)
-            verify(sending, fold)
+            reading = await self._requests.load(sending.decision_id)
+            verify(sending, reading)
         except proof.UnprovenError:
             return sending
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             return sending
-        if fold.settled:
+        if reading.settled:
             return sending
-        return sending, self._notice(sending, fold, beside.reader, beside.now)
+        return sending, self._notice(sending, reading, beside.reader, beside.now)
 
     async def _hand_over(self, letters: list[Letter], channel: Channel) -> str:
-        """One message with all of these, the first of which is that of this activity."""
+        """Hand over one message with all of these. The first is that of this activity."""
         input, notice = letters[0]
         try:
             if len(letters) > 1 and isinstance(channel, Gathering):
@@ -175,10 +173,10 @@ class Notifications:
             await self._journal.record(letter[0], "sent", channel.provider, message_id, late=late)
         return message_id
 
-    async def _believed(self, input: SendNotificationInput) -> Fold:
+    async def _believed(self, input: SendNotificationInput) -> Live:
         try:
-            fold = await self._requests.load(input.decision_id)
-            verify(input, fold)
+            reading = await self._requests.load(input.decision_id)
+            verify(input, reading)
         except proof.UnprovenError as error:
             logger.error("message refused: %s", error, extra=about(input))  # noqa: TRY400
             raise ApplicationError(
@@ -197,19 +195,19 @@ class Notifications:
         except MissingContentError as error:
             logger.exception("message not sent", extra=about(input))
             raise ApplicationError(f"Not sent yet: {error}.", type="MissingContent") from None
-        return fold
+        return reading
 
     def _notice(
-        self, input: SendNotificationInput, fold: Fold, reader: Reader, now: datetime
+        self, input: SendNotificationInput, reading: Live, reader: Reader, now: datetime
     ) -> Notice:
         notice = Notice(
-            decision=fold.decision_input(),
+            decision=reading.decision_input(),
             message=input.message,
             number=input.number,
             approver=input.approver,
             link="",
             now=now,
-            outcome=fold.outcome() if input.outcome else None,
+            outcome=reading.outcome() if input.outcome else None,
             reader=reader,
         )
         match input.message:
@@ -217,9 +215,10 @@ class Notifications:
                 assert input.code_id  # noqa: S101 - `verify` found it in the history
                 return replace(notice, code=self._codes.of(input.code_id))
             case messages.DELIVERY_FAILURE:
-                return replace(notice, unreached=unreached(fold), asked_now=fold.asked_now())
+                asked_now = reading.state.awaited
+                return replace(notice, unreached=unreached(reading), asked_now=asked_now)
             case messages.CODES_USED_UP:
-                return replace(notice, without_codes=without_codes(fold))
+                return replace(notice, without_codes=without_codes(reading))
             case _:
                 token = self._links.mint(Link(input.decision_id, input.approver))
                 inbox = self._links.mint_personal(PersonalLink(input.approver, now))
@@ -227,12 +226,12 @@ class Notifications:
                     notice,
                     link=f"{self._public_url}/d/{token}",
                     respond_url=f"{self._public_url}/responses/{token}",
-                    told=read_decision(fold, now),
-                    digest=fold.state.shown if fold.state else "",
-                    happened_at=happened_at(input, fold),
+                    told=read_decision(reading, now),
+                    digest=reading.state.shown,
+                    happened_at=happened_at(input, reading),
                     inbox=f"{self._public_url}/i/{inbox}",
-                    escalated_because=fold.escalated_because(),
-                    unreached=unreached(fold),
+                    escalated_because=reading.escalated_because(),
+                    unreached=unreached(reading),
                 )
 
     async def _preferences_of(self, input: SendNotificationInput) -> Preferences:
@@ -246,7 +245,7 @@ class Notifications:
 
 
 def tells_late(sending: SendNotificationInput, notice: Notice) -> bool:
-    """Whether this is the first that anybody hears of a decision, and not in good time."""
+    """Return whether this is the first news of a decision for anybody, and comes late."""
     told = notice.told
     if told is None or told.notified_at or sending.message not in messages.ASKING:
         return False
@@ -254,7 +253,7 @@ def tells_late(sending: SendNotificationInput, notice: Notice) -> bool:
 
 
 def needless() -> ApplicationError:
-    """No retry makes it useful, and nobody is to be alarmed."""
+    """Return a benign error: no retry makes the message useful, and nobody has to be alarmed."""
     return ApplicationError(
         "Not sent: what it reminds of goes out only now.",
         type="Needless",
@@ -263,26 +262,26 @@ def needless() -> ApplicationError:
     )
 
 
-def unreached(fold: Fold) -> list[Unreached]:
-    """Whom no message could reach, the last first."""
-    failed = [entry for entry in fold.entries if entry.type == "delivery.failed"]
+def unreached(reading: Live) -> list[Unreached]:
+    """Return the approvers whom no message could reach, the last first."""
+    failed = [entry for entry in reading.entries if entry.type == "delivery.failed"]
     told = ("approver", "channel", "reason")
     return [Unreached(*(entry.details[name] for name in told)) for entry in reversed(failed)]
 
 
-def without_codes(fold: Fold) -> list[str]:
-    """Who is sent no further code."""
-    sent = Counter(approver for approver, _ in fold.state.codes) if fold.state else Counter[str]()
+def without_codes(reading: Live) -> list[str]:
+    """Return the approvers who get no further code."""
+    sent = Counter(approver for approver, _ in reading.state.codes)
     return [approver for approver, number in sent.items() if number >= MAX_CODES]
 
 
-def happened_at(sending: SendNotificationInput, fold: Fold) -> datetime | None:
-    """When that happened which this message tells, as far as the record has it."""
+def happened_at(sending: SendNotificationInput, reading: Live) -> datetime | None:
+    """Return when the reported event happened, as far as the record has it."""
     if sending.outcome:
         return sending.outcome.at
     type = "approver.reminded" if sending.message == messages.REMINDER else "approver.asked"
     about = {"approver": sending.approver, "number": sending.number or None}
-    for entry in reversed(fold.state.log if fold.state else ()):
+    for entry in reversed(reading.state.log):
         if entry.type == type and {name: entry.details.get(name) for name in about} == about:
             return entry.at
     return None

@@ -6,71 +6,43 @@ what this service did not ask, or a result that no approver gave, so both are pr
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
-
-from temporalio.client import Client
-
-from encryption import decoded
+from histories.loading import Contents, Histories, complete
+from histories.reading import Live, Void
 from workflows import proof
 from workflows.messages import CODE, TO_THE_OPERATOR, SendNotificationInput
-from workflows.reading import Fold
-from workflows.state import State
-from workflows.stored import MissingContentError
-
-
-class ContentStore(Protocol):
-    """What is too large for histories, by digest."""
-
-    async def get(self, digests: Collection[str]) -> dict[str, str]: ...
 
 
 class Requests:
-    """Reads decisions that a key of `keyring` sealed; `revoked` are ids of keys that count no
-    more."""
+    """Loads what messages and callbacks are about."""
 
-    def __init__(
-        self,
-        client: Client,
-        keyring: proof.Keyring,
-        contents: ContentStore,
-        revoked: Collection[str] = (),
-    ) -> None:
-        self._client = client
-        self._keyring = keyring
-        self._revoked = revoked
+    def __init__(self, histories: Histories, contents: Contents) -> None:
+        self._histories = histories
         self._contents = contents
 
-    async def load(self, decision_id: str) -> Fold:
+    async def load(self, decision_id: str) -> Live:
         """The decision of this id, with what the store keeps of it.
 
         Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, `UnknownKeyError`,
         and `RPCError` of Temporal.
         """
-        fold = Fold(decision_id, self._keyring, self._revoked)
-        codec = self._client.data_converter.payload_codec
-        async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-            fold.feed(await decoded(event, codec))
-        if fold.state is None or fold.void:
-            raise proof.UnprovenError(fold.void or "the history is empty")
-        fold.bodies |= await self._contents.get(fold.stored)
-        if fold.stored:
-            raise MissingContentError(f"the store lacks a part of {decision_id}")
-        return fold
+        reading = await self._histories.read(decision_id)
+        if isinstance(reading, Void) or reading.annulled:
+            raise proof.UnprovenError(reading.annulled)
+        await complete(reading, self._contents)
+        return reading
 
 
-def verify(sending: SendNotificationInput, fold: Fold) -> None:
+def verify(sending: SendNotificationInput, reading: Live) -> None:
     """Raise `UnprovenError` unless this message to this person belongs to the decision."""
-    assert fold.state  # noqa: S101 - `load` looked
-    if not _is_recipient(sending, fold, fold.state):
+    if not _is_recipient(sending, reading):
         raise proof.UnprovenError("the decision does not name this approver")
-    if sending.message == CODE and (sending.approver, sending.code_id) not in fold.state.codes:
+    if sending.message == CODE and (sending.approver, sending.code_id) not in reading.state.codes:
         raise proof.UnprovenError("nobody has asked for this code")
-    if sending.outcome and sending.outcome != fold.state.outcome:
+    if sending.outcome and sending.outcome != reading.state.outcome:
         raise proof.UnprovenError("the decision has another outcome, or none")
 
 
-def _is_recipient(sending: SendNotificationInput, fold: Fold, state: State) -> bool:
+def _is_recipient(sending: SendNotificationInput, reading: Live) -> bool:
     if sending.message in TO_THE_OPERATOR:
-        return fold.input is not None and sending.approver == fold.input.operator
-    return any(sending.approver in step.approvers for step in state.rules.steps)
+        return sending.approver == reading.input.operator
+    return any(sending.approver in step.approvers for step in reading.state.rules.steps)

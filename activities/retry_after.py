@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone."""
+"""The time for which a server asks to be left alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Headers(Protocol):
-    """Of an answer, without regard to the case of their names."""
+    """The headers of an answer, without regard to the case of their names."""
 
     def get(self, name: str, /) -> str | None: ...
 
 
 def retry_after(headers: Headers) -> timedelta | None:
-    """By `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (epoch); None where neither is
-    there, or can be read."""
+    """Read `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (epoch); None if neither is
+    present and readable."""
     now = datetime.now(UTC)
     try:
         if value := headers.get("Retry-After"):

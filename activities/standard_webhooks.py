@@ -14,21 +14,22 @@ from pydantic_core import to_jsonable_python
 from standardwebhooks import Webhook
 
 LIMIT_SECONDS = 20.0
-"""For one attempt. Within `options.ATTEMPT_TIMEOUT`, with what is read before and told after."""
+"""Seconds for one attempt. It stays within `options.ATTEMPT_TIMEOUT`, with the reading before and
+the report after it."""
 
 USER_AGENT = "Handover (Standard Webhooks)"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One request, as it is on every attempt. `id` is how receivers know what they had before."""
+    """One request, the same on every attempt. By `id` receivers recognise a repeated one."""
 
     id: str
     body: str
 
     def headers(self, secrets: Sequence[str], at: datetime) -> dict[str, str]:
-        """With a signature for each secret, so that one can be exchanged while others are in
-        use."""
+        """Return the headers with a signature by each secret, so that one can be exchanged while
+        others are in use."""
         return {
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
@@ -41,7 +42,7 @@ class Event:
 
 
 def event(about: Sequence[str], type: str, timestamp: object, data: Mapping[str, Any]) -> Event:
-    """`about` names what is told, and nothing else that is told."""
+    """Return the event. `about` names its subject, and reveals nothing else."""
     named = hashlib.sha256("\n".join(about).encode()).hexdigest()
     said = {"type": type, "timestamp": timestamp, "data": data}
     body = json.dumps(to_jsonable_python(said), ensure_ascii=False, separators=(",", ":"))

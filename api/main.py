@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import logs
 from api.access.bearers import Bearers
 from api.access.limiting import Limits, TellStandings
 from api.access.oidc import Issuer
@@ -26,8 +25,11 @@ from api.answers.step_up import StepUp
 from api.decisions.backlog import Backlog
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.executions import Executions
 from api.decisions.metrics import Metrics
 from api.decisions.signing import Signer
+from api.decisions.starting import Starting
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.doors.deps import Service
 from api.files.downloads import Downloads
@@ -45,20 +47,17 @@ from api.problems import handlers
 from api.providers import route as events
 from api.slack import route as slack
 from api.systems import responses
-from config import (
-    ConfigurationError,
-    Settings,
-    connect,
-    create_once,
-    keep_private,
-    load_encryption,
-    load_exceptions,
-    load_secrets,
-    load_settings,
-    naming,
-)
+from handover import __version__
+from histories.loading import Histories
 from links import Codes, LinkKeys
 from outgoing import GuardedClient
+from settings import logs
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_exceptions, load_settings
+from settings.model import Settings
+from settings.private import create_once, keep_private
+from settings.secrets import load_encryption, load_secrets
+from settings.temporal import connect
 from slack_app.app import SlackApp
 from slack_app.web import SlackWeb
 from store import UnusableStoreError, open_store
@@ -69,11 +68,11 @@ from templates import Reader
 log = logging.getLogger(__name__)
 
 FIRST_KEY = "local-agent"
-"""Name of the key that the first start makes. Approvers read it as the name of who asks."""
+"""Name of the key that the first start makes. Approvers read it as the name of the agent."""
 
 
 SLACK_TIMEOUT = 5
-"""Seconds: who pressed a button waits for what comes of it."""
+"""Seconds for a call to Slack, since somebody who pressed a button waits for the result."""
 
 
 @asynccontextmanager
@@ -98,29 +97,35 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     outgoing = GuardedClient(load_exceptions(settings))
     with naming("HANDOVER_FILES_URL", FilesError):
         files = open_files(settings.storage_url)
-    waiting = Waiting(client, signer.keyring, settings.max_waits, settings.revoked_keys)
+    histories = Histories(client, signer.keyring, settings.revoked_keys)
+    waiting = Waiting(client, histories, settings.max_waits)
     backlog = Backlog(client, settings.task_queue, settings.max_lag)
     clock = Clock(client)
-    decisions = Decisions(
+    executions = Executions(store, signer, clock)
+    is_told_of_mails = bool(settings.sendgrid_event_key)
+    decisions = Decisions(client, store, executions, waiting, is_told_of_mails=is_told_of_mails)
+    starting = Starting(
         client,
         store,
         signer,
-        waiting,
         clock,
+        decisions=decisions,
         task_queue=settings.task_queue,
         receipts=settings.receipts,
         operator=settings.operator_email,
         encryption=encryption,
         outgoing=outgoing,
         backlog=backlog,
-        is_told_of_mails=bool(settings.sendgrid_event_key),
         lacking_for_slack=settings.lacking_for_slack,
         local_domains=settings.local_domains,
     )
+    telling = Telling(client, store.contents, signer, waiting, clock, decisions)
     metrics = Metrics(client, store, backlog)
     links = LinkKeys(secrets.link_keys, settings.revoked_keys)
     limits = limits_of(settings)
-    answers = Answers(decisions, store.attachments, store.refused_responses, metrics.time_to_answer)
+    answers = Answers(
+        decisions, telling, store.attachments, store.refused_responses, metrics.time_to_answer
+    )
     service = app.state.service = Service(
         settings=settings,
         secrets=secrets,
@@ -136,8 +141,11 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         waiting=waiting,
         clock=clock,
         decisions=decisions,
+        starting=starting,
+        telling=telling,
+        executions=executions,
         answers=answers,
-        step_up=StepUp(Codes(secrets.link_keys), store.codes, decisions, answers),
+        step_up=StepUp(Codes(secrets.link_keys), store.codes, telling, answers),
         callback_secrets=callback_secrets,
         webhooks=webhooks,
         outgoing=outgoing,
@@ -151,7 +159,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     gc.freeze()  # what was loaded to start with stays: no need to go through it again
     beside = [
         asyncio.create_task(work)
-        for work in (decisions.prepare(), service.bearers.watch(), clock.watch())
+        for work in (starting.prepare(), service.bearers.watch(), clock.watch())
     ]
     yield
     for task in beside:
@@ -161,7 +169,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Raises `ConfigurationError`."""
+    """Open the limits that the settings name. Raises `ConfigurationError`."""
     with naming("HANDOVER_LIMITS_URL", ValueError):
         return Limits(
             settings.limits_url.get_secret_value(),
@@ -172,7 +180,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def slack_app(settings: Settings) -> SlackApp | None:
-    """None where Slack is not set up, or only in part."""
+    """Return the Slack app, or None if Slack is not set up, or only in part."""
     token, secret = settings.slack_bot_token, settings.slack_signing_secret
     if not token or not secret:
         return None
@@ -189,8 +197,8 @@ def issuer_of(settings: Settings) -> Issuer | None:
 def answer_waits_when_stopped(close: Callable[[], None]) -> None:
     """Answer open long-polls on the signal itself.
 
-    uvicorn waits for open requests before it tells the application that it stops, so they would
-    hold it up for as long as they may wait. Its own handler still runs.
+    uvicorn waits for open requests before it tells the application to stop, so they would hold it
+    up for as long as they may wait. Its own handler still runs.
     """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -205,8 +213,8 @@ def answer_waits_when_stopped(close: Callable[[], None]) -> None:
 
 
 class SayWhyNot:
-    """ASGI middleware: where settings keep the service from starting, it says what is wrong with
-    them, and not where in the code."""
+    """ASGI middleware: if settings keep the service from starting, it reports what is wrong with
+    them, and not a place in the code."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -226,7 +234,7 @@ class SayWhyNot:
 # Its page of the API loads nothing from elsewhere, as FastAPI's own would.
 app = FastAPIOffline(
     title="Handover",
-    version="0.1.0",
+    version=__version__,
     summary="Ask a person before an AI agent acts.",
     redoc_url=None,
     lifespan=lifespan,

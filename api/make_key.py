@@ -1,7 +1,7 @@
-"""`python -m api.make_key NAME [--scope SCOPE …]`: a new API key, which is shown this once.
+"""`python -m api.make_key NAME [--scope SCOPE …]`: makes an API key, and prints it this once.
 
 Keys of one name are one agent's. Without a scope it is an agent's key: it asks, reads and withdraws
-its own decisions. One with `keys:admin` makes the others over HTTP.
+its own decisions. A key with `keys:admin` makes the others over HTTP.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from api.decisions.approvers import check_places
 from api.decisions.schemas import allowed_approver
 from api.problems.errors import Invalid
-from config import ConfigurationError, load_settings, naming
+from settings.errors import ConfigurationError, naming
+from settings.loading import load_settings
 from store import UnusableStoreError, open_store
 from store.keys import AGENT_SCOPES, SCOPES, is_name, new_key
 
@@ -30,7 +31,7 @@ async def make_key(
     approvers: Collection[str] | None = None,
     step_up: bool = False,
 ) -> str:
-    """Raises `Invalid` for approvers in a network that no operator has allowed."""
+    """Make a key. Raises `Invalid` for approvers in a network that no operator has allowed."""
     settings = load_settings()
     check_places(settings.local_domains, [("--approvers", each) for each in approvers or ()])
     with naming(settings.store_setting, UnusableStoreError):
@@ -81,7 +82,7 @@ def _moment(text: str) -> datetime:
 
 
 def _approvers(text: str) -> list[str]:
-    """As the HTTP API takes them."""
+    """Read approvers as the HTTP API does."""
     try:
         return [allowed_approver(each.strip()) for each in text.split(",") if each.strip()]
     except ValueError as error:

@@ -1,8 +1,8 @@
 """HTTP as uvicorn speaks it, bounded: `--http api.protocol:Bounded`.
 
 uvicorn's fast parser takes a request line, headers and trailers of any length and keeps all of it
-in memory before the application hears of the request; and it waits for the rest for ever, with a
-file of the process for each that it waits for.
+in memory before the application hears of the request. It also waits for the rest for ever, with an
+open file of the process for each request.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Literal
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request line with its headers, and of what may stand between two pieces of a body."""
+"""Bytes of a request line with its headers, and of the data between two pieces of a body."""
 
 TOO_LARGE = "The head of this request is too large."
 TOO_SLOW = "This request did not come to its end in time."
 
 
 class Bounded(HttpToolsProtocol):
-    """Answers 431 and closes the connection beyond `MAX_HEAD`, give or take one read; answers 408
-    and closes it where a request is begun and its rest does not come."""
+    """Answers 431 and closes the connection beyond `MAX_HEAD`, give or take one read. Answers 408
+    and closes it if a request begins and its rest does not come."""
 
     head_seconds = 20.0
-    """From the connection, or from the first byte of a request that follows another, to the end of
-    the head."""
+    """Seconds from the connection, or from the first byte of a further request, to the end of the
+    head."""
     pause_seconds = 60.0
-    """Between two pieces of a body."""
+    """Seconds between two pieces of a body."""
     idle_seconds = 15
-    """After an answer. Clients keep a connection for five seconds (httpx) or so: they are to be the
-    first to close it, else a request is sent into a connection that is just closed here."""
+    """Seconds after an answer. Clients keep a connection for about five seconds (httpx) and should
+    close it first; otherwise they send a request into a connection that is just closing here."""
 
     _no_body = 0
     """Bytes read since the last piece of a body, or since the last message ended."""
     _arriving: Literal["head", "body"] | None = None
-    """The part of a request of which the end has not come."""
+    """The part of a request whose end has not come."""
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -80,7 +80,7 @@ class Bounded(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn's answer to what its parser does not take, which is also our refusal."""
+        """Send uvicorn's answer to a request that its parser refuses, which is also our refusal."""
         if self._no_body > MAX_HEAD:
             self._refuse(431, TOO_LARGE)
         else:
@@ -104,7 +104,7 @@ class Bounded(HttpToolsProtocol):
             self.transport.close()
 
     def _is_answering(self) -> bool:
-        """Whether another answer would be read as a part, or as a second one, of ours."""
+        """Return whether a further answer would be read as part of ours, or as a second one."""
         if not self.cycle:
             return False
         if self._arriving == "head":  # of the request that follows the one that is answered

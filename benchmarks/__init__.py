@@ -1,1 +1,2 @@
-"""What a decision costs, beside the least that Temporal itself would need for it: `make bench`."""
+"""Measures what a decision costs, beside the least that Temporal itself would need for it: `make
+bench`."""

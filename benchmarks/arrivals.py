@@ -1,4 +1,4 @@
-"""A folder into which something is put for people: whoever waits for theirs is told."""
+"""A folder of messages for people, which notifies whoever waits for theirs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import cast
 
 LOOK_EVERY = 0.005
-"""Seconds. Both sides wait for it alike, and it is outside of every latency."""
+"""Seconds between two looks. Both sides wait for them alike, and they are outside of every
+latency."""
 
 LINK = re.compile(r"https?://\S+/d/[A-Za-z0-9_.-]+")
 Arrival = tuple[str, str]
-"""For whom, and what."""
+"""The person, and the message."""
 
 
 class Arrivals:
-    """`read` says what a file is, or None where it is for nobody. Files are taken away."""
+    """Watches the folder and removes its files. `read` returns a file's arrival, or None if it is
+    for nobody."""
 
     def __init__(self, folder: Path, read: Callable[[Path], Arrival | None]) -> None:
         self._folder = folder
@@ -26,12 +28,12 @@ class Arrivals:
         self._expected: dict[str, asyncio.Future[str]] = {}
 
     def expect(self, whom: str) -> asyncio.Future[str]:
-        """What comes for them, as soon as it is there."""
+        """Return their message as soon as it arrives."""
         self._expected[whom] = asyncio.get_running_loop().create_future()
         return self._expected[whom]
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Watch until cancelled."""
         while True:
             for path in self._folder.iterdir():
                 if not path.name.startswith("."):
@@ -47,12 +49,12 @@ class Arrivals:
 
 
 def read_name(path: Path) -> Arrival:
-    """A file that is empty: its name says for whom it is."""
+    """Read an empty file, whose name is the person's."""
     return path.name, ""
 
 
 def read_mail(path: Path) -> Arrival | None:
-    """The approver's address and the link; None for a mail that asks nothing."""
+    """Return the approver's address and the link; None for a mail that asks nothing."""
     if "-decision-request-" not in path.name:
         return None
     mail = email.message_from_bytes(path.read_bytes())

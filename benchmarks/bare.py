@@ -1,8 +1,8 @@
-"""The yardstick: the smallest approval on Temporal, and `python -m benchmarks.bare ADDRESS FOLDER`,
+"""The yardstick: the smallest approval on Temporal. `python -m benchmarks.bare ADDRESS FOLDER` is
 its worker.
 
 It asks (by a file, as the outbox does), waits with a timer and takes the first answer. Nothing is
-proven, shown, indexed, escalated or kept beside Temporal.
+proven, rendered, indexed, escalated or kept beside Temporal.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Teller:
 
     @activity.defn
     async def tell(self, approver: str) -> None:
-        """A file of the approver's name."""
+        """Write a file with the approver's name."""
         await asyncio.to_thread((self.folder / approver).touch)
 
 
 async def work(address: str, folder: Path) -> None:
-    """Until SIGTERM. Its pollers are those of the product's worker."""
+    """Work until SIGTERM, with the pollers of the product's worker."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with Worker(

@@ -1,4 +1,4 @@
-"""How far mails fall behind when agents ask as fast as they can."""
+"""Measures how far mails fall behind when agents ask as fast as they can."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from benchmarks.contenders import QUESTION, Product
 from benchmarks.measures import milliseconds
 
 PATIENCE = 3600.0
-"""Seconds for which an agent comes again when it is held back: none gives up."""
+"""Seconds for which an agent asks again when it is held back; none gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """`lags` are seconds from a question being taken to its mail; `asking` and `telling` those from
-    the first question to the last one taken, and to the last mail. All are still pending."""
+    """The result. `lags` are seconds from taking a question to its mail; `asking` and `telling` are
+    those from the first question to the last one taken, and to the last mail. All are still
+    pending."""
 
     decision_ids: list[str]
     lags: list[float]
@@ -26,7 +27,7 @@ class Burst:
     telling: float
 
     def lag(self, percent: int) -> float:
-        """Seconds within which this share of the mails was out."""
+        """Return the seconds within which this share of the mails was out."""
         return milliseconds(self.lags, percent) / 1000
 
     @property
@@ -39,12 +40,12 @@ class Burst:
 
     @property
     def last_lag(self) -> float:
-        """Seconds from the last question being taken to the last mail."""
+        """Return the seconds from taking the last question to the last mail."""
         return self.telling - self.asking
 
 
 async def ask_in_a_burst(product: Product, questions: int, agents: int) -> Burst:
-    """So many agents ask, each one question after the other, and nobody answers."""
+    """Let so many agents ask, each one question after the other, with no answers."""
     mark, ids, lags = uuid4().hex[:8], list[str](), list[float]()
     approvers = iter([f"approver-{mark}-{number}@example.com" for number in range(questions)])
     began = perf_counter()

@@ -1,7 +1,7 @@
-"""From an answer to the agent's call returning, with a pause between decisions.
+"""Measures the time from an answer to the agent's call returning, with a pause between decisions.
 
 In the rounds one decision follows the other, and soon both sides wait for the dev server, which
-looks at most 20 times a second whether there is work: that pause hides what either does itself.
+looks at most 20 times a second whether there is work: that pause hides their own time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from benchmarks.contenders import Bare, Contender, Product
 from benchmarks.measures import milliseconds
 
 BREATH = 0.25
-"""Seconds between two decisions, enough for the dev server's pause not to meet them."""
+"""Seconds between two decisions, so that the dev server's pause does not meet them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clicks:
-    """Seconds of each: of the bare workflow from signal to result, of the product from the form
-    being sent to `create` returning."""
+    """Seconds of each side: the bare workflow's from signal to result, the product's from sending
+    the form until `create` returns."""
 
     results: list[float]
     creates: list[float]
@@ -33,7 +33,7 @@ class Clicks:
 
 
 async def click(product: Product, bare: Bare, times: int) -> Clicks:
-    """One at a time and in turns, so that the machine's moods meet both alike."""
+    """Run one at a time and in turns, so that the machine's load affects both alike."""
     clicks = Clicks([], [])
     for _ in range(times):
         clicks.results.append(await _one(bare))

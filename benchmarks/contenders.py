@@ -1,4 +1,4 @@
-"""The two that are compared, each with an agent who asks and an approver who answers."""
+"""The two contenders, each with an agent who asks and an approver who answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUESTION = Question(
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """`seconds`: from the approver's answer being sent to the agent having it."""
+    """The result. `seconds` run from sending the approver's answer until the agent has it."""
 
     workflow_id: str
     seconds: float
@@ -47,13 +47,13 @@ class Contender(Protocol):
     def pids(self) -> Mapping[str, int]: ...
 
     async def decide(self, approver: str) -> Settled:
-        """One decision, from asking to the answer. Raises what goes wrong."""
+        """Run one decision, from asking to the answer. Raises any error."""
         ...
 
 
 @dataclass(frozen=True)
 class Bare:
-    """A workflow, and Temporal's client for everything."""
+    """A workflow, with Temporal's client for everything."""
 
     name: str
     pids: Mapping[str, int]
@@ -85,7 +85,7 @@ class Bare:
 
 @dataclass(frozen=True)
 class Product:
-    """The SDK on one side; the mail, its page and the form on the other."""
+    """The product: the SDK on one side; the mail, its page and the form on the other."""
 
     name: str
     pids: Mapping[str, int]
@@ -97,10 +97,10 @@ class Product:
     api_key: str
     folder: Path
     restart_api: Callable[[], Awaitable[None]]
-    """Kills it first; from then on its processor time is not counted."""
+    """Kills the API first; from then on its processor time is not counted."""
 
     async def read(self, decision_id: str) -> httpx2.Response:
-        """The decision as JSON, without the SDK."""
+        """Return the decision as JSON, without the SDK."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
         return await self.browser.get(f"{self.url}/decisions/{decision_id}", headers=headers)
 

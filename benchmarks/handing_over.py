@@ -1,4 +1,5 @@
-"""How soon a message is with its provider, beside the one activity that any approval needs."""
+"""Measures how soon a message is with its provider, beside the one activity that any approval
+needs."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from benchmarks.contenders import QUESTION, Bare, Product
 from benchmarks.measures import milliseconds
 
 BREATH = 0.5
-"""Seconds between two, so that neither meets the pause that the dev server makes when it is asked
-for more than 20 tasks a second."""
+"""Seconds between two decisions, so that neither meets the dev server's pause beyond 20 tasks a
+second."""
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """Seconds from asking until the message is in its folder: of the product, which writes a mail,
-    and of the bare workflow, whose activity makes an empty file."""
+    """Seconds from asking until the message is in its folder: for the product, which writes a mail,
+    and for the bare workflow, whose activity makes an empty file."""
 
     messages: list[float]
     bare: list[float]
@@ -32,7 +33,7 @@ class HandedOver:
 
 
 async def hand_over(product: Product, bare: Bare, times: int) -> HandedOver:
-    """One at a time and in turns, so that the machine's moods meet both alike."""
+    """Run one at a time and in turns, so that the machine's load affects both alike."""
     handed = HandedOver([], [])
     for _ in range(times):
         handed.bare.append(await _by_activity(bare))

@@ -1,4 +1,4 @@
-"""What agents cost who wait and hear nothing, and what they leave of the API to others."""
+"""Measures what agents cost who wait and hear nothing, and what they leave of the API to others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmarks.programs import run
 from benchmarks.sdk import all_held
 
 BETWEEN_READS = 0.1
-"""Seconds."""
+"""Seconds between two reads of others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`cpu`: processor milliseconds a second of each process, while so many `waits` are held;
-    `reads`: seconds that others' reads of a decision took meanwhile."""
+    """The result. `cpu` has processor milliseconds a second of each process, while so many `waits`
+    are held; `reads` has the seconds of others' reads of a decision meanwhile."""
 
     waits: int
     cpu: dict[str, float]
@@ -31,10 +31,10 @@ class Held:
 
 
 async def hold(product: Product, decision_ids: Sequence[str], seconds: float) -> Held:
-    """One call of the SDK waits for each decision, and nobody answers.
+    """Let one call of the SDK wait for each decision, with no answers.
 
-    After so many `seconds`, in which what began together comes apart, as many are measured, and
-    then as many with others' reads.
+    The first `seconds` let calls that began together come apart. The same time is then measured,
+    and the same again with others' reads.
     """
     waiting = asyncio.create_task(run(product, "-m", "benchmarks.waiters", "1", *decision_ids))
     try:
@@ -53,7 +53,7 @@ async def hold(product: Product, decision_ids: Sequence[str], seconds: float) ->
 
 
 async def _read(product: Product, decision_id: str, seconds: float) -> list[float]:
-    """One after the other, with a pause, for so long."""
+    """Read one after the other, with a pause, for this time."""
     reads, ends = list[float](), perf_counter() + seconds
     while perf_counter() < ends:
         began = perf_counter()

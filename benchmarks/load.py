@@ -1,4 +1,4 @@
-"""Rounds: so many decisions, so many at once, and what they took."""
+"""Rounds of so many decisions, so many at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from benchmarks.measures import Server, cpu_seconds, milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`seconds` until the last decision was settled; `cpu` by process until it was closed."""
+    """The result of a round: `seconds` until the last decision was settled, and `cpu` by process
+    until it was closed."""
 
     settled: list[Settled]
     seconds: float
@@ -25,11 +26,11 @@ class Round:
         return len(self.settled) / self.seconds
 
     def latency(self, percent: int) -> float:
-        """Milliseconds within which this share of the answers was with its agent."""
+        """Return the milliseconds within which this share of the answers was with its agent."""
         return milliseconds([one.seconds for one in self.settled], percent)
 
     def cpu_each(self, process: str) -> float:
-        """Milliseconds of processor time for one decision; nan where they are not known."""
+        """Return the milliseconds of processor time for one decision; nan if they are not known."""
         return 1000 * self.cpu.get(process, float("nan")) / len(self.settled)
 
 

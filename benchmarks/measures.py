@@ -1,4 +1,4 @@
-"""What the server and the operating system count."""
+"""The counters of the server and the operating system."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DRAIN_LIMIT = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one decision, as the server counts."""
+    """The cost of one decision, by the server's counters."""
 
     actions: float
     events: float
@@ -40,7 +40,7 @@ class Server:
     metrics_url: str
 
     async def actions(self) -> float:
-        """Billable Actions so far, once the counter stands still."""
+        """Return the billable Actions so far, once the counter stands still."""
         last, since = await self._read_actions(), time.monotonic()
         while time.monotonic() - since < FLUSHED:
             await asyncio.sleep(0.25)
@@ -54,16 +54,18 @@ class Server:
         return sum(float(value) for value in ACTION.findall(text))
 
     async def drained(self) -> None:
-        """Until no workflow runs: settled decisions may still be closing. Raises `TimeoutError`."""
+        """Wait until no workflow runs, since settled decisions may still be closing. Raises
+        `TimeoutError`."""
         async with asyncio.timeout(DRAIN_LIMIT):
             while (await self.client.count_workflows(RUNNING)).count:  # noqa: ASYNC110
                 # The server tells nobody, and allows few such questions a second.
                 await asyncio.sleep(0.2)
 
     async def cost(self, settled: Sequence[Settled], actions: float) -> Cost:
-        """Of these decisions, which have ended, and which took so many `actions` together.
+        """Return the cost of these decisions, which have ended, and which took so many `actions`
+        together.
 
-        The median of their histories: on a busy machine one of them may need a task more.
+        It takes the median of their histories: on a busy machine one of them may need a task more.
         """
         handles = [self.client.get_workflow_handle(one.workflow_id) for one in settled]
         described = [(await handle.describe()).raw_description for handle in handles]
@@ -76,12 +78,12 @@ class Server:
 
 
 def milliseconds(seconds: Sequence[float], percent: int) -> float:
-    """Within which this share of them was over."""
+    """Return the milliseconds within which this share of them was over."""
     return 1000 * quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
 def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
-    """The processor time that each process has had; empty where the system has no /proc."""
+    """Return the processor time of each process so far; empty if the system has no /proc."""
     if not Path("/proc/self/stat").exists():
         return {}
     return {name: _ticks(pid) / os.sysconf("SC_CLK_TCK") for name, pid in pids.items()}

@@ -1,4 +1,4 @@
-"""What opening a decision's page takes, beside a plain read of the same decision."""
+"""Measures the opening of a decision's page, beside a plain read of the same decision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from benchmarks.measures import milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Seconds of each `GET`, as its client sees them: of the page, and of the decision as JSON."""
+    """Seconds of each `GET`, as its client sees them: for the page, and for the decision as
+    JSON."""
 
     pages: list[float]
     reads: list[float]
@@ -28,7 +29,7 @@ class Opened:
 
 
 async def open_pages(product: Product, times: int) -> Opened:
-    """Of one pending decision that nobody waits for, in turns, so that the machine's moods meet
+    """Open one pending decision that nobody waits for, in turns, so that the machine's load affects
     both alike."""
     approver = f"approver-{uuid4().hex[:8]}@example.com"
     arrived = product.arrivals.expect(approver)

@@ -18,7 +18,8 @@ STOP_SECONDS = 10.0
 
 
 class Processes:
-    """Each writes to `<name>.log` in `logs`. Leaving the context stops them, the last one first."""
+    """The processes. Each writes to `<name>.log` in `logs`. Leaving the context stops them, the
+    last one first."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -44,7 +45,7 @@ class Processes:
     async def start(
         self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path = ROOT
     ) -> int:
-        """The process's id."""
+        """Start a process and return its id."""
         log = self._logs / f"{name}.log"
         tie = [sys.executable, "-I", tied.__file__, str(os.getpid())]
         with log.open("wb") as output:
@@ -58,17 +59,18 @@ class Processes:
         return process.pid
 
     async def kill(self, pid: int) -> None:
-        """As a crash does it."""
+        """Kill a process, as a crash does."""
         [process] = [each for each in self._running if each.pid == pid]
         self._running.remove(process)
         process.kill()
         await process.wait()
 
     def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """With compiled modules kept, as they are wherever nobody has forbidden it.
+        """Return the environment, in which compiled modules are kept even if the machine's own
+        forbids it.
 
-        The Temporal SDK's sandbox loads modules anew for each workflow; compiling them each time
-        would be most of what is measured.
+        The Temporal SDK's sandbox loads modules anew for each workflow; most of the time measured
+        would be their compilation.
         """
         kept = {key: value for key, value in env.items() if key != "PYTHONDONTWRITEBYTECODE"}
         return {**kept, "PYTHONPYCACHEPREFIX": str(self._logs / "bytecode")}

@@ -1,4 +1,4 @@
-"""Programs of the agent's side, each a process of its own."""
+"""Programs of the agent's side, each in its own process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embedded.plan import ROOT
 
 
 async def run(product: Product, *arguments: str) -> str:
-    """What a program of the agent's prints; none outlives this call."""
+    """Run a program and return its output; none outlives this call."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=ROOT, env=_environment(product), stdout=PIPE, stderr=PIPE
     )
@@ -27,7 +27,7 @@ async def run(product: Product, *arguments: str) -> str:
 
 
 def _environment(product: Product) -> dict[str, str]:
-    """With the service, and with compiled modules kept."""
+    """Return the environment with the service, in which compiled modules are kept."""
     outer = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {
         **outer,

@@ -1,4 +1,4 @@
-"""What was measured: a table for people, and a line for programs."""
+"""The report: a table for people, and a line for programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ PROCESSES = ("server", "worker", "api", "load")
 
 @dataclass(frozen=True)
 class Results:
-    """One contender's: what a decision costs, its rounds alone, and its rounds in the crowd."""
+    """One contender's results: the cost of a decision, its rounds alone, and its rounds in the
+    crowd."""
 
     name: str
     cost: Cost
@@ -147,7 +148,7 @@ def _headline(product: Results, bare: Results) -> dict[str, float]:
 
 
 def _of_plain(product: Results, plain: Results) -> dict[str, float]:
-    """What a setting leaves of the plain approval."""
+    """Return a setting's share of the plain approval."""
     return {
         "throughput_of_plain": round(product.per_second / plain.per_second, 3),
         "latency_p50_of_plain": round(product.latency(50) / plain.latency(50), 3),

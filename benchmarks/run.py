@@ -56,7 +56,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 
 async def bench(chosen: argparse.Namespace) -> str:
-    """The report."""
+    """Run the benchmark and return the report."""
     with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
         program = await get_dev_server()
         async with set_up(program, Path(folder), chosen.think) as stage:
@@ -88,7 +88,8 @@ async def bench(chosen: argparse.Namespace) -> str:
 
 
 async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:
-    """In alternating rounds: whatever else the machine does meets all of them alike."""
+    """Measure in alternating rounds, so that other load on the machine affects all of them
+    alike."""
     say("Counting Actions and events ...")
     lanes = [(one, results) async for one, results in count(stage, chosen.alone)]
     for number in range(1, chosen.rounds + 1):
@@ -101,7 +102,7 @@ async def measure(stage: Stage, chosen: argparse.Namespace) -> list[Results]:
 
 
 async def count(stage: Stage, decisions: int) -> AsyncIterator[tuple[Contender, Results]]:
-    """Warms everything up, too."""
+    """Count costs, which also warms everything up."""
     server, before = stage.server, await stage.server.actions()
     for one in stage.contenders:
         played = await play(server, one, decisions, 1)
@@ -111,7 +112,7 @@ async def count(stage: Stage, decisions: int) -> AsyncIterator[tuple[Contender, 
 
 
 def main() -> int:
-    """The exit status."""
+    """Return the exit status."""
     report = None
     # An agent that is held back says so each time.
     logging.getLogger("handover").setLevel(logging.ERROR)

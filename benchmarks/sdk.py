@@ -1,4 +1,4 @@
-"""What the SDK costs the agent's own process: importing it, and many waits at once."""
+"""Measures what the SDK costs the agent's own process: importing it, and many waits at once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ HELD_WITHIN = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """`imports`: seconds beyond what the dependencies take. `peak_mb` is the most memory of a
-    process in which so many `calls` waited; `lost` of them had no answer."""
+    """The result. `imports` are seconds beyond those of the dependencies. `peak_mb` is the most
+    memory of a process in which so many `calls` waited; `lost` of them had no answer."""
 
     imports: list[float]
     calls: int
@@ -64,7 +64,7 @@ async def _ask(product: Product, approver: str) -> str:
 
 
 async def all_held(product: Product, calls: int) -> None:
-    """Until the API holds so many requests. Raises `TimeoutError`."""
+    """Wait until the API holds so many requests. Raises `TimeoutError`."""
     async with asyncio.timeout(HELD_WITHIN):
         while await _held(product) < calls:  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.1)

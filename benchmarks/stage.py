@@ -1,4 +1,4 @@
-"""One Temporal server, as `make run` starts it, and on it everything that is compared."""
+"""One Temporal server, as `make run` starts it, with all contenders."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from benchmarks.arrivals import Arrivals, read_mail, read_name
 from benchmarks.contenders import Bare, Contender, Product
 from benchmarks.measures import Server
 from benchmarks.processes import Processes
-from config import Settings, new_secrets
 from embedded.plan import Plan
 from embedded.ports import HOST, Port, Ports
 from handover import AsyncHandoverClient
+from settings.keys import new_secrets
+from settings.model import Settings
 
 T = TypeVar("T")
 
 READY_SECONDS = 60.0
 KEEP_OPEN = 3.0
-"""Seconds. uvicorn closes connections that are idle for five."""
+"""Seconds for which a client keeps a connection; uvicorn closes idle ones after five."""
 
 BARE, PLAIN, DEFAULT = "bare workflow", "plain approval", "with receipt"
 ENCRYPTED = "encrypted"
@@ -55,7 +56,8 @@ class Stage:
 
 @asynccontextmanager
 async def set_up(program: Path, folder: Path, think: float) -> AsyncGenerator[Stage]:
-    """By the dev server's `program`, all in one `folder`; approvers `think` so many seconds."""
+    """Set up everything in one `folder`, by the dev server's `program`; approvers `think` so many
+    seconds."""
     async with AsyncExitStack() as stack:
         processes = await stack.enter_async_context(Processes(folder))
         yield await Builder(folder, think, stack, processes).build(program)
@@ -109,7 +111,7 @@ class Builder:
     async def product(
         self, name: str, plan: Plan, pids: dict[str, int], **settings: str
     ) -> Product:
-        """A service of its own, as its operator would start it on that server."""
+        """Start a service of its own, as its operator would on that server."""
         data = self.folder / name.replace(" ", "-")
         (data / "outbox").mkdir(parents=True)
         plan = replace(
@@ -151,7 +153,8 @@ class Builder:
         )
 
     async def http(self) -> httpx2.AsyncClient:
-        """As many connections as there are people; none so old that the API would close it."""
+        """Return a client with as many connections as there are people, none so old that the API
+        would close it."""
         limits = httpx2.Limits(
             max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_OPEN
         )
@@ -169,7 +172,7 @@ def _free_ports() -> Ports:
 
 
 def _free_port(purpose: str) -> Port:
-    """Below the ports that systems give to outgoing connections, which come and go."""
+    """Return a port below those that systems give to outgoing connections, which come and go."""
     while True:
         number = random.randrange(20_000, 32_000)
         with socket.socket() as probe, suppress(OSError):
@@ -178,7 +181,7 @@ def _free_port(purpose: str) -> Port:
 
 
 async def _eventually(ask: Callable[[], Awaitable[T | None]]) -> T:
-    """What it answers, as soon as that is something. Raises `TimeoutError`."""
+    """Return the first result that is something. Raises `TimeoutError`."""
     async with asyncio.timeout(READY_SECONDS):
         while not (answer := await ask()):  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.1)

@@ -1,5 +1,5 @@
 """`python -m benchmarks.waiters TIMES ID …`: waits for each decision in so many calls at once, and
-prints, as JSON, how they were answered and the most memory that the process had.
+prints, as JSON, their results and the most memory that the process had.
 
 The service is that of `HANDOVER_BASE_URL`.
 """
@@ -19,7 +19,7 @@ from handover import AsyncHandoverClient
 
 
 async def wait_for_all(times: int, decision_ids: Sequence[str]) -> Counter[str]:
-    """How many calls ended with each status, or with which error."""
+    """Count the calls that ended with each status, or with each error."""
     async with AsyncHandoverClient() as client:
         calls = [client.decisions.wait(each) for each in decision_ids for _ in range(times)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
@@ -30,7 +30,7 @@ async def wait_for_all(times: int, decision_ids: Sequence[str]) -> Counter[str]:
 
 
 def peak_memory() -> float:
-    """MB that were resident at most."""
+    """Return the resident memory in MB at its peak."""
     status = Path("/proc/self/status")
     if status.exists():  # the system's other figure begins with what its parent had
         found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)

@@ -1,6 +1,7 @@
-"""Whether .env names settings that are none: `python -m deploy.env_names`, status 0 or 1.
+"""Reports unknown settings in .env: `python -m deploy.env_names`, status 0 or 1.
 
-The compose file hands on what it knows by name, so nobody else would hear of a misspelt one.
+The compose file passes on only the settings that it names, so nobody else would notice a misspelt
+one.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-import setting_names
-from config import Settings
+from settings import names
+from settings.model import Settings
 
 
 def main() -> int:
-    """The exit status."""
-    misspelt = list(setting_names.misspelt(os.environ, Settings.model_fields))
-    for sentence in (*misspelt, *setting_names.unknown(os.environ, Settings.model_fields)):
+    """Return the exit status."""
+    misspelt = list(names.misspelt(os.environ, Settings.model_fields))
+    for sentence in (*misspelt, *names.unknown(os.environ, Settings.model_fields)):
         print(sentence)  # noqa: T201 - Docker keeps what it says
     return 1 if misspelt else 0
 

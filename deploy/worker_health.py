@@ -1,7 +1,7 @@
-"""Whether the worker of this container polls: `python -m deploy.worker_health`, status 0 or 1.
+"""Checks that the worker of this container polls: `python -m deploy.worker_health`, status 0 or 1.
 
-A process that runs proves little. Temporal knows who asked it for work, and a worker gives its
-host's name, which in a container is the container's own.
+A running process proves little. Temporal knows who asked it for work, and a worker gives its host's
+name, which in a container is the container's own.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
-from config import Settings, connect
+from settings.model import Settings
+from settings.temporal import connect
 
 POLLED_WITHIN = timedelta(seconds=75)
-"""A poll lasts up to 60 s."""
+"""Age of a worker's last poll while it counts as healthy; a poll lasts up to 60 s."""
 
 
 async def pollers(task_queue: str) -> list[PollerInfo]:
-    """Who asks for work in this task queue. Raises what connecting and asking raise."""
+    """Return the pollers of this task queue. Raises the errors of connecting and asking."""
     client = await connect()
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
@@ -38,14 +39,14 @@ async def pollers(task_queue: str) -> list[PollerInfo]:
 
 
 def is_ours(poller: PollerInfo) -> bool:
-    """Whether it is on this host, and was heard of not long ago."""
+    """Return whether it is on this host, and polled not long ago."""
     last = poller.last_access_time.ToDatetime(UTC)
     here = poller.identity.partition("@")[2] == socket.gethostname()
     return here and datetime.now(UTC) - last < POLLED_WITHIN
 
 
 def main() -> int:
-    """The exit status."""
+    """Return the exit status."""
     try:
         found = asyncio.run(pollers(Settings().task_queue))
     except (RPCError, RuntimeError) as error:

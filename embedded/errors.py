@@ -1,4 +1,4 @@
-"""Why a run did not start, or ended by itself. Each message is meant for whoever started it.
+"""Errors of a run that did not start, or ended by itself. Each message is for whoever started it.
 
 RunError
 ├── StartRefusedError       nothing was started
@@ -17,7 +17,8 @@ class StartRefusedError(RunError):
 
 
 class ProgramMissingError(RunError):
-    """A Temporal program is not here and could not be got; the message says what to install."""
+    """A Temporal program is missing and could not be installed; the message says what to
+    install."""
 
 
 class NotReadyError(RunError):

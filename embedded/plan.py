@@ -1,4 +1,4 @@
-"""What one run starts: the commands and the environment of its programs."""
+"""The commands and the environment of the programs that a run starts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import Settings
 from embedded.ports import HOST, Ports
+from settings.model import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SEARCH_ATTRIBUTES = {
@@ -20,7 +20,7 @@ SEARCH_ATTRIBUTES = {
     "HandoverExpiresAt": "Datetime",
 }
 RETENTION_DAYS = 3650
-"""A history that expires is an audit trail that is lost."""
+"""Days for which histories are kept. A history that expires is an audit trail that is lost."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Plan:
     settings: Settings
     ports: Ports
     dev_server: Path | None = None
-    """None where a Temporal server is running already, at `TEMPORAL_ADDRESS`."""
+    """The dev server's program; None if a Temporal server already runs, at `TEMPORAL_ADDRESS`."""
 
     @property
     def data(self) -> Path:
@@ -87,7 +87,8 @@ class Plan:
         return [sys.executable, "-m", "uvicorn", "api.main:app", *how, *where]
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
-        """For every program of the run: `outer`, with what the run itself decides."""
+        """Return the environment of every program of the run: `outer`, with the run's own
+        settings."""
         environment = {
             "HANDOVER_PUBLIC_URL": self.api_url,
             **outer,
@@ -96,7 +97,8 @@ class Plan:
         return self._with_dev_server(environment) if self.dev_server else environment
 
     def _with_dev_server(self, environment: dict[str, str]) -> dict[str, str]:
-        """Nothing of another Temporal server's settings may reach our own: no key, no namespace."""
+        """Remove another Temporal server's settings, which must not reach our own: no key, no
+        namespace."""
         kept = {key: value for key, value in environment.items() if not _is_temporal(key)}
         return {
             "HANDOVER_MAX_WAITS": "4000",

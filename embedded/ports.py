@@ -1,4 +1,4 @@
-"""The ports of the one command: read, and seen to be free, before anything is started."""
+"""The ports of the one command, which are read and proven free before anything starts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ports:
 
 
 def read_ports(environment: Mapping[str, str]) -> Ports:
-    """Raises `StartRefusedError` for a port that isn't one."""
+    """Read the ports. Raises `StartRefusedError` for a number that isn't one."""
     return Ports(
         api=_read(environment, "HANDOVER_PORT", 8000, "the API"),
         temporal=_read(environment, "HANDOVER_TEMPORAL_PORT", 7233, "the Temporal server"),
@@ -50,7 +50,7 @@ def _read(environment: Mapping[str, str], setting: str, default: int, purpose: s
 
 
 def require_free(*ports: Port) -> None:
-    """Raises `StartRefusedError` for the first port that cannot be had."""
+    """Require that the ports are free. Raises `StartRefusedError` for the first that is not."""
     for one, other in combinations(ports, 2):
         if one.number == other.number:
             raise StartRefusedError(

@@ -1,7 +1,8 @@
-"""Find the programs, or get them: `python -m embedded.programs dev-server test-server s3-server`.
+"""Finds the programs, or installs them: `python -m embedded.programs dev-server test-server
+s3-server`.
 
-The dev server is what `make run` starts; the test server, which can skip time, and the S3 server
-are for tests.
+`make run` starts the dev server; the test server, which can skip time, and the S3 server are for
+tests.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from embedded.versions import DEV_SERVER_VERSION, S3_SERVER_VERSION, TEST_SERVER
 
 ROOT = Path(__file__).resolve().parent.parent
 Way = Callable[[Path], Awaitable[Path]]
-"""Gets a program into an empty folder and returns what is to be kept of it."""
+"""Puts a program into an empty folder and returns the part to keep."""
 
 
 def cache_folder() -> Path:
-    """Where programs are kept that were got once: `$XDG_CACHE_HOME/handover`."""
+    """Return the folder for installed programs: `$XDG_CACHE_HOME/handover`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "handover"
 
 
 def find_dev_server() -> Path | None:
-    """The `temporal` program on PATH, else the one in the cache folder; nothing is downloaded."""
+    """Return the `temporal` program on PATH, or else the one in the cache folder; download
+    nothing."""
     on_path = shutil.which("temporal")
     if on_path and _is_temporal(on_path):
         return Path(on_path)
@@ -40,13 +42,13 @@ def find_dev_server() -> Path | None:
 
 
 def find_test_server() -> Path | None:
-    """The time-skipping test server in the cache folder; nothing is downloaded."""
+    """Return the time-skipping test server in the cache folder; download nothing."""
     program = _cached_test_server() / "temporal-test-server"
     return program if os.access(program, os.X_OK) else None
 
 
 async def get_dev_server() -> Path:
-    """Like `find_dev_server`, and gets it when it isn't there. Raises `ProgramMissingError`."""
+    """Find the dev server, and install it if it is missing. Raises `ProgramMissingError`."""
     return find_dev_server() or await _get(
         "Temporal dev server",
         _cached_dev_server(),
@@ -58,7 +60,7 @@ async def get_dev_server() -> Path:
 
 
 async def get_test_server() -> Path:
-    """Like `find_test_server`, and gets it when it isn't there. Raises `ProgramMissingError`."""
+    """Find the test server, and install it if it is missing. Raises `ProgramMissingError`."""
     return find_test_server() or (
         await _get(
             "Temporal test server",
@@ -72,7 +74,7 @@ async def get_test_server() -> Path:
 
 
 async def get_s3_server() -> Path:
-    """The S3 server in the cache folder, got if it isn't there. Raises `ProgramMissingError`."""
+    """Find the S3 server in the cache folder, or install it. Raises `ProgramMissingError`."""
     cached = cache_folder() / f"versitygw-v{S3_SERVER_VERSION}"
     if os.access(cached, os.X_OK):
         return cached
@@ -90,7 +92,7 @@ def _cached_test_server() -> Path:
 
 
 def _is_temporal(program: str) -> bool:
-    """Other programs go by the name `temporal` too."""
+    """Return whether this is Temporal's program: others go by the name `temporal` too."""
     try:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=10, check=False
@@ -115,7 +117,7 @@ async def _get(name: str, target: Path, ways: Sequence[Way], hint: str) -> Path:
 
 
 def _keep(program: Path, target: Path) -> None:
-    """Renaming makes a program that others can see a whole one."""
+    """Move a program to its place by renaming, so that nobody else sees half of one."""
     with contextlib.suppress(OSError):  # a folder that another process has put there meanwhile
         program.rename(target)
     if not target.exists():
@@ -171,7 +173,7 @@ async def _build(what: str, package: str, folder: Path) -> Path:
 
 
 async def _fetch_test_server(folder: Path) -> Path:
-    """Its jars, and a script that starts them as if they were one program."""
+    """Fetch its jars, and write a script that starts them like one program."""
     _require("java")
     _require("mvn")
     (folder / "pom.xml").write_text(_POM)

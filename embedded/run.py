@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import httpx2
 
-from config import ConfigurationError, Settings, keep_private, load_settings
 from embedded.errors import NotReadyError, RunError, StartRefusedError
 from embedded.lock import locked
 from embedded.plan import ROOT, Plan
@@ -25,6 +24,10 @@ from embedded.programs import get_dev_server
 from embedded.steps import say
 from embedded.supervisor import Supervisor
 from embedded.welcome import welcome
+from settings.errors import ConfigurationError
+from settings.loading import load_settings
+from settings.model import Settings
+from settings.private import keep_private
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 120.0
@@ -67,7 +70,8 @@ def _ports(_: Settings) -> Ports:
 
 @contextmanager
 def _stopping_by_signal(supervisor: Supervisor) -> Iterator[None]:
-    """Afterwards signals are ignored: a second one must not take the exit status away."""
+    """Stop at the first signal. Afterwards signals are ignored: a second one must not take the exit
+    status away."""
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, supervisor.ask_to_stop)
@@ -104,7 +108,7 @@ async def _start_dev_server(supervisor: Supervisor, plan: Plan) -> Plan:
 
 
 async def _until(what: str, obstacle: Callable[[], Awaitable[str | None]]) -> None:
-    """Ask until nothing stands in the way any more. Raises `NotReadyError`."""
+    """Ask until nothing is missing any more. Raises `NotReadyError`."""
     started = said = time.monotonic()
     while problem := await obstacle():
         now = time.monotonic()
@@ -119,7 +123,7 @@ async def _until(what: str, obstacle: Callable[[], Awaitable[str | None]]) -> No
 
 
 async def _keep_histories(plan: Plan, environment: dict[str, str]) -> str | None:
-    """Set the retention, which works as soon as the server does; else the reason."""
+    """Set the retention, which works as soon as the server does; until then return the reason."""
     update = await asyncio.create_subprocess_exec(
         *plan.retention_command(),
         env=environment,

@@ -14,17 +14,17 @@ from typing import IO
 
 LINES_SHOWN = 15
 SECONDS_BETWEEN_LINES = 10.0
-"""On a terminal the seconds count on one line; a log gets a line now and then."""
+"""Seconds between lines in a log; on a terminal the seconds count on one line."""
 
 
 class StepError(Exception):
-    """A step did not do what it is for; the message says why, with its program's last words."""
+    """A step failed; the message says why, with its program's last words."""
 
 
 def say(text: str, end: str = "\n") -> None:
     """Print at once, also into a pipe.
 
-    A terminal that was closed must not keep the processes behind it from being stopped.
+    A closed terminal must not keep the processes behind it from being stopped.
     """
     with contextlib.suppress(OSError):
         print(text, end=end, flush=True)
@@ -37,7 +37,7 @@ async def run_step(
     seconds: float,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run `command` to its end, in `seconds` at most, and show the time that goes by.
+    """Run `command` to its end, in `seconds` at most, and display the elapsed time.
 
     `env` is added to this process's environment. Raises `StepError`. However it ends, also by
     cancellation, no process of the command stays behind.
@@ -74,7 +74,7 @@ async def _show_time() -> None:
 
 
 def _kill_session(process: asyncio.subprocess.Process) -> None:
-    """A compiler's or a downloader's own children too: they share its session."""
+    """Kill a compiler's or a downloader's own children too: they share its session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -26,7 +26,7 @@ class Child:
     log: Path
 
     def signal(self, number: signal.Signals) -> None:
-        """To its whole session: a program's own children are ours to stop too."""
+        """Signal its whole session: a program's own children are ours to stop too."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
@@ -88,7 +88,8 @@ class Supervisor:
             await self._stop()
 
     async def _stop(self) -> None:
-        """SIGTERM to one after the other; who is not gone by its share of the time is killed."""
+        """Send SIGTERM to one after the other; kill a program that is still there after its share
+        of the time."""
         if self._children:
             say(f"Stopping {', '.join(child.name for child in reversed(self._children))} ...")
         now = asyncio.get_running_loop().time()
@@ -103,7 +104,7 @@ class Supervisor:
 
 
 def _fresh_log(path: Path) -> Path:
-    """An empty log; the one of the run before is kept beside it, and no older one."""
+    """Start an empty log; keep the log of the run before beside it, and no older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         path.replace(path.with_suffix(".log.1"))

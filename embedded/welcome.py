@@ -1,16 +1,17 @@
-"""What a run says once it is ready."""
+"""The text of a run once it is ready."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
 
-from config import load_secrets
 from embedded.plan import Plan
+from settings.secrets import load_secrets
 
 
 def welcome(plan: Plan, environment: Mapping[str, str], wrong: str) -> str:
-    """Where everything is, and what to try first; before that what is `wrong`, if something is."""
+    """Return the addresses and what to try first, after the list of what is `wrong`, if anything
+    is."""
     key_file = plan.data / "api-key"
     key = key_file.read_text().strip()
     return f"""

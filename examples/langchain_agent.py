@@ -3,8 +3,8 @@
     export HANDOVER_API_KEY=ho_…    # `make run` prints it
     python examples/langchain_agent.py --approver you@example.com
 
-The model reads its words from a script, so that this runs without a key for one; put yours in its
-place, for example `create_agent("anthropic:claude-sonnet-4-5", …)`.
+The model reads its words from a script, so that this runs without a key for one; replace it with
+yours, for example `create_agent("anthropic:claude-sonnet-4-5", …)`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class ScriptedModel(GenericFakeChatModel):
 
 
 def script() -> Iterable[AIMessage]:
-    """First the model asks a person by itself, then it calls a tool that is asked about."""
+    """Make a model that first asks a person by itself, and then calls a tool that people are asked
+    about."""
     asks = {"action": "Close the complaint about order 1142", "context": "It arrived broken."}
     yield AIMessage("", tool_calls=[ToolCall(name="request_human_approval", args=asks, id="call1")])
     pays = {"order": 1142, "amount": 49.90}

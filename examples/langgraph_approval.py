@@ -3,7 +3,7 @@
     export HANDOVER_API_KEY=ho_…    # `make run` prints it
     python examples/langgraph_approval.py --approver you@example.com
 
-The "model" is a plain function, so that this runs without a key for one; put yours in its place.
+The "model" is a plain function, so that this runs without a key for one; replace it with yours.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ class State:
 
 
 def propose(state: State) -> dict[str, Any]:
-    """Where a model would read the complaint and choose a tool with its arguments."""
+    """Propose an action. A model would read the complaint here and choose a tool with its
+    arguments."""
     return {"proposal": Refund(order=state.order, amount=49.90).model_dump()}
 
 
 def refund(state: State) -> dict[str, Any]:
-    """The action itself. It reads what was permitted, and never what was proposed."""
+    """Carry out the action. It reads `permitted`, and never the proposal."""
     permitted = Refund.model_validate(state.permitted)
     return {"result": f"refunded {permitted.amount:.2f} EUR for order {permitted.order}"}
 

@@ -3,7 +3,7 @@
     export HANDOVER_API_KEY=ho_…    # `make run` prints it
     python examples/langgraph_interrupts.py --approver you@example.com --thread monday
 
-Two refunds are asked about at once, each goes out as soon as it is permitted, and the newsletter
+It asks about two refunds at once, each goes out as soon as it is permitted, and the newsletter
 follows when both are decided. Stop it while it waits and start it again with the same thread: the
 same questions are still open, and nobody is asked twice.
 """
@@ -34,7 +34,7 @@ class Order(TypedDict):
 
 
 def refund(state: Order) -> State:
-    """Knows nothing of Handover: it asks, and does what `interrupt()` returns."""
+    """Ask with `interrupt()`, and act on what it returns; this node knows nothing of Handover."""
     order = state["order"]
     permitted = interrupt(
         {"action": f"Refund order {order}", "payload": {"order": order, "amount": 49.90}}

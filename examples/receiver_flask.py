@@ -1,11 +1,11 @@
-"""A server that is told outcomes (`callback_url`), built with Flask.
+"""A server, built with Flask, that receives outcomes at its `callback_url`.
 
     export HANDOVER_CALLBACK_SECRET=whsec_…    # what POST /auth/callback-secret shows once
     flask --app examples/receiver_flask.py run --port 8080
 
-Callbacks come by https: put it behind something that speaks it.
-It answers as soon as the outcome is written down, and acts on it afterwards: what takes longer than
-20 seconds is sent again, and what was sent again is known by its id.
+Callbacks come by https: put a proxy that speaks it in front. The server answers as soon as it has
+stored the outcome, and acts on it afterwards: a callback without an answer within 20 seconds is
+sent again, and recognised by its id.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def receive() -> tuple[str, int]:
 
 
 def is_new(event: CallbackEvent) -> bool:
-    """Write it down, once: also after a restart it is known by its id."""
+    """Store the event once, and return whether it is new; its id is known even after a restart."""
     with closing(sqlite3.connect(DATABASE)) as database, database:
         database.execute("CREATE TABLE IF NOT EXISTS callbacks (id PRIMARY KEY, event)")
         added = database.execute(
@@ -49,7 +49,7 @@ def is_new(event: CallbackEvent) -> bool:
 
 
 def act_on(event: CallbackEvent) -> None:
-    """Where the agent goes on. What it may do is what was permitted, and nothing else."""
+    """Continue the agent's work here. It may do what was permitted, and nothing else."""
     decision = event.decision
     if decision.status == Status.APPROVED:
         print(f"{decision.id}: go ahead with {decision.payload}", flush=True)

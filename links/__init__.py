@@ -1,7 +1,7 @@
-"""Link tokens: who a link was made for, and which decision it is about; and the codes besides.
+"""Link tokens, which name a recipient and a decision, and the codes that go with them.
 
-Pure. Activities mint, the API reads. A token never carries the choice, and it has no expiry of its
-own: what it may do follows from the decision (answer while pending, read afterwards).
+The package is pure: activities mint, the API reads. A token never carries the choice, and it has no
+expiry of its own: its rights follow from the decision (answer while pending, read afterwards).
 """
 
 from links.codes import Codes

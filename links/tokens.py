@@ -19,15 +19,15 @@ SLACK = "handover.link.slack"
 """Salts of the signature: a token made for one purpose does not pass for another."""
 
 ID = re.compile(r"[0-9a-f]{8}")
-"""The id of a key. What begins otherwise is no token of ours."""
+"""The id of a key. A token of ours begins with one."""
 
 
 class BadTokenError(Exception):
-    """Not a token of ours, or one whose key was revoked."""
+    """The text is not a token of ours, or its key was revoked."""
 
 
 class UnknownLinkKeyError(Exception):
-    """A token of a key that is neither known nor revoked here: another process may know it."""
+    """The token's key is neither known nor revoked here: another process may know it."""
 
     def __init__(self, key_id: str) -> None:
         self.key_id = key_id
@@ -40,7 +40,7 @@ class UnknownLinkKeyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One recipient of one decision."""
+    """A link for one recipient of one decision."""
 
     decision_id: str
     approver: str
@@ -48,7 +48,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class PersonalLink:
-    """One person's inbox and settings. It shows all that waits for them, so it has an age."""
+    """A link to one person's inbox and settings. It shows all that waits for them, so it has an
+    age."""
 
     approver: str
     minted_at: datetime
@@ -56,9 +57,9 @@ class PersonalLink:
 
 @dataclass(frozen=True, slots=True)
 class SlackLink:
-    """What a button in a Slack message stands for: the answer of one recipient to what they were
-    shown (`State.shown`), pressed by the user to whom it was sent, in the workspace (`team_id`) in
-    which that is their name."""
+    """The meaning of a button in a Slack message: the answer of one recipient to what they were
+    shown (`State.shown`), pressed by the user to whom it was sent, whose id is unique in the
+    workspace `team_id`."""
 
     decision_id: str
     approver: str
@@ -68,8 +69,8 @@ class SlackLink:
 
 
 class LinkKeys:
-    """Mints with the first key and reads tokens of all of them. `revoked` are the ids of keys whose
-    tokens are nobody's any more.
+    """Mints with the first key and reads tokens of all of them. `revoked` are ids of keys whose
+    tokens no longer count.
 
     Reading raises `BadTokenError` and `UnknownLinkKeyError`.
     """
@@ -83,7 +84,7 @@ class LinkKeys:
         return self._sign(ANSWER, [link.decision_id, link.approver])
 
     def read(self, token: str) -> Link:
-        """What the token says."""
+        """Return the link that the token names."""
         decision_id, approver = self._signed(ANSWER, token, 2)
         return Link(decision_id, approver)
 
@@ -91,7 +92,7 @@ class LinkKeys:
         return self._sign(PERSONAL, [link.approver, int(link.minted_at.timestamp())])
 
     def read_personal(self, token: str) -> PersonalLink:
-        """What the token says, however old it is."""
+        """Return the personal link that the token names, however old it is."""
         approver, minted_at = self._signed(PERSONAL, token, 2)
         return PersonalLink(approver, datetime.fromtimestamp(minted_at, UTC))
 
@@ -100,7 +101,7 @@ class LinkKeys:
         return self._sign(SLACK, [link.decision_id, link.approver, link.digest, *who])
 
     def read_slack(self, token: str) -> SlackLink:
-        """What the token says."""
+        """Return the Slack link that the token names."""
         return SlackLink(*self._signed(SLACK, token, 5))
 
     def _sign(self, purpose: str, content: list[Any]) -> str:
@@ -121,12 +122,13 @@ class LinkKeys:
 
 
 def _is_canonical(signature: str) -> bool:
-    """The last character of base64 has bits that mean nothing: one signature, one text."""
+    """Return whether this is the one text of its signature: the last character of base64 has unused
+    bits."""
     return base64_encode(base64_decode(signature)).decode() == signature
 
 
 def key_id(key: str) -> str:
-    """The name of a link key, which stands in its tokens."""
+    """Return the id of a link key, with which its tokens begin."""
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 

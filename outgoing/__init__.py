@@ -1,7 +1,7 @@
-"""The one way out: every request to an address that a customer named is made here.
+"""The one way out: this package makes every request to an address that a customer named.
 
-Whoever may name a URL could otherwise make this service knock on doors that only it can reach: its
-own network, its cloud's metadata, itself.
+Otherwise somebody who may name a URL could make this service call addresses that only it can reach:
+its own network, its cloud's metadata, itself.
 """
 
 from outgoing.errors import OutgoingError, RefusedUrlError, TooMuchError, UnreachableError

@@ -1,6 +1,6 @@
-"""Which addresses belong to the public internet.
+"""The addresses that belong to the public internet.
 
-Written down here, because what `ipaddress.is_global` says differs between releases of Python, and
+They are written down here, because `ipaddress.is_global` differs between releases of Python, and
 because it calls multicast and translated addresses global.
 """
 
@@ -33,8 +33,8 @@ NOT_PUBLIC_V4 = tuple(
 )
 
 PUBLIC_V6 = IPv6Network("2000::/3")
-"""All that was ever given out. Outside of it are, among others, loopback, link-local, unique local
-and multicast addresses, and those in which an IPv4 address hides: mapped (`::ffff:0:0/96`),
+"""All of IPv6 that was ever given out. Outside of it are, among others, loopback, link-local,
+unique local and multicast addresses, and those that hide an IPv4 address: mapped (`::ffff:0:0/96`),
 compatible (`::/96`) and of NAT64 (`64:ff9b::/96`, `64:ff9b:1::/48`)."""
 
 NOT_PUBLIC_V6 = tuple(
@@ -57,7 +57,7 @@ def is_public(address: Address) -> bool:
 
 
 def read_address(text: str) -> Address | None:
-    """The address that this is in its one usual form; None for a name, and for odd forms."""
+    """Return the address that this is in its one usual form; None for a name, and for odd forms."""
     try:
         return ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Why nothing was sent, or nothing came back.
+"""Errors of a request that was not sent, or not answered.
 
     OutgoingError
     ├── RefusedUrlError    this URL is not one to send to, however often it is tried

@@ -1,4 +1,5 @@
-"""Where else requests may go: for development, and for receivers in the operator's own network."""
+"""Further targets that requests may reach: for development, and for receivers in the operator's own
+network."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from outgoing.addresses import Address, Network
 
 @dataclass(frozen=True, slots=True)
 class Exceptions:
-    """`places` are hosts with a port, whatever they resolve to; `networks` are addresses, at any
-    port. Both also without TLS."""
+    """Allowed targets. `places` are hosts with a port, whatever they resolve to; `networks` are
+    addresses, at any port. Both are also allowed without TLS."""
 
     places: frozenset[tuple[str, int]] = frozenset()
     networks: tuple[Network, ...] = ()
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
-        """From `host:port`, `[IPv6]:port` and CIDR. Raises `ValueError`, naming the odd one."""
+        """Parse `host:port`, `[IPv6]:port` and CIDR. Raises `ValueError`, naming the odd one."""
         places: set[tuple[str, int]] = set()
         networks: list[Network] = []
         for text in texts:

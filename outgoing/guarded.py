@@ -1,8 +1,8 @@
 """The client for URLs that customers named.
 
-A name is resolved once for each request, all that it resolves to has to be allowed, and the
-connection goes to one of just these addresses. There is no second look-up between the check and the
-connection, no redirect, no proxy, no connection that is used again.
+It resolves a name once for each request, checks all addresses that it resolves to, and connects to
+one of just these. There is no second look-up between the check and the connection, no redirect, no
+proxy, no connection that is used again.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from outgoing.urls import Target, read_url
 PORTS = (443, 8443)
 
 CHECK_SECONDS = 5.0
-"""For the early check, during which somebody waits."""
+"""Seconds for the early check, while somebody waits."""
 
 DROPPED_BYTES = 4096
 DROPPED_SECONDS = 1.0
-"""How much of an answer's body is taken, and thrown away, so that a small one arrives whole: some
-servers take a connection closed before that for a failure of theirs."""
+"""Seconds for which an answer's body is read and thrown away, so that a small one arrives whole:
+some servers take an earlier close for a failure of theirs."""
 
 CONNECT_SECONDS = 5.0
-"""For one address, where a host has several."""
+"""Seconds for one address, since a host may have several."""
 
 FAILURES = (
     OSError,
@@ -55,12 +55,12 @@ FAILURES = (
 )
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""All addresses of a host, as text. Raises `OSError` where there are none."""
+"""Returns all addresses of a host, as text. Raises `OSError` if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is empty where it was not asked for."""
+    """A server's answer. `body` is empty unless it was asked for."""
 
     status_code: int
     headers: httpx2.Headers
@@ -68,11 +68,12 @@ class Answer:
 
 
 Take = Callable[[httpcore2.Response], Awaitable[bytes]]
-"""What is done with the body of an answer; what of it is kept."""
+"""Reads the body of an answer and returns the part to keep."""
 
 
 class GuardedClient:
-    """`exceptions` are allowed beyond what everybody is. `tls` is what servers are verified by."""
+    """Makes the guarded requests. `exceptions` are allowed beyond the public addresses; `tls`
+    verifies servers."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class GuardedClient:
         self._tls = tls or httpcore2.default_ssl_context()
 
     async def check(self, url: str, *, limit_seconds: float = CHECK_SECONDS) -> None:
-        """Whether a request to this URL would be made now. Raises `OutgoingError`."""
+        """Check whether a request to this URL would be made now. Raises `OutgoingError`."""
         target = read_url(url)
         with _mapped_errors(limit_seconds):
             async with asyncio.timeout(limit_seconds):
@@ -95,7 +96,7 @@ class GuardedClient:
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, limit_seconds: float
     ) -> Answer:
-        """Send, and tell how it was answered, whatever the status. `limit_seconds` are for all of
+        """Send the body and return the answer, whatever its status. `limit_seconds` are for all of
         it. Raises `RefusedUrlError`, with nothing sent, and `UnreachableError`."""
         return await self._send(url, "POST", headers, body, _drop, limit_seconds)
 
@@ -146,7 +147,7 @@ class GuardedClient:
             yield answer
 
     async def _allowed(self, target: Target) -> list[Address]:
-        """The addresses to connect to: all that the host has. Raises `RefusedUrlError`."""
+        """Return the addresses to connect to: all that the host has. Raises `RefusedUrlError`."""
         is_excepted = (target.host, target.port) in self._exceptions.places
         is_usual = target.scheme == "https" and target.port in PORTS
         if not (is_usual or is_excepted or self._exceptions.networks):
@@ -172,8 +173,8 @@ class GuardedClient:
 class SystemResolver:
     """The system's resolver, in threads of its own.
 
-    A name whose server is slow holds one for seconds, and who may name hosts could otherwise take
-    all that the rest of the process has.
+    A name with a slow server holds a thread for seconds, and somebody who may name hosts could
+    otherwise take all threads of the process.
     """
 
     def __init__(self) -> None:
@@ -211,7 +212,7 @@ class _Dialer(httpcore2.AsyncNetworkBackend):
 
 
 async def _taken(answer: httpcore2.Response, most_bytes: int) -> bytes:
-    """All of the body. Raises `TooMuchError` as soon as it is too large."""
+    """Read all of the body. Raises `TooMuchError` as soon as it is too large."""
     body = bytearray()
     async with aclosing(answer.aiter_stream()) as parts:
         async for part in parts:
@@ -222,7 +223,7 @@ async def _taken(answer: httpcore2.Response, most_bytes: int) -> bytes:
 
 
 async def _drop(answer: httpcore2.Response) -> bytes:
-    """Take what comes at once of a body. The status counts, whatever becomes of it."""
+    """Read what comes at once of a body. The status counts, whatever becomes of the body."""
     taken = 0
     with suppress(TimeoutError, *FAILURES):
         async with (

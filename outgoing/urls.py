@@ -1,8 +1,8 @@
 """Reading a URL in one way only.
 
-Two readers that disagree about where a URL leads are how filters are passed by. So what is unusual
-is refused before anything reads it: user names, backslashes, zones, escapes in the host, fragments,
-numbers that some resolvers take for addresses.
+Filters are bypassed when two readers disagree about where a URL leads. So an unusual URL is refused
+before anything reads it: user names, backslashes, zones, escapes in the host, fragments, numbers
+that some resolvers take for addresses.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL leads. `host` is a name in ASCII, or an address without brackets."""
+    """The target of a URL. `host` is a name in ASCII, or an address without brackets."""
 
     scheme: str
     host: str
     port: int
     path: str
-    """With the query."""
+    """The path with the query."""
 
     @property
     def authority(self) -> str:
-        """Host and port as the `Host` header has them."""
+        """Return host and port as the `Host` header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def read_url(text: str) -> Target:
-    """Raises `RefusedUrlError` for what is no plain http or https URL."""
+    """Read a plain http or https URL. Raises `RefusedUrlError` for any other."""
     if not USUAL.fullmatch(text):
         raise RefusedUrlError(
             "this is no plain URL: https://, a host, a path; without user name or fragment"

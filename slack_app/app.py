@@ -1,4 +1,4 @@
-"""The Slack app: whether Slack has sent something, and what is written to people there."""
+"""The Slack app: it verifies Slack's requests, and writes to people there."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from templates import blocks
 from templates.slack_modals import OPEN
 
 MAX_SIGNED = 20
-"""Characters of a time stamp; what is longer is none."""
+"""Characters of a time stamp; a longer text is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where there is more, and what the button that leads there is called."""
+    """A page with more, and the label of the button that opens it."""
 
     name: str
     url: str
 
 
 class ForgedError(Exception):
-    """Not signed by Slack, or longer ago than five minutes."""
+    """The request was not signed by Slack, or longer ago than five minutes."""
 
 
 class SlackApp:
-    """`web` writes as the app."""
+    """The app, which writes by `web`."""
 
     def __init__(self, web: SlackWeb, signing_secret: str) -> None:
         self.web = web
         self._verifier = SignatureVerifier(signing_secret)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Raises `ForgedError`."""
+        """Verify a request. Raises `ForgedError`."""
         timestamp = headers.get("x-slack-request-timestamp", "")
         signature = headers.get("x-slack-signature", "")
         is_time = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < MAX_SIGNED
@@ -48,7 +48,8 @@ class SlackApp:
             raise ForgedError("it is no text") from error
 
     async def whisper(self, conversation: str, user_id: str, text: str, page: Page | None) -> None:
-        """Tell this one person, where they are, what nobody else sees. Raises `SlackError`."""
+        """Send this one person a message that nobody else sees, where they are. Raises
+        `SlackError`."""
         await self.web.write(
             "chat.postEphemeral",
             channel=conversation,
@@ -60,7 +61,7 @@ class SlackApp:
         )
 
     async def change(self, conversation: str, message: str, text: str, page: Page | None) -> None:
-        """Put these words in the place of a message. Raises `SlackError`."""
+        """Replace a message with these words. Raises `SlackError`."""
         await self.web.write(
             "chat.update",
             channel=conversation,

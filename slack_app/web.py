@@ -1,8 +1,7 @@
-"""Slack's Web API: the one client for it, and what its errors mean.
+"""The one client for Slack's Web API, and the meaning of its errors.
 
-The library's asynchronous client would bring aiohttp, a second HTTP stack for one service; its
-plain one blocks, so each call runs in a thread. Its own retries are off: Temporal's are the only
-ones.
+The library's asynchronous client would bring aiohttp, a second HTTP stack for one service. Its
+plain one blocks, so each call runs in a thread. Its own retries are off: only Temporal retries.
 """
 
 from __future__ import annotations
@@ -24,13 +23,14 @@ logging.getLogger("slack_sdk").setLevel(logging.INFO)
 API_URL = "https://slack.com/api/"
 
 TIMEOUT = 7
-"""Seconds for a call: four, which one message may take, stay within the activity's own limit."""
+"""Seconds for a call. Four calls, the most for one message, stay within the activity's own
+limit."""
 
 THREADS = 16
 
 Kind = Literal["recipient", "busy", "ours"]
-"""`recipient`: this person cannot be written to; `busy`: it may work later; `ours`: Slack refuses
-this app, or what it sent."""
+"""Kinds of errors. `recipient`: this person cannot be written to; `busy`: it may work later;
+`ours`: Slack refuses this app, or its request."""
 
 RECIPIENT = frozenset(
     {
@@ -46,11 +46,13 @@ BUSY = frozenset(
         *("org_login_required", "external_channel_migrating", "update_failed"),
     }
 )
-"""What is in neither is ours, also what Slack may invent: nobody is skipped for it."""
+"""Codes of a busy Slack. A code in neither set is ours, also a new one: nobody is skipped for
+it."""
 
 
 class SlackError(Exception):
-    """`code` is Slack's word for it, or `http_502` where it said none, or `unreachable`."""
+    """An error of Slack. `code` is its own word, or `http_502` if it gave none, or
+    `unreachable`."""
 
     def __init__(
         self, method: str, code: str, kind: Kind, retry_after: timedelta | None = None
@@ -63,7 +65,7 @@ class SlackError(Exception):
 
 
 class SlackWeb:
-    """`api_url` ends where the name of a method follows."""
+    """Calls Slack's Web API. `api_url` ends where the name of a method follows."""
 
     def __init__(self, token: str, api_url: str = API_URL, timeout: int = TIMEOUT) -> None:
         self._client = WebClient(

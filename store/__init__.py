@@ -1,7 +1,7 @@
-"""The SQL store: what has to outlive a decision, or is no part of its history.
+"""The SQL store, for everything that outlives a decision or is no part of its history.
 
-API keys, idempotency keys, what became of each message, responses that were refused, contents too
-large for a history, and what is known of files. SQLite embedded, PostgreSQL in production.
+It has API keys, idempotency keys, deliveries of messages, refused responses, contents too large for
+a history, and metadata of files. It is SQLite when embedded, PostgreSQL in production.
 """
 
 from store.database import StoreAway, StoreError

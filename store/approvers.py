@@ -1,4 +1,4 @@
-"""What approvers have set for themselves, or an administrator for them."""
+"""Settings of approvers, made by themselves or by an administrator."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Use(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From one time of the day to another, which may be that of the next day; never the same."""
+    """A time span of the day, which may end on the next day; never from a time to the same."""
 
     start: time
     end: time
 
     @classmethod
     def of(cls, told: dict[str, str]) -> Self:
-        """`{"from": "20:00", "to": "07:00"}`. Raises `ValueError`."""
+        """Read `{"from": "20:00", "to": "07:00"}`. Raises `ValueError`."""
         return cls(time.fromisoformat(told["from"]), time.fromisoformat(told["to"]))
 
     def told(self) -> dict[str, str]:
         return {"from": f"{self.start:%H:%M}", "to": f"{self.end:%H:%M}"}
 
     def covers(self, clock: time) -> bool:
-        """Whether it is quiet when a clock on the wall shows this."""
+        """Return whether it is quiet when a clock on the wall shows this time."""
         if self.start < self.end:
             return self.start <= clock < self.end
         return clock >= self.start or clock < self.end
@@ -46,10 +46,11 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """None where nothing was set: then the service's default holds, or what their browser says.
+    """An approver's settings. None means not set: then the service's default holds, or the
+    browser's.
 
-    `digest_minutes`: no more than one mail of requests in so many. `channels`: by urgency, how they
-    are asked by decisions that don't say it themselves.
+    `digest_minutes`: at most one mail of requests in so many minutes. `channels`: how they are
+    asked, by urgency, if a decision doesn't say it itself.
     """
 
     language: str | None = None
@@ -70,19 +71,19 @@ class Approvers:
         self._database = database
 
     async def find(self, address: str) -> Preferences:
-        """What this approver has set."""
+        """Return this approver's settings."""
         found = await self.find_all([address])
         return found.get(one_form(address), Preferences())
 
     async def find_all(self, addresses: Collection[str]) -> dict[str, Preferences]:
-        """What these people have set, by `one_form` of their address; without those who have
-        not."""
+        """Return the settings of these people by `one_form` of their address, without those who
+        have none."""
         names = {one_form(address) for address in addresses}
         query = select(approvers.c.address, *COLUMNS).where(approvers.c.address.in_(names))
         return {row.address: _preferences(row) for row in await self._database.read(query)}
 
     async def without_webhook(self, addresses: Collection[str]) -> list[str]:
-        """Those of these people for whom none is set."""
+        """Return those of these people who have no webhook."""
         names = {one_form(address) for address in addresses}
         query = select(approvers.c.address).where(
             approvers.c.address.in_(names), approvers.c.webhook_url.is_not(None)
@@ -91,7 +92,7 @@ class Approvers:
         return [address for address in addresses if one_form(address) not in reached]
 
     async def set(self, address: str, preferences: Preferences) -> None:
-        """Put these in the place of what was set before."""
+        """Replace the earlier settings with these."""
         quiet_hours = preferences.quiet_hours
         row = asdict(preferences) | {
             "address": one_form(address),
@@ -107,14 +108,14 @@ class Approvers:
             await self._change(row)
 
     async def forget(self, address: str) -> None:
-        """Take back what was set, also where their system is asked."""
+        """Remove the settings, and the approver's webhook with them."""
         async with self._database.begin() as connection:
             await connection.execute(
                 delete(approvers).where(approvers.c.address == one_form(address))
             )
 
     async def _change(self, row: dict[str, Any]) -> bool:
-        """Whether there was something to change."""
+        """Return whether there was a row to change."""
         change = update(approvers).where(approvers.c.address == row["address"]).values(row)
         async with self._database.begin() as connection:
             return (await connection.execute(change)).rowcount > 0

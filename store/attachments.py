@@ -1,4 +1,4 @@
-"""What is known of each file; its content is in the file storage, under the same id."""
+"""Metadata of files. Their content is in the file storage, under the same id."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Attachments:
             await connection.execute(insert(attachments).values(values))
 
     async def give(self, attachment_id: str, agent: str, decision_id: str) -> None:
-        """Make a file part of a decision: its agent may fetch it then."""
+        """Make a file part of a decision, whose agent may fetch it then."""
         given = (
             update(attachments)
             .where(attachments.c.id == attachment_id)
@@ -55,7 +55,7 @@ class Attachments:
             await connection.execute(delete(attachments).where(attachments.c.id == attachment_id))
 
     async def count(self, decision_id: str, uploaded_by: str) -> int:
-        """How many somebody has sent for one decision."""
+        """Return how many files somebody has sent for one decision."""
         query = select(func.count()).where(
             attachments.c.decision_id == decision_id, attachments.c.uploaded_by == uploaded_by
         )

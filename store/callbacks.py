@@ -1,4 +1,4 @@
-"""The secrets that callbacks are signed with: each agent's own, two live at most."""
+"""The secrets that sign callbacks: each agent has its own, and at most two are live."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OVERLAP = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class CallbackSecret:
-    """All that can be told of a secret. `expires_at` is None for the newest."""
+    """The public part of a secret. `expires_at` is None for the newest."""
 
     id: str
     created_at: datetime
@@ -37,14 +37,14 @@ class CallbackSecrets:
         self._seals = seals
 
     async def live(self, agent: str) -> list[CallbackSecret]:
-        """Those that this agent's callbacks are signed with, the newest first."""
+        """Return the live secrets of this agent, the newest first."""
         async with self._database.connect() as connection:
             return [secret for secret, _ in await _live(connection, agent)]
 
     async def signing(self, agent: str) -> list[str]:
-        """The live secrets themselves, the newest first; a first one is made where there is none.
+        """Return the texts of the live secrets, the newest first; if there is none, make the first.
 
-        Raises `UnreadableError` where no live one can be opened.
+        Raises `UnreadableError` if no live one can be opened.
         """
         async with self._database.begin() as connection:
             live = await _live(connection, agent)
@@ -56,8 +56,8 @@ class CallbackSecrets:
         return opened
 
     async def rotate(self, agent: str) -> tuple[CallbackSecret, str]:
-        """A new secret, and its text, which is told this once. The previous one stays live for
-        `OVERLAP`, and one older than that ends now."""
+        """Make a new secret, and return its text this once. The previous one stays live for
+        `OVERLAP`, and any older one ends now."""
         async with self._database.begin() as connection:
             previous = [secret.id for secret, _ in (await _live(connection, agent))[:1]]
             await connection.execute(
@@ -109,7 +109,7 @@ class CallbackSecrets:
 
 
 def new_secret() -> str:
-    """As the libraries for Standard Webhooks take it."""
+    """Return a secret in the form of the libraries for Standard Webhooks."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 

@@ -1,7 +1,7 @@
-"""Channels by which nothing can be sent, as workers have found.
+"""Channels that can send nothing, as workers have found.
 
-One row for each: of several workers the last one to look is believed, and one that cannot send
-looks again soon.
+Each has one row. Of several workers the last one to look is believed; one that cannot send looks
+again soon.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from store.database import Database
 from store.tables import failing_channels
 
 KNOWN_FOR = timedelta(minutes=15)
-"""A worker looks again more often: what is older was found by one that is gone."""
+"""Age beyond which a finding is ignored. A worker looks again more often, so an older one is from a
+worker that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailingChannel:
-    """`worker` is the host that found it so, and goes on finding it so `since` then."""
+    """A channel that fails. `worker` is the host that found it so, and has found it so `since`
+    then."""
 
     channel: str
     reason: str
@@ -34,7 +36,7 @@ class Channels:
         self._database = database
 
     async def failed(self, channel: str, reason: str, worker: str) -> None:
-        """Note it, with the time of the first of several in a row."""
+        """Note a failure, with the time of the first of several in a row."""
         found = {"reason": reason, "worker": worker, "tried_at": datetime.now(UTC)}
         async with self._database.begin() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -52,7 +54,7 @@ class Channels:
             )
 
     async def failing(self) -> list[FailingChannel]:
-        """Those of which it was found lately."""
+        """Return the channels that were found failing lately."""
         row = failing_channels.c
         query = (
             select(row.channel, row.reason, row.worker, row.since)

@@ -1,4 +1,4 @@
-"""Which codes an approver was sent, which form asked for each, and how often one was typed."""
+"""The codes that were mailed to approvers, with the form that asked for each, and the tries."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from store.tables import codes
 
 HOLDS_FOR = timedelta(minutes=10)
 MAX_TRIES = 5
-"""Of the form that asked for the code."""
+"""Tries of the form that asked for the code."""
 OTHERS_TRIES = 2
-"""Of all other forms together: whoever pressed twice, or after a scanner, has that code's mail."""
+"""Tries of all other forms together. Somebody who pressed twice, or after a scanner, has that
+code's mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """`id` names it; the code itself is not here. `number` counts those of one approver, `tries`
-    how often the `form` that asked for it typed one, and `others` how often other forms did."""
+    """A code that was mailed. `id` names it; the code itself is not here. `number` counts those of
+    one approver, `tries` the entries by the `form` that asked for it, and `others` those by other
+    forms."""
 
     id: str
     number: int
@@ -46,7 +48,7 @@ class SentCode:
         return self.expires_at - HOLDS_FOR
 
     def tries_left(self, form: str, now: datetime) -> int:
-        """How often this form may still type it; 0 where it holds no longer."""
+        """Return how often this form may still try the code; 0 if it no longer holds."""
         if now >= self.expires_at:
             return 0
         if form == self.form:
@@ -59,12 +61,12 @@ class SentCodes:
         self._database = database
 
     async def of(self, decision_id: str, approver: str) -> list[SentCode]:
-        """Those of this approver, the oldest first."""
+        """Return the codes of this approver, the oldest first."""
         query = select(codes).where(_of(decision_id, approver)).order_by(codes.c.number)
         return [_code(row) for row in await self._database.read(query)]
 
     async def add(self, decision_id: str, approver: str, code: SentCode) -> bool:
-        """Keep one that is about to be sent; False where somebody else just took its number."""
+        """Keep a code that is about to be sent; False if somebody else just took its number."""
         values = {
             "decision_id": decision_id,
             "approver": approver,
@@ -83,7 +85,7 @@ class SentCodes:
         return True
 
     async def remove(self, decision_id: str, approver: str, code_id: str) -> None:
-        """Forget one that was not sent."""
+        """Forget a code that was not sent."""
         which = and_(_of(decision_id, approver), codes.c.id == code_id)
         async with self._database.begin() as connection:
             await connection.execute(delete(codes).where(which))
@@ -91,10 +93,10 @@ class SentCodes:
     async def spend_try(
         self, decision_id: str, approver: str, form: str, now: datetime
     ) -> list[SentCode]:
-        """Count one try of this form, before what was typed is looked at; the codes with which it
-        may be compared.
+        """Count one try of this form, before the typed code is checked, and return the codes with
+        which it may be compared.
 
-        In one statement, so that a hundred tries at once are a hundred tries.
+        One statement does this, so that a hundred tries at once are a hundred tries.
         """
         # In one order, or two tries at once would each wait for what the other has.
         same = codes.alias()
@@ -137,7 +139,7 @@ def _of(decision_id: str, approver: str, table: FromClause = codes) -> ColumnEle
 def _may_try(
     table: FromClause, decision_id: str, approver: str, form: str, now: datetime
 ) -> ColumnElement[bool]:
-    """As `SentCode.tries_left` says it."""
+    """Return the SQL of the rule in `SentCode.tries_left`."""
     is_own = table.c.form == form
     return and_(
         _of(decision_id, approver, table),

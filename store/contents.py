@@ -1,4 +1,4 @@
-"""What is too large for a decision's history, kept once under the SHA-256 of its JSON."""
+"""Contents too large for a decision's history, kept once under the SHA-256 of their JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Contents:
         self._database = database
 
     async def put(self, bodies: Mapping[str, str]) -> None:
-        """Keep canonical JSON by its digest. What is there already is the same."""
+        """Keep canonical JSON by its digest. A row that is already there is the same."""
         for digest, body in bodies.items():
             values = {"digest": digest, "body": body, "created_at": datetime.now(UTC)}
             try:
@@ -28,7 +28,7 @@ class Contents:
                 continue
 
     async def get(self, digests: Collection[str]) -> dict[str, str]:
-        """Those that are there, and are what their digest says."""
+        """Return the contents that are there and match their digest."""
         if not digests:
             return {}
         query = select(contents.c.digest, contents.c.body).where(contents.c.digest.in_(digests))

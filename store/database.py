@@ -1,4 +1,4 @@
-"""The database: what is written, what is read, and what keeps it from being."""
+"""The database: writing, reading, and the errors that prevent it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BUSY = "PRAGMA busy_timeout = 1000"
-"""Milliseconds for which a read waits, and all else with it. In a file with a write-ahead log it
-waits for no writer, but for whoever recovers the log or takes the whole file."""
+"""Milliseconds for which a read waits, and everything else with it. A read of a file with a
+write-ahead log waits for no writer, but for a process that recovers the log or takes the whole
+file."""
 
 
 class StoreError(Exception):
-    """The database did not do this. The text is its own."""
+    """The database refused or failed. The text is the database's own."""
 
 
 class StoreAway(StoreError):  # noqa: N818 - what it is, and not whose fault
-    """It cannot be reached, or has no room: later it may."""
+    """The database cannot be reached, or has no room; later it may."""
 
 
 class Database:
-    """Writes in transactions, by `engine`. What is read of a file is read in the event loop's own
-    thread: to ask another thread takes ten times as long as to read."""
+    """Writes in transactions, by `engine`. It reads a file in the event loop's own thread, because
+    asking another thread takes ten times as long as the read."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -35,21 +36,21 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that is committed at the end of its block. Raises `StoreError`, and
-        `IntegrityError` for what is there already, as all methods do."""
+        """Begin a transaction that is committed at the end of its block. Raises `StoreError`, and
+        `IntegrityError` for a row that is already there, as all methods do."""
         with _naming_errors():
             async with self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that whoever began it commits."""
+        """Begin a transaction that its caller commits."""
         with _naming_errors():
             async with self._engine.connect() as connection:
                 yield connection
 
     async def read(self, query: Executable, **values: object) -> Sequence[Row[Any]]:
-        """All rows, as they are now; `values` are those of its `bindparam`s."""
+        """Return all rows, as they are now; `values` are those of its `bindparam`s."""
         if self._is_file:
             with _naming_errors():
                 return self._reader().execute(query, values).all()
@@ -57,12 +58,12 @@ class Database:
             return (await connection.execute(query, values)).all()
 
     async def read_one(self, query: Executable, **values: object) -> Row[Any] | None:
-        """The row that there is at most."""
+        """Return the only row, if there is one."""
         rows = await self.read(query, **values)
         return rows[0] if rows else None
 
     async def read_value(self, query: Executable) -> Any:
-        """What that row has in its first column, or None."""
+        """Return the first column of that row, or None."""
         row = await self.read_one(query)
         return row[0] if row else None
 

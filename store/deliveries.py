@@ -1,4 +1,4 @@
-"""What became of each message: so that no retry sends it twice, and so that it can be counted."""
+"""The log of every message, so that no retry sends it twice, and so that it can be counted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from store.database import Database
 from store.tables import deliveries
 
 Result = Literal["sent", "failed", "deferred", "refused"]
-"""`failed`: no retry helps; `deferred`: tried again later; `refused`: the provider refuses us."""
+"""Results of an attempt. `failed`: no retry helps; `deferred`: it is retried later; `refused`: the
+provider refuses us."""
 
 
 CALLBACK = "callback"
-"""The channel by which agents are told."""
+"""The channel name of callbacks to agents."""
 
 LONGEST_WAIT = timedelta(hours=28)
-"""A callback that will be tried again is, within this time."""
+"""Longest time to the next attempt at a callback that will be retried."""
 
 
 class Deliveries:
@@ -26,7 +27,7 @@ class Deliveries:
         self._database = database
 
     async def find(self, key: str) -> str | None:
-        """The provider's id of the message of this key, where it was sent."""
+        """Return the provider's id of the message of this key, if it was sent."""
         query = select(deliveries.c.provider_message_id).where(
             deliveries.c.key == key, deliveries.c.result == "sent"
         )
@@ -45,8 +46,8 @@ class Deliveries:
         provider_message_id: str | None = None,
         late: bool = False,
     ) -> None:
-        """`late` says that it was the first to tell of a decision, with less than half of its time
-        left."""
+        """Record an attempt. `late` says that it was the first news of a decision, with less than
+        half of its time left."""
         values = {
             "key": key,
             "decision_id": decision_id,
@@ -63,19 +64,19 @@ class Deliveries:
             await connection.execute(insert(deliveries).values(values))
 
     async def counts(self) -> list[tuple[str, str, str, int]]:
-        """Messages by channel, message and result."""
+        """Count messages by channel, message and result."""
         columns = (deliveries.c.channel, deliveries.c.message, deliveries.c.result)
         query = select(*columns, func.count().label("times")).group_by(*columns)
         rows = await self._database.read(query)
         return [(row.channel, row.message, row.result, row.times) for row in rows]
 
     async def told_late(self) -> int:
-        """Decisions of which people were first told with less than half of the time left."""
+        """Count decisions that people first heard of with less than half of the time left."""
         query = select(func.count(deliveries.c.decision_id.distinct())).where(deliveries.c.late)
         return await self._database.read_value(query)
 
     async def failing_callbacks(self) -> int:
-        """Callbacks whose newest attempt failed, and that are tried again."""
+        """Count callbacks whose newest attempt failed, and that will be retried."""
         is_deferred = case((deliveries.c.result == "deferred", deliveries.c.id))
         newest = func.max(deliveries.c.id)
         # One that an operator gave up has no further attempt: it drops out of the time.

@@ -1,6 +1,6 @@
-"""What providers tell of messages after they took them: delivered, bounced, and what they call it.
+"""Providers' later reports about messages: delivered, bounced, and so on.
 
-`Told` is an event of a message that we sent; whose it is comes from our own record of deliveries.
+`Told` is an event of a message that we sent; our own record of deliveries says whose it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from store.database import Database
 from store.tables import deliveries, delivery_events
 
 AT_ONCE = 500
-"""Values in one statement: databases take a limited number."""
+"""Values in one statement, since databases take a limited number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`id` is the provider's name of this event, `at` its time."""
+    """A report. `id` is the provider's name of this event, `at` its time."""
 
     provider: str
     id: str
@@ -55,8 +55,8 @@ class DeliveryEvents:
     async def sent(
         self, provider: str, message_ids: Collection[str]
     ) -> dict[str, list[SentMessage]]:
-        """Those of these messages that we sent by this provider, by its ids of them: one mail may
-        have been several."""
+        """Return the messages that we sent by this provider under these ids; one mail may have been
+        several."""
         shown = [deliveries.c[each.name] for each in fields(SentMessage)]
         ids = deliveries.c.provider_message_id
         query = (
@@ -73,7 +73,7 @@ class DeliveryEvents:
         return found
 
     async def known(self, provider: str, ids: Collection[str]) -> set[str]:
-        """Those of these events that are kept already."""
+        """Return those of these events that are already kept."""
         query = select(delivery_events.c.id).where(delivery_events.c.provider == provider)
         found: set[str] = set()
         async with self._database.connect() as connection:
@@ -83,7 +83,7 @@ class DeliveryEvents:
         return found
 
     async def keep(self, told: Iterable[Told]) -> None:
-        """Keep these, each once, however often they are told."""
+        """Keep these events, each once, however often they are reported."""
         rows = [asdict(each) for each in told]
         if not rows:
             return
@@ -91,7 +91,7 @@ class DeliveryEvents:
             await connection.execute(_insert_new(connection), rows)
 
     async def of(self, decision_id: str) -> list[Told]:
-        """All of a decision, in order of time."""
+        """Return all events of a decision, in order of time."""
         shown = [delivery_events.c[each.name] for each in fields(Told)]
         query = (
             select(*shown)

@@ -1,7 +1,7 @@
-"""Who runs what a decision permits, and how that ended.
+"""Executions: who runs what a decision permits, and how that ended.
 
-A row is a claim, and the report of whoever made it once there is one; both are signed by the API,
-so a row that somebody else writes is told apart by whoever reads it.
+A row is a claim, and later also its maker's report. The API signs both, so a reader recognises a
+row that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from store.tables import executions
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """`number` counts the claims of a decision from 0; `claim_key` names the key that signed it."""
+    """A signed claim. `number` counts the claims of a decision from 0; `claim_key` names the key
+    that signed it."""
 
     decision_id: str
     number: int
@@ -46,7 +47,7 @@ class Executions:
         self._database = database
 
     async def claim(self, row: ClaimRow) -> bool:
-        """Keep this claim; False where there is one of this number, whoever else came first."""
+        """Keep this claim; False if there is one of this number, whoever came first."""
         try:
             async with self._database.begin() as connection:
                 await connection.execute(insert(executions).values(asdict(row)))
@@ -55,7 +56,7 @@ class Executions:
         return True
 
     async def report(self, decision_id: str, number: int, report: ReportRow) -> bool:
-        """Keep how the run of this claim ended; False where that was reported already."""
+        """Keep the report on this claim's run; False if there already is one."""
         columns = executions.c
         unreported = (
             update(executions)
@@ -67,7 +68,7 @@ class Executions:
             return (await connection.execute(unreported)).rowcount == 1
 
     async def of(self, decision_id: str) -> list[tuple[ClaimRow, ReportRow | None]]:
-        """All claims of a decision, in their order."""
+        """Return all claims of a decision, in their order."""
         columns = executions.c
         query = select(executions).where(columns.decision_id == decision_id)
         rows = [row._mapping for row in await self._database.read(query.order_by(columns.number))]

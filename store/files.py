@@ -1,7 +1,7 @@
-"""The file storage: the content of each file, under its id and no name of a user's.
+"""The file storage: the content of each file, under its id and under no name of a user's.
 
-A local folder (`file:///…`) or a bucket (`s3://bucket/prefix`), for which the library reads `AWS_*`
-itself. One process keeps few files in memory at a time, whoever sends them and however many.
+It is a local folder (`file:///…`) or a bucket (`s3://bucket/prefix`), for which the library reads
+`AWS_*` itself. A process keeps few files in memory at a time, however many people send.
 """
 
 from __future__ import annotations
@@ -30,51 +30,53 @@ CHUNK = 128 * 1024
 """Bytes of a download that are in memory at a time."""
 
 PATIENCE: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
-"""The library's own is three minutes, which no request waits for. Its options for the connection
-stay as they are, because giving any of them would undo what it reads from `AWS_*`."""
+"""Limits of retries. The library's own is three minutes, which no request waits for. Its options
+for the connection stay as they are, because setting any of them would undo its reading of
+`AWS_*`."""
 
 
 class FilesError(Exception):
-    """The storage is away or refuses us, or the URL is none that it could be found by."""
+    """The storage is away or refuses us, or the URL leads to none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`size` in bytes, and the bytes, read as they are taken."""
+    """The content of a file: its `size` in bytes, and the bytes, read as they are taken."""
 
     size: int
     chunks: AsyncGenerator[bytes]
 
 
 class Files:
-    """Each method raises `FilesError`; `get`, for what is not there, `FileNotFoundError`."""
+    """The storage. Each method raises `FilesError`; `get` also raises `FileNotFoundError`."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self.room = asyncio.Semaphore(AT_ONCE)
-        """To be held by whoever has a whole file in memory."""
+        """Whoever has a whole file in memory holds this."""
         self.threads = ThreadPoolExecutor(AT_ONCE, "files")
-        """Where files are read and judged. Always the same threads, because an allocator gives each
-        thread memory of its own, and keeps what was freed for it."""
+        """The threads that read and judge files. They are always the same, because an allocator
+        gives each thread memory of its own, and keeps freed memory for it."""
 
     async def put(self, id: str, content: bytes) -> None:
-        """Keep this: all of it or nothing.
+        """Keep this file: all of it or nothing.
 
-        In one request, because an upload in parts that breaks off leaves parts in a bucket which
-        nobody sees and somebody pays for.
+        One request does this, because an upload in parts that breaks off leaves parts in a bucket
+        which nobody sees and somebody pays for.
         """
         with _mapped():
             await obstore.put_async(self._store, id, content, use_multipart=False)
 
     async def get(self, id: str) -> Content:
-        """Each chunk is a request of its own: a slow reader holds no connection to the storage."""
+        """Read a file. Each chunk is a request of its own, so that a slow reader holds no
+        connection to the storage."""
         with _mapped():
             first = await obstore.get_async(self._store, id, options={"range": (0, CHUNK)})
             size, beginning = first.meta["size"], bytes(await first.bytes_async())
         return Content(size, self._chunks(id, beginning, size))
 
     async def delete(self, id: str) -> None:
-        """See to it that this is gone, also where it never was."""
+        """Make sure that this file is gone, even if it never existed."""
         with suppress(FileNotFoundError), _mapped():
             await obstore.delete_async(self._store, id)
 
@@ -89,7 +91,7 @@ class Files:
 
 
 def open_files(url: str) -> Files:
-    """The storage behind this URL; a folder is made where it is missing. Raises `FilesError`."""
+    """Open the storage of this URL; a missing folder is made. Raises `FilesError`."""
     parts = urlsplit(url)
     with _mapped():
         if parts.scheme != "file":

@@ -1,7 +1,7 @@
 """Messages that are held back until one mail has them all.
 
 Each waits in an activity of its own, and they wake at the same moment. The one that claims them
-sends the mail; where it dies, its claim goes stale and another one takes them.
+sends the mail; if it dies, its claim goes stale and another takes them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from store.database import Database
 from store.tables import deliveries, held
 
 STALE = timedelta(minutes=1)
-"""Longer than an attempt may take."""
+"""Age at which a claim is stale; longer than an attempt may take."""
 
 MOST = 30
-"""In one mail; further ones are in another."""
+"""Messages in one mail; further ones are in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class HeldMessage:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Messages that nobody else sends for a while."""
+    """Messages that nobody else sends until the claim is stale."""
 
     id: str
     messages: list[HeldMessage]
@@ -51,15 +51,15 @@ class Held:
         self._database = database
 
     async def keep(self, message: HeldMessage) -> None:
-        """Hold this one until its time; again with another time."""
+        """Hold this message until its time; a repeated call changes the time."""
         async with self._database.begin() as connection:
             adding = _inserting(connection, message)
             moved = {"due_at": adding.excluded.due_at}
             await connection.execute(adding.on_conflict_do_update(index_elements=KEY, set_=moved))
 
     async def claim(self, own: HeldMessage, now: datetime) -> Claim | None:
-        """This one, and all others that are due to its approver, have not been sent, and are
-        nobody's; or nothing, where this one is somebody's or sent."""
+        """Claim this message, and all others that are due to its approver, unsent and unclaimed; or
+        nothing, if this one is claimed or sent."""
         columns, claim_id = held.c, secrets.token_hex(12)
         sent = select(deliveries.c.key).where(
             deliveries.c.key == columns.key, deliveries.c.result == "sent"
@@ -93,13 +93,13 @@ class Held:
         return Claim(claim_id, sorted(messages, key=lambda each: (each.due_at, each.key)))
 
     async def give_back(self, claim: Claim) -> None:
-        """Let others send what is still there of it."""
+        """Let others send the rest of the claim."""
         freeing = update(held).where(held.c.claim == claim.id)
         async with self._database.begin() as connection:
             await connection.execute(freeing.values(claim=None, claimed_at=None))
 
     async def remove(self, keys: Collection[str]) -> None:
-        """These are sent, or will never be."""
+        """Remove messages that are sent, or will never be."""
         async with self._database.begin() as connection:
             await connection.execute(delete(held).where(held.c.key.in_(keys)))
 

@@ -33,7 +33,7 @@ class IdempotencyKeys:
         return Remembered(row.decision_id, row.fingerprint) if row else None
 
     async def remember(self, agent: str, key: str, made: Remembered) -> None:
-        """Keep the key. One that is there already stays as it is."""
+        """Keep the key. A key that is already there stays as it is."""
         values = {
             "agent": agent,
             "key": key,

@@ -1,4 +1,4 @@
-"""What became of the images that agents point to; their content is in the file storage."""
+"""The images that agents point to. Their content is in the file storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.tables import images
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The `number`th image of a decision: `file` names its content, `type` says what it is; or
+    """The `number`th image of a decision. `file` names its content and `type` its media type, or
     `problem` says why there is none."""
 
     decision_id: str
@@ -38,7 +38,7 @@ class Images:
         return Image(**row._mapping) if row else None
 
     async def keep(self, image: Image) -> Image:
-        """Keep this in the place of a failure, or what is there already; which of them it is."""
+        """Keep this in place of a failure; return it, or the image that was already there."""
         failed = delete(images).where(
             *_is(image.decision_id, image.number), images.c.file.is_(None)
         )

@@ -1,7 +1,8 @@
-"""API keys: their format, what each may do, and the table that has their SHA-256 alone.
+"""API keys: their format, their rights, and the table that has only their SHA-256.
 
-`ho_`, 43 random characters (256 bits, which nobody guesses) and 6 of a checksum; a scanner for
-leaked secrets finds them by `\\bho_[0-9A-Za-z]{49}\\b`, and by the checksum knows a real one.
+A key is `ho_`, 43 random characters (256 bits, which nobody guesses) and 6 of a checksum. A scanner
+for leaked secrets finds it by `\\bho_[0-9A-Za-z]{49}\\b`, and recognises a real one by the
+checksum.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM, CHECKSUM = 43, 6
 FORMAT = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}")
 HINT = len(PREFIX) + 4
-"""Characters of a key that lists show, so that one can tell which it is."""
+"""Characters of a key that lists show, enough to recognise it."""
 
 CREATE = "decisions:create"
 READ = "decisions:read"
@@ -38,20 +39,20 @@ AUDIT = "audit:read"
 ADMIN = "keys:admin"
 SCOPES = frozenset({CREATE, READ, RESOLVE, AUDIT, ADMIN})
 AGENT_SCOPES = frozenset({CREATE, READ})
-"""What an agent's key may do: ask, read and withdraw its own. It resolves nothing."""
+"""The rights of an agent's key: ask, read and withdraw its own. It resolves nothing."""
 
 NOT_A_KEY = "oidc:"
-"""Begins the names of people whom an OpenID provider vouches for; that of no key."""
+"""Prefix of the names of people whom an OpenID provider vouches for. No key's name has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who asks or answers. `name` is the agent: keys of one name are one agent's, so that a key can
-    be replaced while its decisions are pending.
+    """The key that asks or answers. `name` is the agent: keys of one name are one agent's, so that
+    a key can be replaced while its decisions are pending.
 
     `approvers`: addresses and `@domain`s, None for everybody. `rate`: requests a minute, None for
-    the setting's. `quota`: decisions a month, None for any number. `step_up`: answers to what it
-    asks count only with a code that was mailed, as for critical decisions of every key.
+    the setting's. `quota`: decisions a month, None for any number. `step_up`: answers to its
+    questions count only with a mailed code, as critical decisions do with every key.
     """
 
     id: str
@@ -65,7 +66,7 @@ class ApiKey:
 
     @property
     def sees_all(self) -> bool:
-        """Whether it reads the decisions of every agent."""
+        """Return whether the key reads the decisions of every agent."""
         return bool(self.scopes & {RESOLVE, AUDIT})
 
     def may_ask(self, address: str) -> bool:
@@ -77,7 +78,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What administrators see of a key: never the key, `hint` is how it begins."""
+    """A key as administrators see it: never the key itself; `hint` is its beginning."""
 
     key: ApiKey
     hint: str | None
@@ -87,20 +88,20 @@ class KeyRecord:
 
 
 def new_key() -> str:
-    """A fresh key, which nobody has stored."""
+    """Make a fresh key, which nobody has stored."""
     random = "".join(secrets.choice(DIGITS) for _ in range(RANDOM))
     return PREFIX + random + _checksum(random)
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether this can be a key at all: a typing error is told apart without the store."""
+    """Return whether this can be a key at all: a typing error is recognised without the store."""
     if not FORMAT.fullmatch(key):
         return False
     return key[-CHECKSUM:] == _checksum(key[len(PREFIX) : -CHECKSUM])
 
 
 def is_name(name: str) -> bool:
-    """Whether a key may be named so: approvers and records read it on one line."""
+    """Return whether a key may have this name, which approvers and records read on one line."""
     return (
         1 <= len(name) <= 200
         and name == name.strip()
@@ -121,7 +122,7 @@ class ApiKeys:
         self._database = database
 
     async def find(self, key: str) -> ApiKey | None:
-        """Whose key this is; None for what is no key, not known, revoked or expired."""
+        """Return the key of this text; None if it is no key, unknown, revoked or expired."""
         if not is_well_formed(key):
             return None
         digest = _hash(key)
@@ -143,7 +144,7 @@ class ApiKeys:
         quota: int | None = None,
         step_up: bool = False,
     ) -> ApiKey:
-        """Make this key known, unless it is. What is known already stays as it is."""
+        """Make this key known, unless it is. A known key stays as it is."""
         digest = _hash(key)
         made = ApiKey(
             id=f"key_{digest[:16]}",
@@ -176,7 +177,7 @@ class ApiKeys:
         return made
 
     async def all(self) -> list[KeyRecord]:
-        """Every key that there is and was, the newest first."""
+        """Return every key that is or was, the newest first."""
         query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
         return [_record(row) for row in await self._database.read(query)]
 
@@ -186,13 +187,13 @@ class ApiKeys:
         return _record(row) if row else None
 
     async def live(self, key_ids: Collection[str]) -> set[str]:
-        """Those of these keys that are neither revoked nor expired."""
+        """Return those of these keys that are neither revoked nor expired."""
         now = datetime.now(UTC)
         rows = await self._database.read(LIVE, ids=list(key_ids))
         return {row.id for row in rows if row.expires_at is None or row.expires_at > now}
 
     async def revoke(self, key_id: str) -> bool:
-        """End a key, for good and at once; whether there is one of this id."""
+        """End a key, for good and at once; return whether there is one of this id."""
         ended = (
             update(api_keys)
             .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
@@ -203,7 +204,7 @@ class ApiKeys:
         return await self.get(key_id) is not None
 
     async def used(self, key_id: str, at: datetime) -> None:
-        """Note when a key was used last."""
+        """Note the time of a key's last use."""
         noted = update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at)
         async with self._database.begin() as connection:
             await connection.execute(noted)
@@ -233,7 +234,7 @@ def _record(row: Row[Any]) -> KeyRecord:
 
 
 def _checksum(random: str) -> str:
-    """CRC-32 in six digits to the base of 62."""
+    """Return the CRC-32 in six digits to the base of 62."""
     number = zlib.crc32(random.encode())
     digits = ""
     for _ in range(CHECKSUM):

@@ -50,14 +50,14 @@ WHERE NOT (
   AND sequence IS NOT NULL AND NOT has_sequence_privilege(sequence, 'USAGE')
 )
 """
-"""Of which tables the role may not do all that we do."""
+"""The query for tables on which the role lacks a right that we use."""
 
 MIGRATION_LOCK = 0x48414E44
 """Number of the PostgreSQL advisory lock under which one process at a time migrates."""
 
 
 class Store:
-    """One database, and what it keeps."""
+    """One database with all its tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,15 +77,15 @@ class Store:
         self.executions = Executions(database)
 
     def callback_secrets(self, keys: Sequence[str]) -> CallbackSecrets:
-        """What callbacks are signed with, sealed in the store under these keys."""
+        """Return the secrets of callbacks, which these keys seal in the store."""
         return CallbackSecrets(self._database, Seals(keys))
 
     def webhooks(self, keys: Sequence[str]) -> Webhooks:
-        """Where approvers' own systems are asked; secrets are sealed under these keys."""
+        """Return the approvers' webhooks, whose secrets these keys seal."""
         return Webhooks(self._database, Seals(keys))
 
     async def ping(self) -> None:
-        """Raise what the database raises when it is away."""
+        """Raise the database's error if it is away."""
         await self._database.read(text("SELECT 1"))
 
     async def close(self) -> None:
@@ -93,13 +93,13 @@ class Store:
 
 
 class UnusableStoreError(Exception):
-    """The database cannot be used; the message says why, and what to do where we know it."""
+    """The database cannot be used; the message says why, and, if we know it, what to do."""
 
 
 async def open_store(place: str | Path) -> Store:
     """Connect to the database of this URL, or to this SQLite file, and migrate it.
 
-    `postgresql://…` or `sqlite:///…`, whatever SQLAlchemy's names for the drivers are. Raises
+    The URL is `postgresql://…` or `sqlite:///…`, whatever SQLAlchemy calls the drivers. Raises
     `UnusableStoreError`.
     """
     engine = _engine(_url(place))
@@ -161,7 +161,7 @@ async def _open_server(engine: AsyncEngine) -> None:
 
 
 def _why(error: DBAPIError | CommandError | OSError, url: URL) -> str:
-    """In one sentence, which never has the password."""
+    """Return the reason in one sentence, which never has the password."""
     cause = getattr(error, "orig", None) or error
     whole = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     said = " ".join(whole.split()).rstrip(".") or type(cause).__name__
@@ -184,7 +184,7 @@ async def _upgrade(engine: AsyncEngine) -> None:
 
 
 def _locked(path: Path) -> IO[str]:
-    """The file, locked; closing it gives the lock back."""
+    """Lock the file and return it; closing it releases the lock."""
     file = path.open("w")
     fcntl.flock(file, fcntl.LOCK_EX)
     return file

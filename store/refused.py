@@ -1,4 +1,5 @@
-"""Responses that count for nothing, because they came too late or could not be taken: not lost."""
+"""Responses that did not count, because they came too late or could not be taken: they are not
+lost."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class RefusedResponse:
-    """`reason` is a stable word, `message` a sentence; `approver` may be the name of a key."""
+    """A response that did not count. `reason` is a stable word, `message` a sentence; `approver`
+    may be the name of a key."""
 
     approver: str
     choice: str
@@ -41,7 +43,7 @@ class RefusedResponses:
                 await connection.execute(insert(refused_responses).values(values))
 
     async def of(self, decision_id: str) -> list[RefusedResponse]:
-        """All of a decision, in order of time."""
+        """Return all refused responses of a decision, in order of time."""
         columns = refused_responses.c
         shown = (columns[each.name] for each in fields(RefusedResponse))
         query = (

@@ -1,6 +1,7 @@
-"""What the store has to read again and nobody else may: kept encrypted, under keys it has not.
+"""Secrets that the store has to read again and nobody else may: encrypted, under keys it does not
+have.
 
-Who steals the database could otherwise sign callbacks, and so tell agents that they may act.
+A thief of the database could otherwise sign callbacks, and so tell agents that they may act.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ PURPOSE = b"handover/store/v1"
 
 
 class UnreadableError(Exception):
-    """Sealed with a key that is not among ours any more, or changed."""
+    """The text was sealed with a key that is no longer ours, or has changed."""
 
 
 class Seals:
-    """Derived from `keys`, of which the first one seals and all of them open."""
+    """Seals derived from `keys`: the first one seals and all of them open."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._newest, *_ = ciphers = [_cipher(key) for key in keys]
@@ -30,14 +31,14 @@ class Seals:
         return self._newest.encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Raises `UnreadableError`."""
+        """Open a sealed text. Raises `UnreadableError`."""
         try:
             return self._all.decrypt(sealed).decode()
         except InvalidToken as error:
             raise UnreadableError from error
 
     def is_newest(self, sealed: str) -> bool:
-        """Whether the first key sealed this."""
+        """Return whether the first key sealed this."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:

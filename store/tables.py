@@ -23,8 +23,8 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone, and PostgreSQL answers in its session's own, so it is
-    put right when read."""
+    """A moment in UTC. SQLite keeps no zone, and PostgreSQL answers in its session's own, so this
+    type converts it when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -1,4 +1,4 @@
-"""How many decisions each key has made in a month, for keys that have a quota."""
+"""The number of decisions that each key has made in a month, for keys that have a quota."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from store.tables import key_usage
 
 
 class Usage:
-    """A month is written as `2026-01`."""
+    """The count by month, written as `2026-01`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def spend(self, key_id: str, month: str, quota: int) -> int | None:
-        """Count one more decision: how many there are then, None where that is beyond the quota."""
+        """Count one more decision and return how many there are, or None beyond the quota."""
         while True:
             if (spent := await self._add(key_id, month, quota)) is not None:
                 return spent
@@ -24,7 +24,7 @@ class Usage:
                 return None
 
     async def give_back(self, key_id: str, month: str) -> None:
-        """Count one decision less: it was not made."""
+        """Count one decision less, because it was not made."""
         less = update(key_usage).where(_of(key_id, month))
         async with self._database.begin() as connection:
             await connection.execute(less.values(decisions=key_usage.c.decisions - 1))
@@ -34,7 +34,7 @@ class Usage:
         return await self._database.read_value(query) or 0
 
     async def _add(self, key_id: str, month: str, quota: int) -> int | None:
-        """In one statement, so that of two requests for the last place one gets it."""
+        """Add in one statement, so that one of two requests for the last place gets it."""
         counted = key_usage.c.decisions
         more = (
             update(key_usage)
@@ -46,7 +46,7 @@ class Usage:
             return (await connection.execute(more)).scalar_one_or_none()
 
     async def _begin(self, key_id: str, month: str) -> bool:
-        """Whether this is the month's first."""
+        """Begin the month's count; return whether this is its first."""
         values = {"key_id": key_id, "month": month, "decisions": 0}
         try:
             async with self._database.begin() as connection:

@@ -1,6 +1,6 @@
-"""Where approvers' own systems are asked, and what such a request is signed with.
+"""Approvers' own systems: where each is asked, and the secrets that sign its requests.
 
-An administrator says where: an agent that could name the address would answer itself.
+An administrator sets the address, because an agent that could name it would answer itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NONE = {
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Of one approver. `secrets` are those that a request is signed with, the newest first."""
+    """An approver's webhook. `secrets` are those that sign a request, the newest first."""
 
     url: str
     secrets: list[str] = field(repr=False)
@@ -43,7 +43,8 @@ class Webhooks:
         self._seals = seals
 
     async def find(self, address: str) -> Webhook | None:
-        """Raises `UnreadableError` where there is one, and no secret of it can be opened."""
+        """Return the approver's webhook. Raises `UnreadableError` if there is one and no secret of
+        it can be opened."""
         columns = approvers.c
         query = select(
             columns.webhook_url,
@@ -63,13 +64,13 @@ class Webhooks:
         return Webhook(row.webhook_url, opened)
 
     async def url(self, address: str) -> str | None:
-        """None where nothing was set."""
+        """Return the URL, or None if none is set."""
         query = select(approvers.c.webhook_url).where(approvers.c.address == one_form(address))
         return await self._database.read_value(query)
 
     async def set(self, address: str, url: str) -> str | None:
-        """Where this approver's system is asked from now on. The first time there is a secret for
-        it, which is told this once; later None."""
+        """Set the URL of this approver's system. The first time, make a secret for it and return it
+        this once; later return None."""
         secret = new_secret()
         new = {"webhook_url": url, "webhook_secret": self._seals.seal(secret)}
         if await self._change(address, new, approvers.c.webhook_secret.is_(None)):
@@ -85,8 +86,8 @@ class Webhooks:
         return secret
 
     async def rotate(self, address: str) -> str | None:
-        """A new secret, told this once; None where no URL is set. The previous one stays live for
-        `OVERLAP`."""
+        """Make a new secret and return it this once; None if no URL is set. The previous one stays
+        live for `OVERLAP`."""
         secret = new_secret()
         new = {
             "webhook_secret": self._seals.seal(secret),
@@ -97,7 +98,7 @@ class Webhooks:
         return secret if await self._change(address, new, is_set) else None
 
     async def remove(self, address: str) -> None:
-        """Take back the URL, and its secrets with it."""
+        """Remove the URL and its secrets."""
         await self._change(address, NONE)
 
     async def reseal(self) -> None:
@@ -119,7 +120,7 @@ class Webhooks:
     async def _change(
         self, address: str, values: dict[str, Any], *where: ColumnElement[bool]
     ) -> bool:
-        """Whether there was something to change."""
+        """Return whether there was a row to change."""
         change = update(approvers).where(approvers.c.address == one_form(address), *where)
         async with self._database.begin() as connection:
             return (await connection.execute(change.values(values))).rowcount > 0

@@ -1,7 +1,7 @@
-"""Block Kit, as little of it as is needed: each function makes one block or element.
+"""The part of Block Kit that we use: each function makes one block or element.
 
-Nothing here is `mrkdwn`: what a text says can be no mention, link or emoji. Slack's limits hold,
-because what is too long for them is cut where it is seen.
+Nothing here is `mrkdwn`: a text can contain no mention, link or emoji. Text beyond Slack's limits
+is cut visibly.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from templates.text import visible, visible_line
 Block = dict[str, Any]
 
 MAX_TEXT = 3_000
-"""Characters of a section's text, of a rich text here, and of what can be typed into a field."""
+"""Characters of a section's text, of a rich text here, and of an entry in a field."""
 
 MAX_HEADER = 150
 MAX_BUTTON = 75
 MAX_VALUE = 2_000
-"""What a button hands back when it is pressed."""
+"""Characters that a button returns when it is pressed."""
 
 MAX_LABEL = 2_000
 MAX_PLACEHOLDER = 150
 MAX_TITLE = 24
-"""Of a modal, and of its buttons."""
+"""Characters of the titles of a modal and of its buttons."""
 
 MAX_RADIO, MAX_SELECT, MAX_OPTION = 10, 100, 75
 MAX_URL = 3_000
 
 
 def plain(text: str, most: int = MAX_TEXT) -> Block:
-    """Taken literally, an emoji's `:name:` too."""
+    """Make a text that is taken literally, an emoji's `:name:` too."""
     return {"type": "plain_text", "text": cut(visible(text), most), "emoji": False}
 
 
@@ -48,18 +48,18 @@ def small(text: str) -> Block:
 
 
 def paragraph(text: str) -> Block:
-    """Our own words, in the place of a message that quoted somebody: Slack takes no block of
-    another kind there."""
+    """Make a paragraph of our own words in place of a message that quoted somebody, where Slack
+    takes no other kind of block."""
     return _rich("rich_text_section", text)
 
 
 def quote(text: str) -> Block:
-    """The words of somebody else, with Slack's own bar beside all of their lines."""
+    """Quote somebody else's words, with Slack's own bar beside all of their lines."""
     return _rich("rich_text_quote", text)
 
 
 def literal(text: str) -> Block:
-    """Data, in letters of one width."""
+    """Show data, in letters of one width."""
     return _rich("rich_text_preformatted", text)
 
 
@@ -68,14 +68,14 @@ def actions(elements: Sequence[Block]) -> Block:
 
 
 def button(action: str, text: str, value: str, style: str | None = None) -> Block:
-    """Hands `value` back to us. `style` is `primary` or `danger`."""
+    """Make a button that returns `value` to us. `style` is `primary` or `danger`."""
     styled = {"style": style} if style else {}
     made = {"type": "button", "action_id": action, "text": plain(text, MAX_BUTTON), "value": value}
     return made | styled
 
 
 def confirmed(element: Block, title: str, text: str, yes: str, no: str) -> Block:
-    """The same element, which asks once more before it counts."""
+    """Return the same element, which asks once more before it counts."""
     asking = {
         "title": plain(title, 100),
         "text": plain(text, 300),
@@ -86,13 +86,13 @@ def confirmed(element: Block, title: str, text: str, yes: str, no: str) -> Block
 
 
 def link(action: str, text: str, url: str) -> Block:
-    """A button that opens a page of ours."""
+    """Make a button that opens a page of ours."""
     made = {"type": "button", "action_id": action, "text": plain(text, MAX_BUTTON)}
     return made | {"url": url}
 
 
 def field(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
-    """A field of a form, whose element has its name too."""
+    """Make a field of a form, whose element has the field's name too."""
     return {
         "type": "input",
         "block_id": name,
@@ -110,7 +110,7 @@ def typed(
 
 
 def one_of(choices: Sequence[tuple[str, str]], initial: str | None = None) -> Block:
-    """Of these values and what they are called."""
+    """Make a choice of these values, with their labels."""
     made = [{"text": plain(visible_line(text), MAX_OPTION), "value": v} for v, text in choices]
     chosen = [option for option in made if option["value"] == initial]
     kind = "radio_buttons" if len(made) <= MAX_RADIO else "static_select"
@@ -118,7 +118,7 @@ def one_of(choices: Sequence[tuple[str, str]], initial: str | None = None) -> Bl
 
 
 def moment() -> Block:
-    """A day and a time, by the clock of whoever chooses."""
+    """Make a choice of a day and a time, by the clock of whoever chooses."""
     return {"type": "datetimepicker"}
 
 
@@ -137,7 +137,7 @@ def modal(
 
 
 def escaped(text: str, most: int = MAX_TEXT) -> str:
-    """One line for a place that knows nothing but `mrkdwn`: the text of a notification.
+    """Escape one line for a place that takes only `mrkdwn`: the text of a notification.
 
     Without `<` there is no mention, link or channel; the marks of emphasis do no harm.
     """
@@ -146,7 +146,7 @@ def escaped(text: str, most: int = MAX_TEXT) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Not longer than this, and visibly so. Slack refuses a text that is empty."""
+    """Cut a text to this length, visibly. An empty one becomes a sign, because Slack refuses it."""
     text = text.strip("\n") if text.strip() else "…"
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 

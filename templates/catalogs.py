@@ -1,5 +1,5 @@
-"""Translations: GNU gettext's catalogs, read from their sources so that no compiled copy of one can
-be older than it."""
+"""Translations: GNU gettext's catalogs, read from their sources so that no compiled copy can be
+older."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FOLDER = Path(__file__).parent / "languages"
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Marks a text that is translated where it is shown, and not here."""
+    """Mark a text that is translated where it is displayed, and not here."""
     return text
 
 
 def catalog(language: str) -> Catalog:
-    """The source of a translation. Raises `OSError` where there is none."""
+    """Return the source of a translation. Raises `OSError` if there is none."""
     with (FOLDER / f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
 @lru_cache
 def translations(language: str) -> NullTranslations:
-    """What English becomes in this language."""
+    """Return the translations of our English texts into this language."""
     if language == "en":
         return NullTranslations()
     compiled = BytesIO()

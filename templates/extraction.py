@@ -1,6 +1,6 @@
-"""Keeps the catalogs complete: every text of ours is collected, and written into each of them.
+"""Keeps the catalogs complete: it collects all our texts, and writes them into each catalog.
 
-`make languages` runs it. What it finds without a translation it says, and ends with status 1.
+`make languages` runs it. It prints the texts without a translation, and then ends with status 1.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("gettext", "_", "N_", "say"), None),
     "ngettext": (1, 2),
 }
-"""What the functions are called that translate, or mark for it; `ngettext` takes two texts."""
+"""Names of the functions that translate, or mark for it; `ngettext` takes two texts."""
 
 TRANSLATIONS = tuple(language for language in LANGUAGES if language != "en")
 
 
 def extracted() -> Catalog:
-    """Every text that is translated, with the files that it stands in."""
+    """Return every text that is translated, with the files that contain it."""
     found = Catalog()
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
@@ -43,7 +43,7 @@ def extracted() -> Catalog:
 
 
 def updated(language: str) -> str:
-    """What the file of this language is to hold: all of the texts, and none besides."""
+    """Return the new content of this language's file: all of the texts, and no others."""
     translated = catalog(language)
     translated.update(extracted(), no_fuzzy_matching=True)
     written = BytesIO()
@@ -60,7 +60,7 @@ def updated(language: str) -> str:
 
 
 def missing(language: str) -> list[str]:
-    """The texts without a translation."""
+    """Return the texts without a translation."""
     translated = catalog(language)
     return [
         _id(message)
@@ -70,7 +70,7 @@ def missing(language: str) -> list[str]:
 
 
 def main() -> int:
-    """Update the catalogs, and say what is missing in them."""
+    """Update the catalogs, and print what is missing in them."""
     status = 0
     for language in TRANSLATIONS:
         (FOLDER / f"{language}.po").write_text(updated(language), encoding="utf-8")
@@ -94,7 +94,7 @@ def _texts(path: Path) -> Iterator[str | tuple[str, ...]]:
 
 
 def _header(language: str) -> str:
-    """Ours, which has a glossary and no dates."""
+    """Return our own header, which has a glossary and no dates."""
     return (FOLDER / f"{language}.po").read_text(encoding="utf-8").partition("\n\n")[0].strip()
 
 

@@ -14,18 +14,18 @@ from babel.numbers import get_decimal_symbol, get_group_symbol
 from handover.proof import dumps
 
 SPACES = "\xa0\u202f\u2009"
-"""Between groups of digits, where nobody types them."""
+"""Spaces between groups of digits, where nobody types them."""
 
 TAKEN_FOR_ANOTHER = re.compile(r"(-?[1-9][0-9]{0,2}\.[0-9]{3})(e.*)?")
-"""With three digits behind it, a decimal sign is what separates thousands elsewhere."""
+"""Numbers with three digits behind the decimal sign, which separates thousands elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """`groups` may stand between groups of digits, which have so many from the right: `sizes` of
-    the last one, and of those before. `order` is that of a date in digits (`dmy`), `separator`
-    what stands in it; `halves` says that a day is told as twice twelve hours, and `months` are the
-    names of months in small letters."""
+    """One locale's notation. `groups` may separate groups of digits; `sizes` are those of the last
+    group, and of those before. `order` is that of a date in digits (`dmy`), with `separator`
+    between them; `halves` says that a day has twice twelve hours, and `months` are the names of
+    months in small letters."""
 
     decimal: str
     groups: str
@@ -36,21 +36,21 @@ class Notation:
     months: Mapping[str, int]
 
     def number(self, value: float) -> str:
-        """As nobody reads it otherwise: its canonical digits, never grouped, and with a zero more
-        (`1.2340`) where they would pass for grouped ones."""
+        """Write a number that nobody reads otherwise: its canonical digits, never grouped, and with
+        a further zero (`1.2340`) if they would pass for grouped ones."""
         digits = dumps(value).decode()
         if odd := TAKEN_FOR_ANOTHER.fullmatch(digits):
             digits = f"{odd[1]}0{odd[2] or ''}"
         return digits.replace(".", self.decimal)
 
     def example(self, year: int) -> str:
-        """The last afternoon of a year, as a reader writes a time that can be no other one."""
+        """Return the last afternoon of a year, as an unambiguous example of a time."""
         parts = {"y": str(year), "m": "12", "d": "31"}
         day = self.separator.join(parts[part] for part in self.order)
         return f"{day} {'2:30 PM' if self.halves else '14:30'}"
 
     def for_scripts(self) -> dict[str, Any]:
-        """What `assets/typed.js` reads by."""
+        """Return the parts that `assets/typed.js` reads by."""
         return {name: value for name, value in asdict(self).items() if name != "months"}
 
 
@@ -76,6 +76,6 @@ def notation_of(locale: Locale) -> Notation:
 
 
 def _groups(locale: Locale) -> str:
-    """A space too, which means the same everywhere."""
+    """Return the separators of groups; a space too, which means the same everywhere."""
     symbol = get_group_symbol(locale).replace("’", "'")  # noqa: RUF001 - as they are printed
     return " " if symbol in SPACES else f" {symbol}"

@@ -1,5 +1,5 @@
-"""A payload as people read it: one row for each value, and what a change to it changes. Where they
-change it themselves, each value has a field."""
+"""A payload as people read it: one row for each value, a list of its changes, and a field for each
+value in a form."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from handover.proof import digest, dumps
 from templates.text import visible
 
 MAX_ROWS = 60
-"""More are no longer read; the JSON has them."""
+"""Rows for people; more are no longer read, and the JSON has them."""
 
 MAX_DEPTH = 6
-"""Levels that become rows of their own; what is deeper stands in its row as JSON."""
+"""Levels with rows of their own; a deeper value is JSON in its row."""
 
 MAX_TEXT = 600
 """Characters of one value in a row."""
 
 MAX_FIELDS = 60
-"""A payload with more values is changed as JSON."""
+"""Fields of a form; a payload with more values is changed as JSON."""
 
 MAX_LINE = 60
 """Characters of a text that has a field of one line."""
@@ -30,7 +30,7 @@ MAX_LINE = 60
 BETWEEN = " → "
 
 NEEDS_QUOTES = re.compile(r'|\s.*|.*\s|["#{\[].*|.*→.*', re.DOTALL)
-"""Texts that, as they are, would pass for something else, or for nothing."""
+"""Texts that would pass for something else, or for nothing, without quotes."""
 
 
 Path = tuple[str | int, ...]
@@ -38,7 +38,8 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`more` characters of it are left out; `is_text` says that it is a string in the JSON."""
+    """A value as text, without `more` of its characters; `is_text` says that it is a string in the
+    JSON."""
 
     text: str
     is_text: bool
@@ -53,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`more` rows are left out."""
+    """Rows of a payload, without `more` of them."""
 
     rows: list[Row]
     more: int
@@ -61,7 +62,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`was` is None for what was added, `now` for what was removed."""
+    """A change of one value. `was` is None for an added one, `now` for a removed one."""
 
     name: str
     was: Value | None
@@ -70,7 +71,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`more` changes are left out; `same` values are as they were asked."""
+    """Changes of a payload, without `more` of them; `same` values are unchanged."""
 
     rows: list[Change]
     more: int
@@ -78,18 +79,18 @@ class Changes:
 
 
 Writer = Callable[[float], str]
-"""Writes a number as its reader does."""
+"""Writes a number in its reader's way."""
 
 
 def canonical(number: float) -> str:
-    """A number as it is signed."""
+    """Return a number as it is signed."""
     return dumps(number).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a value of the payload is changed with. `kind` is `number`, `text`, `lines`, `flag`, or
-    `fixed` for what only the JSON can change. `text` is what stands in it at first."""
+    """A form's field for a value of the payload. `kind` is `number`, `text`, `lines`, `flag`, or
+    `fixed` for a value that only the JSON can change. `text` is its first content."""
 
     name: str
     path: Path
@@ -100,13 +101,13 @@ class Field:
 
 
 def rows(payload: Any, write: Writer = canonical) -> Rows:
-    """Each value of the payload, by the way that leads to it."""
+    """Return a row for each value of the payload, with its path."""
     found = [Row(_name(path), _value(leaf, write)) for path, leaf in _leaves(payload, MAX_DEPTH)]
     return Rows(found[:MAX_ROWS], len(found[MAX_ROWS:]))
 
 
 def fields(payload: Any, write: Writer = canonical) -> list[Field]:
-    """One for each value; none where they are too many."""
+    """Return a field for each value; none if there are too many."""
     leaves = list(_leaves(payload))
     if not payload or len(leaves) > MAX_FIELDS:
         return []
@@ -117,8 +118,8 @@ def fields(payload: Any, write: Writer = canonical) -> list[Field]:
 
 
 def changes(asked: Any, given: Any, write: Writer = canonical) -> Changes:
-    """What is other in `given`, in the order of what was asked. Equal is what is equal as canonical
-    JSON: `1` and `1.0`, but not `1` and `"1"`."""
+    """Return the differences of `given`, in the order of the original. Values are equal if their
+    canonical JSON is: `1` and `1.0`, but not `1` and `"1"`."""
     before, after = dict(_leaves(asked)), dict(_leaves(given))
     paths = [*before, *(path for path in after if path not in before)]
     other = [path for path in paths if not _is_same(path, before, after)]
@@ -130,23 +131,23 @@ def changes(asked: Any, given: Any, write: Writer = canonical) -> Changes:
 
 
 def texts(payload: Any) -> str:
-    """All that is written in it, names and values, a line each."""
+    """Return all of its names and values, a line each."""
     parts = (part for path, leaf in _leaves(payload) for part in (*path, leaf))
     return "\n".join(dict.fromkeys(part for part in parts if isinstance(part, str)))
 
 
 def fingerprint(payload: Any) -> str:
-    """The beginning of the payload's digest, as people compare it: `3f2a 91bc 04d7 e1a2`."""
+    """Return the beginning of the payload's digest, as people compare it: `3f2a 91bc 04d7 e1a2`."""
     return grouped(digest(payload))
 
 
 def grouped(hex: str) -> str:
-    """The first 16 of these digits in groups of four."""
+    """Return the first 16 of these digits in groups of four."""
     return " ".join(hex[start : start + 4] for start in range(0, 16, 4))
 
 
 def _leaves(value: Any, depth: int | None = None, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The values that hold no others, or are `depth` levels down."""
+    """Return the values that hold no others, or are `depth` levels down."""
     if (
         not value
         or not isinstance(value, dict | list)
@@ -208,7 +209,7 @@ def _written(leaf: Any, write: Writer) -> str:
 
 
 def _is_json(text: str) -> bool:
-    """Whether it looks like a number, `true`, `false` or `null`."""
+    """Return whether it looks like a number, `true`, `false` or `null`."""
     return (
         re.fullmatch(r"[+-]?[0-9.,_]+([eE][+-]?[0-9]+)?|true|false|null|none", text, re.I)
         is not None

@@ -1,4 +1,4 @@
-"""Who reads a message or a page: in which language, and by which clock."""
+"""The reader of a message or a page, with a language and a time zone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import Locale, localedata
 
 LANGUAGES = ("en", "de", "fr")
-"""English is what the sources are written in; the others are in `languages/*.po`."""
+"""Languages of our texts. The sources are in English; the others are in `languages/*.po`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`language` is one of `LANGUAGES`, `time_zone` a name of IANA's (`Europe/Berlin`), and
-    `has_zone` says that it is one they have chosen. `region` is where they write that language
-    (`CH`), where that is known: elsewhere, numbers and dates of the same language are others."""
+    """A reader. `language` is one of `LANGUAGES`, `time_zone` a name of IANA's (`Europe/Berlin`),
+    and `has_zone` says that they have chosen it. `region` is where they write that language (`CH`),
+    if known: numbers and dates of a language differ by region."""
 
     language: str = "en"
     time_zone: str = "UTC"
@@ -29,12 +29,12 @@ class Reader:
 
     @property
     def locale(self) -> Locale:
-        """CLDR's, as near as it has one."""
+        """Return CLDR's locale that is nearest to the reader's."""
         name = f"{self.language}_{self.region}"
         return Locale.parse(name if localedata.exists(name) else self.language)
 
     def preferring(self, language: str | None, time_zone: str | None = None) -> Reader:
-        """Another one, with those of these that can be had."""
+        """Return the reader with those of these preferences that we have."""
         known = time_zone if time_zone and is_time_zone(time_zone) else None
         return replace(
             self,
@@ -46,7 +46,7 @@ class Reader:
 
 @lru_cache
 def time_zones() -> frozenset[str]:
-    """The names that a time zone may have."""
+    """Return the possible names of a time zone."""
     return frozenset(available_timezones())
 
 

@@ -1,5 +1,5 @@
-"""The one Jinja2 environment: HTML is escaped, a name that is missing is an error, and what is ours
-is said in the words of the reader."""
+"""The one Jinja2 environment: HTML is escaped, a missing name is an error, and our own texts are in
+the reader's words."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from templates.words import Words, words
 FOLDER = Path(__file__).parent
 
 MAX_SUBJECT = 150
-"""Characters; mail clients show fewer."""
+"""Characters of a subject; mail clients show fewer."""
 
 MAX_ROWS, MAX_TABLE = 16, 1_500
-"""Rows of a table in a mail, and the characters in it; the page has room for more."""
+"""Rows of a table in a mail, and its characters; the page has room for more."""
 
 WORDS = (
     *("moment", "clock", "distance", "listed", "size", "number", "bounds"),
     *("answered", "asked", "button", "verdict"),
 )
-"""Filters that depend on who reads."""
+"""Filters that depend on the reader."""
 
 
 _inliner = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
-"""Mail programs believe a style attribute, and not all of them a stylesheet."""
+"""Puts the stylesheet into style attributes, which all mail programs honour."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """`subject` is one line, whatever the agent wrote."""
+    """A rendered mail. `subject` is one line, whatever the agent wrote."""
 
     subject: str
     text: str
@@ -68,12 +68,12 @@ def render_email(message: str, context: Mapping[str, Any], reader: Reader) -> Re
 
 
 def render_subject(message: str, context: Mapping[str, Any], reader: Reader) -> str:
-    """What the message is about, in one line. Raises `jinja2.TemplateError`."""
+    """Return the subject of the message in one line. Raises `jinja2.TemplateError`."""
     return text.visible_line(_render(f"email/{message}/subject.txt", context, reader), MAX_SUBJECT)
 
 
 def sentences(context: Mapping[str, Any], reader: Reader) -> Any:
-    """The macros of `email/shared.txt`, for messages that are no mails."""
+    """Return the macros of `email/shared.txt`, for messages that are no mails."""
     shared = environment.get_template("email/shared.txt")
     return shared.make_module({**context, "reader": reader})
 
@@ -88,12 +88,12 @@ def _render(template: str, context: Mapping[str, Any], reader: Reader) -> str:
 
 
 def _spaced(line: str) -> str:
-    """The line with the spaces that HTML would fold into one, for programs that know no `pre`."""
+    """Keep the spaces of the line that HTML would fold into one, for programs without `pre`."""
     return re.sub(r"^ | (?= )", "\xa0", line.expandtabs(4))
 
 
 def fits(told: payload.Rows | payload.Changes) -> bool:
-    """Whether a message has room for this as a table, each value on a line of its own."""
+    """Return whether a message has room for this as a table, each value on a line of its own."""
     texts = [row.name for row in told.rows]
     for row in told.rows:
         values = [row.value] if isinstance(row, payload.Row) else [row.was, row.now]
@@ -106,7 +106,7 @@ def fits(told: payload.Rows | payload.Changes) -> bool:
 
 
 def _hanging(line: str) -> str:
-    """The line wrapped so that what follows its first part passes for no row of its own."""
+    """Wrap the line so that no part of it passes for a row of its own."""
     width = text.QUOTE_WIDTH - 2
     return "\n".join(textwrap.wrap(line, width, subsequent_indent=" " * 4, break_on_hyphens=False))
 
@@ -134,7 +134,7 @@ def _ngettext(context: Context, one: str, many: str, count: int) -> str:
 
 
 def _as_html(name: str) -> str | None:
-    """`email/shared.txt` under a name that makes it escape."""
+    """Return `email/shared.txt` under a name that makes Jinja escape it."""
     return (FOLDER / "email/shared.txt").read_text() if name == "email/shared.html" else None
 
 

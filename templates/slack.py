@@ -1,8 +1,8 @@
 """A message in Slack: the same words as a mail, as blocks.
 
-What the agent wrote stands in quotes that Slack draws, and is never formatted: it can mention
-nobody and link to nothing. Whoever answers here has seen the whole of what they agree to; where the
-action or its data are too long for that, approving is left to the page.
+The agent's words are in quotes that Slack draws, and are never formatted: they can mention nobody
+and link to nothing. An approver who answers here has seen all of what they agree to; if the action
+or its data are too long for that, only the page can approve.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MAX_ACTION = MAX_DATA = blocks.MAX_TEXT
 MAX_CONTEXT, MAX_NOTES, MAX_LINES = 1_500, 1_000, 60
 
 NOTIFICATION = 300
-"""Characters of what a phone shows while it is locked."""
+"""Characters of a notification, which a locked phone displays."""
 
 MAX_FILES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SlackMessage:
-    """`text` is what a notification shows, and a program that knows no blocks."""
+    """A message. `text` is for notifications, and for programs without blocks."""
 
     text: str
     blocks: list[Block]
@@ -39,9 +39,9 @@ class SlackMessage:
 def render_slack(
     message: str, context: Mapping[str, Any], reader: Reader, value: str = ""
 ) -> SlackMessage:
-    """A message as `channels.email.template_context` has it; `value` is what its buttons hand back.
+    """Render a message for `channels.email.template_context`; its buttons return `value`.
 
-    Raises `KeyError` for one that Slack does not carry.
+    Raises `KeyError` for a message that Slack does not carry.
     """
     about = _About(context, reader, value, is_escalated=message == "escalation")
     made = {
@@ -56,7 +56,7 @@ def render_slack(
 
 
 def is_whole(request: DecisionRequest) -> bool:
-    """Whether a message has room for all of what would be done."""
+    """Return whether a message has room for all of what would be done."""
     return not (_action(request).cut or _data(request.payload, words(Reader()).number).cut)
 
 
@@ -67,7 +67,7 @@ class _Told:
 
 
 class _About:
-    """One decision, told to one reader."""
+    """One decision, presented to one reader."""
 
     def __init__(
         self, context: Mapping[str, Any], reader: Reader, value: str, *, is_escalated: bool
@@ -101,14 +101,14 @@ class _About:
         yield blocks.actions(list(self._buttons()))
 
     def reminding(self) -> Iterator[Block]:
-        """In the thread of the question, whose buttons are still there."""
+        """Remind in the thread of the question, whose buttons are still there."""
         waits = self.say("%(agent)s still waits for your answer.") % {"agent": self.agent}
         yield blocks.section(f"{waits} {self.shared.left()}")
         yield blocks.quote(text.visible_line(self.request.action, 300))
         yield blocks.actions([self._open()])
 
     def settled(self) -> Iterator[Block]:
-        """What the question becomes."""
+        """Return the outcome that replaces the question."""
         outcome = self.context["outcome"]
         yield blocks.header(self.words.verdict(outcome))
         yield from self._asked_for()
@@ -163,7 +163,7 @@ class _About:
             yield blocks.section(self.shared.images(len(images)))
 
     def _careful(self) -> Iterator[Block]:
-        """A word whose letters pass for others."""
+        """Warn of a word whose letters pass for others."""
         data = payload.texts(self.request.payload)
         if found := text.mixed_scripts(f"{self.agent} {self.request.action} {data}"):
             warning = self.say(
@@ -208,7 +208,7 @@ class _About:
         return blocks.link(OPEN, self.say("Open the page"), self.link)
 
     def _answer(self) -> Iterator[Block]:
-        """What was answered, in the words of whoever answered."""
+        """Return the answer in the words of its writer."""
         outcome, say = self.context["outcome"], self.say
         data = outcome["data"] or {}
         if outcome["choice"] == Choice.MODIFY and "payload" in data:
@@ -255,8 +255,8 @@ def _action(request: DecisionRequest) -> _Told:
 
 
 def _data(given: object, write: payload.Writer) -> _Told:
-    """Rows where each has its line, else JSON, in which a line break is two characters. All readers
-    write numbers with as many characters."""
+    """Return rows if each has its line, and otherwise JSON, in which a line break is two
+    characters. Numbers have equally many characters for all readers."""
     told = payload.rows(given, write)
     if given and fits(told):
         return _told("\n".join(f"{row.name}: {row.value.text}" for row in told.rows), MAX_DATA)

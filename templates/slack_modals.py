@@ -1,6 +1,6 @@
-"""What a button in Slack opens: a form for what an answer has besides its choice.
+"""Forms that a button in Slack opens, for an answer with more than a choice.
 
-A form is opened only where it can ask for everything, as it is; for the rest there is the page.
+A form opens only if it can ask for everything, as it is; the rest is left to the page.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from templates.reader import Reader
 from templates.words import Words, words
 
 NOTE = "note"
-"""The button for a note besides; the form asks what the answer is, too."""
+"""The button for a further note; its form asks for the answer, too."""
 
 NOT_ME = "not_me"
 OPEN = "open"
-"""Of the buttons that only open a page."""
+"""Buttons that only open a page."""
 
 ANSWERS = (Choice.APPROVE, Choice.DENY, Choice.MODIFY)
 
 TEXT = "field."
 PAYLOAD = "payload."
-"""Before the number of a field: its name is the agent's."""
+"""Prefix of the number of a field, since its name is the agent's."""
 
 MAX_VALUES = 10
 """Values of a payload that a form can change."""
@@ -34,7 +34,7 @@ MAX_VALUES = 10
 MAX_ACTION = 2_000
 
 MAX_NUMBER = 100
-"""Characters of one."""
+"""Characters of a number."""
 
 NOW, THEN = "now", "then"
 TRUE, FALSE = "true", "false"
@@ -44,27 +44,27 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A form that was sent, for showing it again: what stands in its fields, and how that is read,
-    as the data of an answer."""
+    """A form that was sent, to be shown again: the content of its fields, and their reading as the
+    data of an answer."""
 
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Mapping[str, Any] | None = None
 
 
 def opens_here(request: DecisionRequest, choice: str) -> bool:
-    """Whether this answer can be given in Slack, with all that belongs to it."""
+    """Return whether this answer can be given in Slack, with all its parts."""
     if choice == Choice.MODIFY:
         return request.payload is None or _is_small(request.payload)
     return choice != Choice.APPROVE or _can_be_asked(request.response_type)
 
 
 def takes_note(request: DecisionRequest, *, whole: bool) -> bool:
-    """Whether there is an answer for which a note alone is what is missing."""
+    """Return whether there is an answer that lacks only a note."""
     return bool(noted(request, whole=whole))
 
 
 def noted(request: DecisionRequest, *, whole: bool) -> list[str]:
-    """The answers that a form for a note offers."""
+    """Return the answers that a form for a note offers."""
     is_plain = request.response_type.type in ("approve_deny", "confirm")
     offered = [*([Choice.APPROVE] if is_plain and whole else []), Choice.DENY]
     return [choice for choice in offered if choice in request.options]
@@ -79,7 +79,7 @@ def answer_modal(
     whole: bool,
     typed: Typed = Typed(),
 ) -> Block:
-    """The form for this choice, or for a note; `metadata` comes back with what is typed."""
+    """Return the form for this choice, or for a note; `metadata` comes back with the entries."""
     said = words(reader)
     say, given = said.gettext, typed.fields
     match choice:
@@ -103,7 +103,7 @@ def answer_modal(
 
 
 def _read(request: DecisionRequest, said: Words, data: Mapping[str, Any] | None) -> Iterator[Block]:
-    """How what was typed is read, with what was asked."""
+    """Return the reading of the entry, with the original value."""
     say = said.gettext
     match data:
         case {"value": int() | float() as number}:
@@ -127,7 +127,7 @@ def _change(row: payload.Change, said: Words) -> str:
 
 
 def values_of(payload: dict[str, Any]) -> list[tuple[str, Value]]:
-    """The fields that a form has for a payload, in its order."""
+    """Return the fields of a form for a payload, in its order."""
     return list(payload.items())
 
 
@@ -147,7 +147,7 @@ def _can_be_asked(type: ResponseType) -> bool:
 
 
 def _is_small(payload: dict[str, Any]) -> bool:
-    """Whether every value can be typed, and comes back as it was where nobody changes it."""
+    """Return whether every value can be typed, and comes back as it was if nobody changes it."""
     names = [text.visible_line(name) for name in payload]
     if not 0 < len(names) == len(set(names)) <= MAX_VALUES:
         return False
@@ -233,7 +233,7 @@ def _instead(request: DecisionRequest, said: Words, given: Mapping[str, str]) ->
 
 
 def initial_of(value: Value, said: Words) -> str:
-    """What stands in the field of this value at first."""
+    """Return the first content of this value's field."""
     match value:
         case bool():
             return TRUE if value else FALSE

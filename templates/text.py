@@ -1,7 +1,7 @@
-"""How an agent's text becomes something that a person can trust.
+"""Filters that turn an agent's text into one that a person can trust.
 
-An agent's text is hostile until shown otherwise: it may hold characters that reorder, hide or
-imitate the words around it. What these filters return is what the person would be agreeing to.
+An agent's text counts as hostile: it may have characters that reorder, hide or imitate the words
+around it. These filters return what the person would be agreeing to.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories without a glyph: control, format (bidi among them), unassigned, separators."""
 
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols, by category, that are drawn as nothing."""
+"""Letters and symbols, by category, that have no visible form."""
 
 JOINERS = frozenset("\u200c\u200d")
-"""Needed inside emoji and in the scripts of Persia and India."""
+"""Joiners, which emoji and the scripts of Persia and India need."""
 
 UNUSUAL = re.compile(r"[^\n\t -~]")
 """What has to be looked at one by one; the rest, nearly all of a payload of 256 KB, is plain."""
 
 MAX_MARKS = 4
-"""Marks above and below one letter. No language needs more, and more cover what stands around."""
+"""Marks above and below one letter. No language needs more, and more cover the text around."""
 
 QUOTE_WIDTH = 76
-"""Columns. A longer line is wrapped here, as a mail client would wrap it without its mark."""
+"""Columns of a quote. A longer line is wrapped here, as a mail client would wrap it without its
+mark."""
 
 
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
-"""Those whose letters pass for each other's, as the names of characters begin."""
+"""Scripts whose letters pass for each other's, by the beginning of their characters' names."""
 
 SYMBOLS = frozenset("μΩΔπΣλ")
-"""Greek letters that stand beside Latin ones in units and formulas, and resemble none of them."""
+"""Greek letters that occur beside Latin ones in units and formulas, and resemble none of them."""
 
 MAX_WORDS = 5
-"""Of several scripts: who needs more of a hint is past helping."""
+"""Words of several scripts in a hint; a reader who needs more is past helping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,33 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text in two parts: one that is shown, and one that is shown when somebody asks for it."""
+    """A text in two parts: one is displayed, and the other when somebody asks for it."""
 
     beginning: str
     rest: str
 
 
 def visible(text: str) -> str:
-    """The text with hidden characters written out (`⟨U+202E⟩`), but for newlines and tabs."""
+    """Write hidden characters out (`⟨U+202E⟩`), except newlines and tabs."""
     text = re.sub(r"\r\n?", "\n", text)
     return _spelled(text, lambda character: f"⟨U+{ord(character):04X}⟩")
 
 
 def visible_line(text: str, limit: int | None = None) -> str:
-    """The same as one line, cut with an ellipsis to `limit` characters."""
+    """Return the visible text as one line, cut with an ellipsis to `limit` characters."""
     line = visible(" ".join(text.split()))
     return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def excerpt(text: str, characters: int, lines: int) -> Excerpt:
-    """The beginning of a text, bounded in both directions."""
+    """Return the beginning of a text, bounded in both directions."""
     text = text.strip("\n")
     beginning = "\n".join(text[:characters].split("\n")[:lines])
     return Excerpt(beginning.rstrip() or beginning, cut=len(beginning) < len(text))
 
 
 def folded(text: str, characters: int, lines: int) -> Folded:
-    """The text in two parts, of which the first is about so long; nothing is lost between them.
+    """Split the text into two parts, the first of about this length; nothing is lost between them.
 
     A text that is little longer stays whole.
     """
@@ -89,14 +90,14 @@ def folded(text: str, characters: int, lines: int) -> Folded:
 
 
 def mixed_scripts(text: str) -> list[str]:
-    """Words with letters of several scripts that look alike, and which of them are not Latin:
-    `paypal (a = U+0430)`, where the `a` is Cyrillic."""
+    """Return the words with letters of several scripts that look alike, and say which of them are
+    not Latin: `paypal (a = U+0430)`, where the `a` is Cyrillic."""
     found = dict.fromkeys(word for word in re.findall(r"[^\W\d_]+", text) if _is_mixed(word))
     return [f"{visible(word[:40])} ({_strange(word[:40])})" for word in list(found)[:MAX_WORDS]]
 
 
 def quoted(text: str) -> str:
-    """The text with every line marked, wrapped ones too: none of it can pass for ours."""
+    """Mark every line of the text, wrapped ones too: none of it can pass for ours."""
     lines = [
         part
         for line in text.expandtabs(4).split("\n")
@@ -106,17 +107,18 @@ def quoted(text: str) -> str:
 
 
 def as_json(value: object) -> str:
-    """JSON for people."""
+    """Write JSON for people."""
     return visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def editable_json(value: object) -> str:
-    """JSON for people who edit it: the same value, with hidden characters as JSON escapes them."""
+    """Write JSON for people who edit it: the same value, with hidden characters as JSON escapes
+    them."""
     return _spelled(json.dumps(value, indent=2, ensure_ascii=False), _escaped)
 
 
 def is_web_link(text: str) -> bool:
-    """Whether this may become a link: nothing but http and https, in plain ASCII."""
+    """Return whether this may become a link: only http and https, in plain ASCII."""
     return re.fullmatch(r"https?://[!-~]+", text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What this service itself says, to one reader: in their language, and by their clock."""
+"""The service's own sentences for one reader, in their language and by their clock."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from templates.reader import Reader
 from templates.text import as_json, visible_line
 
 DAY = "yMMMEd"
-"""CLDR's name for what a day is told by: `Thu, Mar 12, 2026`."""
+"""CLDR's name of the format for a day: `Thu, Mar 12, 2026`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One part of an answer. `name` is the word for it: the agent's, where it chose one, so it is
-    never shown as ours."""
+    """One part of an answer. `name` is its label: if the agent chose it, it is never displayed as
+    ours."""
 
     name: str
     text: str
@@ -38,7 +38,8 @@ class Answered:
 
 
 class Words:
-    """For one reader. Takes and returns plain text: whoever puts it into HTML escapes it."""
+    """The sentences for one reader. It takes and returns plain text, which a template escapes for
+    HTML."""
 
     def __init__(self, reader: Reader) -> None:
         self._zone = reader.zone
@@ -49,19 +50,19 @@ class Words:
         self.ngettext = catalog.ngettext
 
     def moment(self, moment: datetime) -> str:
-        """`Thu, Mar 12, 2026, 3:30 PM UTC+1`."""
+        """Write `Thu, Mar 12, 2026, 3:30 PM UTC+1`."""
         there = moment.astimezone(self._zone)
         day = format_skeleton(DAY, there, self._zone, locale=self._locale)
         return _plain(f"{day}, {self.clock(moment)}")
 
     def clock(self, moment: datetime) -> str:
-        """`3:30 PM UTC+1`."""
+        """Write `3:30 PM UTC+1`."""
         there = moment.astimezone(self._zone)
         time = format_time(there, "short", self._zone, self._locale)
         return _plain(f"{time} {_offset(there)}")
 
     def distance(self, moment: datetime, now: datetime) -> str:
-        """`in 25 minutes`, to the nearest minute; a moment that has passed is `now`."""
+        """Write `in 25 minutes`, to the nearest minute; a moment that has passed is `now`."""
         minutes = round((moment - now).total_seconds() / 60)
         if minutes < 1:
             late = moment <= now
@@ -73,19 +74,19 @@ class Words:
         return self.gettext("in %(span)s") % {"span": format_list(told, "unit", self._locale)}
 
     def listed(self, words: list[str]) -> str:
-        """`a, b and c`."""
+        """Write `a, b and c`."""
         return format_list(words, "standard", self._locale)
 
     def any_of(self, words: list[str]) -> str:
-        """`a, b or c`."""
+        """Write `a, b or c`."""
         return format_list(words, "or", self._locale)
 
     def number(self, value: float) -> str:
-        """As nobody reads it otherwise: see `Notation.number`."""
+        """Write a number that nobody reads otherwise: see `Notation.number`."""
         return self.notation.number(value)
 
     def bounds(self, type: ResponseType) -> str:
-        """`From 1 to 20.`, where a number is asked for within bounds."""
+        """Write `From 1 to 20.` for a number within bounds."""
         told = {"least": type.min, "most": type.max}
         values = {name: self.number(each) for name, each in told.items() if each is not None}
         match type.min, type.max:
@@ -99,14 +100,14 @@ class Words:
                 return self.gettext("From %(least)s to %(most)s.") % values
 
     def typeable(self, shown: datetime) -> str:
-        """`2026-03-12 14:30 (Thu, Mar 12, 2026)`: what a clock shows, as it can be typed, and what
-        day that is."""
+        """Write `2026-03-12 14:30 (Thu, Mar 12, 2026)`: the time of a clock in a form that can be
+        typed, and its day."""
         day = _plain(format_skeleton(DAY, shown, locale=self._locale))
         offset = f" {_offset(shown)}" if shown.tzinfo else ""
         return f"{shown:%Y-%m-%d %H:%M}{offset} ({day})"
 
     def size(self, count: int) -> str:
-        """`812 bytes`, `12 KB`, `3.4 MB`."""
+        """Write `812 bytes`, `12 KB`, `3.4 MB`."""
         if count < 1000:
             return self.ngettext("%(n)s byte", "%(n)s bytes", count) % {"n": count}
         if count < 999_500:
@@ -115,7 +116,7 @@ class Words:
         return self.gettext("%(n)s MB") % {"n": millions}
 
     def answered(self, data: Mapping[str, Any], type: ResponseType) -> list[Answered]:
-        """What was answered to this type of question; JSON where it is none we know."""
+        """Return the answer to this type of question; JSON for an unknown type."""
         match type.type, data:
             case "choose", {"chosen": str(chosen)}:
                 return [Answered(type.label or self.gettext("Chosen"), chosen)]
@@ -133,7 +134,7 @@ class Words:
                 return [Answered(self.gettext("What was answered"), as_json(data))]
 
     def asked(self, type: ResponseType) -> str:
-        """What is asked for beyond yes or no, in a sentence; empty where that is nothing."""
+        """Return in a sentence what is asked for beyond yes or no, or an empty text."""
         match type.type:
             case "choose":
                 return self.gettext("You are asked to choose one of several.")
@@ -154,7 +155,7 @@ class Words:
                 return ""
 
     def button(self, choice: str, type: ResponseType) -> str:
-        """The word on a button that opens the page."""
+        """Return the label of a button that opens the page."""
         match type.type, choice:
             case "confirm", Choice.APPROVE:
                 return self.gettext("Confirm")
@@ -172,7 +173,7 @@ class Words:
                 return choice.capitalize()
 
     def verdict(self, outcome: Mapping[str, Any]) -> str:
-        """What a decision ended with; takes `status`, `origin`, `by` and `data`."""
+        """Return how a decision ended; takes `status`, `origin`, `by` and `data`."""
         by = visible_line(outcome.get("by") or "")
         match outcome["status"], outcome["origin"]:
             case "scheduled", _:
@@ -223,7 +224,7 @@ def words(reader: Reader) -> Words:
 
 
 def _offset(there: datetime) -> str:
-    """`UTC+5:30`: many names of zones are known to nobody else, and some to two."""
+    """Write `UTC+5:30`: many names of zones are known to nobody else, and some to two."""
     offset = there.utcoffset() or timedelta()
     hours, minutes = divmod(round(abs(offset).total_seconds() / 60), 60)
     if not offset:
@@ -233,5 +234,5 @@ def _offset(there: datetime) -> str:
 
 
 def _plain(told: str) -> str:
-    """With ordinary spaces: CLDR's narrow ones break a line of mail, and look like tricks."""
+    """Replace CLDR's narrow spaces, which break a line of mail and look like tricks."""
     return told.replace("\u202f", " ").replace("\xa0", " ")

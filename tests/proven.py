@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import config
 from api.decisions.signing import Signer
 from api.operators.wellknown import key_set
 from handover.models import Attachment, Decision, DecisionRequest, Origin
+from histories.decision import read_decision
+from histories.reading import Live
+from settings.keys import new_secrets
 from workflows import answers, lifecycle, proof
 from workflows.events import Responded
-from workflows.messages import DecisionInput, Response
-from workflows.reading import Fold, read_decision
+from workflows.messages import DecisionInput
+from workflows.statements import Response, SignedResponse
 from workflows.stored import set_aside
 
 APPROVER, BACKUP = "approver@example.com", "backup@example.com"
@@ -30,8 +32,8 @@ FILE = Attachment(
     sha256="a" * 64,
 )
 
-signer = Signer([config.new_secrets()["signing_keys"]])
-stranger = Signer([config.new_secrets()["signing_keys"]])
+signer = Signer([new_secrets()["signing_keys"]])
+stranger = Signer([new_secrets()["signing_keys"]])
 KEYS = key_set(signer.keyring)
 
 
@@ -78,12 +80,11 @@ def proven(
         data=data,
         origin=origin,
     ).model_copy(update={**dict.fromkeys(aside.stored), "stored": aside.stored})
-    state = lifecycle.apply(state, Responded(ANSWERED_AT, signer.sign_response(response)))
+    state = lifecycle.apply(state, Responded(ANSWERED_AT, signer.sign(response, SignedResponse)))
     assert state.outcome, state.log[-1]
-    fold = Fold(id, signer.keyring)
-    fold.input, fold.state = input, state
-    fold.bodies = {**large.bodies, **aside.bodies}
-    decision = read_decision(fold, ANSWERED_AT)
+    bodies = {**large.bodies, **aside.bodies}
+    reading = Live(decision_id=id, run_id="run_1", input=input, state=state, bodies=bodies)
+    decision = read_decision(reading, ANSWERED_AT)
     return Decision.model_validate_json(decision.model_dump_json())
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from handover.models import Origin, Status
-from workflows.messages import (
+from workflows.statements import (
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,

@@ -28,7 +28,7 @@ from workflows.events import (
     TimePassed,
     Withdrawn,
 )
-from workflows.messages import DecisionInput, Outcome, Response
+from workflows.messages import DecisionInput, Outcome
 from workflows.objections import (
     NOT_ME,
     Objection,
@@ -41,6 +41,7 @@ from workflows.objections import (
 )
 from workflows.routes import Use, unused
 from workflows.state import BOUNDS, PERSONS, Asked, Entry, Rules, State, Step, rules_of
+from workflows.statements import Response
 
 RULES_VERSION = BOUNDS
 """Part of every decision's input. A change to these rules is a new number and an `if`.

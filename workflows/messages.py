@@ -6,8 +6,6 @@ every later version.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import AwareDatetime, Field
 
 from handover.models import (
@@ -19,14 +17,9 @@ from handover.models import (
     Status,
     Wire,
 )
+from workflows.statements import SignedResponse
 
 WORKFLOW = "DecisionWorkflow"
-RESPOND = "respond"
-CANCEL = "cancel"
-EXTEND = "extend"
-ATTACH = "attach"
-STEP_UP = "step_up"
-DELIVERY_FAILED = "delivery_failed"
 OPERATOR_DECIDE = "operator_decide"
 CALLBACK_FAILED = "callback_failed"
 RETRY_CALLBACK = "retry_callback"
@@ -106,135 +99,6 @@ class DecisionInput(Wire):
     indexed: bool = True
     """Whether the server knows our search attributes; an unknown one would fail the workflow."""
     seal: Signature | None = None
-
-
-class Statement(Wire):
-    """What the API says, and signs, about one run of one decision."""
-
-    decision_id: str
-    run_id: str
-    """The run of the workflow. Without it, what was said in one run could be said again in another
-    that somebody started under the same id."""
-    request_digest: str
-    """Of the decision's request. A response has that of what was shown: see `State.shown`."""
-    received_at: AwareDatetime
-    """When the API had it. This instant alone decides whether a response was in time."""
-
-
-class Response(Statement):
-    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`.
-
-    With the origin `operator` it is the word of a key that may resolve, and `approver` its name.
-    """
-
-    approver: str
-    choice: str
-    notes: str | None = None
-    data: dict[str, Any] | None = None
-    stored: dict[str, str] = Field(default_factory=dict[str, str])
-    """`notes` or `data` where they are too large for a history (see `stored.py`)."""
-    origin: Origin = Origin.HUMAN
-    step_up: str | None = None
-    """Names the code that came with it."""
-
-
-class SignedResponse(Response):
-    signature: Signature
-
-
-class Withdrawal(Statement):
-    """The agent takes its question back."""
-
-    agent: str
-    notes: str | None = None
-
-
-class SignedWithdrawal(Withdrawal):
-    signature: Signature
-
-
-class Extension(Statement):
-    """The agent gives its approvers more time."""
-
-    agent: str
-    expires_at: AwareDatetime
-
-
-class SignedExtension(Extension):
-    signature: Signature
-
-
-class Addition(Statement):
-    """The agent shows one more file."""
-
-    agent: str
-    attachment: Attachment
-
-
-class SignedAddition(Addition):
-    signature: Signature
-
-
-class CodeRequest(Statement):
-    """An approver needs a code before their answer counts. `code_id` names it; what it is stands
-    nowhere: it follows from its name and a key that Temporal does not have (`links.codes`)."""
-
-    approver: str
-    code_id: str
-
-
-class SignedCodeRequest(CodeRequest):
-    signature: Signature
-
-
-class FailedDelivery(Statement):
-    """A message that was sent did not arrive, as its provider told the API later.
-
-    `provider_event_id` names what the provider told, `provider_message_id` the message.
-    """
-
-    approver: str
-    channel: str
-    message: str
-    reason: str
-    provider_message_id: str
-    provider_event_id: str
-
-
-class SignedFailedDelivery(FailedDelivery):
-    signature: Signature
-
-
-class Claim(Statement):
-    """The agent takes the one run that the decision permits. It is kept in the store, since the
-    workflow may be over by then, and so is a `Report`.
-
-    `number` counts the claims of a decision: there is another after one that was given back, or
-    whose place is taken.
-    """
-
-    number: int
-    agent: str
-    claim_id: str
-    worker: str | None = None
-
-
-class SignedClaim(Claim):
-    signature: Signature
-
-
-class Report(Statement):
-    """The agent says how the run of this claim ended: `succeeded`, `failed`, or `not_run`."""
-
-    number: int
-    agent: str
-    claim_id: str
-    status: str
-    result: str | None = None
-
-
-class SignedReport(Report):
-    signature: Signature
 
 
 class Outcome(Wire):

@@ -8,9 +8,10 @@ from typing import Any
 
 from handover.models import Choice, Origin
 from workflows import answers
-from workflows.messages import ASKING, CodeRequest, Extension, FailedDelivery, Response
+from workflows.messages import ASKING
 from workflows.sentences import N_, Sentence
 from workflows.state import Rules, State
+from workflows.statements import CodeRequest, Extension, FailedDelivery, Response
 
 MAX_ACTION = 2000
 """Characters of an action, as the agent wrote it or as an approver rewrote it."""

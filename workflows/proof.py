@@ -17,42 +17,27 @@ from temporalio.api.common.v1 import Payload
 
 import handover.proof as said
 from handover.models import Proof, Signature
-from handover.proof import Keyring, digest, request_digest, statement
-from workflows.messages import (
-    Addition,
-    Claim,
-    CodeRequest,
-    DecisionInput,
-    Extension,
-    FailedDelivery,
-    Report,
-    Response,
+from handover.proof import Keyring, request_digest, statement
+from workflows.messages import DecisionInput
+from workflows.statements import (
+    Signed,
     SignedResponse,
-    Statement,
-    Withdrawal,
 )
 from workflows.unknown_keys import ID, UnknownKeyError
 
 __all__ = [
     "Keyring",
     "UnprovenError",
-    "addition_statement",
     "believed",
-    "claim_statement",
     "claimed_input",
-    "code_statement",
-    "extension_statement",
-    "failure_statement",
     "holds",
     "key_id",
     "keyring",
     "proof_of",
-    "report_statement",
     "request_digest",
-    "response_statement",
     "seal_statement",
     "sealed_input",
-    "withdrawal_statement",
+    "verified",
 ]
 
 
@@ -80,67 +65,15 @@ def seal_statement(sealed: Mapping[str, Any]) -> bytes:
     return statement("input", {name: part for name, part in sealed.items() if name != "seal"})
 
 
-def response_statement(response: Response) -> bytes:
-    """Raises `ValueError` for an origin that is nobody who answers."""
-    return said.response_statement(response, _data_digest(response))
-
-
 def proof_of(response: SignedResponse) -> Proof:
     """What lets others verify this answer, who have the decision but not its history."""
     signed = response.model_dump(include=set(Proof.model_fields))
-    return Proof.model_validate(signed | {"data_digest": _data_digest(response)})
+    return Proof.model_validate(signed | {"data_digest": response.data_digest})
 
 
-def withdrawal_statement(withdrawal: Withdrawal) -> bytes:
-    return statement(
-        "withdrawal",
-        {**_about(withdrawal), "agent": withdrawal.agent, "notes": withdrawal.notes},
-    )
-
-
-def extension_statement(extension: Extension) -> bytes:
-    return statement(
-        "extension",
-        {
-            **_about(extension),
-            "agent": extension.agent,
-            "expires_at": extension.expires_at.isoformat(),
-        },
-    )
-
-
-def addition_statement(addition: Addition) -> bytes:
-    return statement(
-        "addition",
-        {
-            **_about(addition),
-            "agent": addition.agent,
-            "attachment": addition.attachment.model_dump(mode="json"),
-        },
-    )
-
-
-def code_statement(request: CodeRequest) -> bytes:
-    return statement(
-        "code",
-        {**_about(request), "approver": request.approver, "code_id": request.code_id},
-    )
-
-
-def failure_statement(failed: FailedDelivery) -> bytes:
-    said = failed.model_dump(include=set(FailedDelivery.model_fields) - set(Statement.model_fields))
-    return statement("delivery-failure", {**_about(failed), **said})
-
-
-def claim_statement(claim: Claim) -> bytes:
-    said = claim.model_dump(include={"number", "agent", "claim_id", "worker"})
-    return statement("claim", {**_about(claim), **said})
-
-
-def report_statement(report: Report) -> bytes:
-    """The result goes in as a digest, so that a report stays checkable where it was erased."""
-    said = report.model_dump(include={"number", "agent", "claim_id", "status"})
-    return statement("report", {**_about(report), **said, "result_digest": digest(report.result)})
+def verified(signed: Signed, keyring: Keyring) -> bool:
+    """Whether a key of this ring signed what it says."""
+    return holds(signed.to_sign(), signed.signature, keyring)
 
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
@@ -181,16 +114,3 @@ def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
         return DecisionInput.model_validate_json(payloads[0].data)
     except (ValueError, IndexError):
         return None
-
-
-def _about(message: Statement) -> dict[str, str]:
-    return {
-        "decision_id": message.decision_id,
-        "run_id": message.run_id,
-        "request_digest": message.request_digest,
-        "received_at": message.received_at.isoformat(),
-    }
-
-
-def _data_digest(response: Response) -> str:
-    return said.data_digest(response.notes, response.data, response.stored)

@@ -7,10 +7,10 @@ nothing raises.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 
@@ -29,28 +29,31 @@ from workflows.events import (
     Withdrawn,
 )
 from workflows.messages import (
-    ATTACH,
     CALLBACK_FAILED,
-    CANCEL,
-    DELIVERY_FAILED,
-    EXTEND,
     GIVE_UP_CALLBACK,
     OPERATOR_DECIDE,
-    RESPOND,
     RETRY_CALLBACK,
-    STEP_UP,
     CallbackFailed,
     DecisionInput,
     OperatorDecision,
-    Signature,
+)
+from workflows.statements import (
+    ATTACH,
+    CANCEL,
+    DELIVERY_FAILED,
+    EXTEND,
+    RESPOND,
+    STEP_UP,
+    Signed,
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
     SignedFailedDelivery,
     SignedResponse,
     SignedWithdrawal,
-    Statement,
 )
+
+S = TypeVar("S", bound=Signed)
 
 MAX_REASON = 500
 """Characters of a failure's reason in the record."""
@@ -77,50 +80,24 @@ def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: da
         return Refused(at, "malformed", f"The signal could not be read ({type(error).__name__}).")
 
 
-def _response(content: Any, listener: Listener, at: datetime) -> Event:
-    response = SignedResponse.model_validate(content)
-    statement = proof.response_statement(response)
-    return _refusal(response, statement, response.signature, listener, at) or Responded(
-        at, response
-    )
+def _statement(
+    kind: type[S], meaning: Callable[[datetime, S], Event]
+) -> Callable[[Any, Listener, datetime], Event]:
+    """Reads a statement of this kind: its meaning, where it is the service's word to this run."""
+
+    def read(content: Any, listener: Listener, at: datetime) -> Event:
+        signed = kind.model_validate(content)
+        if not proof.verified(signed, listener.input.keyring):
+            return Refused(at, "unproven", "It was not signed by this service.")
+        if (signed.decision_id, signed.run_id) != (listener.input.id, listener.run_id):
+            return Refused(at, "unproven", "It was signed for another decision.")
+        return meaning(at, signed)
+
+    return read
 
 
-def _withdrawal(content: Any, listener: Listener, at: datetime) -> Event:
-    withdrawal = SignedWithdrawal.model_validate(content)
-    statement = proof.withdrawal_statement(withdrawal)
-    return _refusal(withdrawal, statement, withdrawal.signature, listener, at) or Withdrawn(
-        at, Origin.AGENT, withdrawal.agent, withdrawal.notes
-    )
-
-
-def _extension(content: Any, listener: Listener, at: datetime) -> Event:
-    extension = SignedExtension.model_validate(content)
-    statement = proof.extension_statement(extension)
-    return _refusal(extension, statement, extension.signature, listener, at) or Extended(
-        at, extension
-    )
-
-
-def _addition(content: Any, listener: Listener, at: datetime) -> Event:
-    addition = SignedAddition.model_validate(content)
-    statement = proof.addition_statement(addition)
-    return _refusal(addition, statement, addition.signature, listener, at) or Attached(at, addition)
-
-
-def _code_request(content: Any, listener: Listener, at: datetime) -> Event:
-    request = SignedCodeRequest.model_validate(content)
-    statement = proof.code_statement(request)
-    return _refusal(request, statement, request.signature, listener, at) or CodeRequested(
-        at, request
-    )
-
-
-def _failed_delivery(content: Any, listener: Listener, at: datetime) -> Event:
-    failed = SignedFailedDelivery.model_validate(content)
-    statement = proof.failure_statement(failed)
-    return _refusal(failed, statement, failed.signature, listener, at) or FailureReported(
-        at, failed
-    )
+def _withdrawn(at: datetime, withdrawal: SignedWithdrawal) -> Withdrawn:
+    return Withdrawn(at, Origin.AGENT, withdrawal.agent, withdrawal.notes)
 
 
 def _operators(content: Any, listener: Listener, at: datetime) -> Event:
@@ -139,29 +116,17 @@ def _callback_failed(content: Any, listener: Listener, at: datetime) -> Event:
 
 
 READERS = {
-    RESPOND: _response,
-    CANCEL: _withdrawal,
-    EXTEND: _extension,
-    ATTACH: _addition,
-    STEP_UP: _code_request,
-    DELIVERY_FAILED: _failed_delivery,
+    RESPOND: _statement(SignedResponse, Responded),
+    CANCEL: _statement(SignedWithdrawal, _withdrawn),
+    EXTEND: _statement(SignedExtension, Extended),
+    ATTACH: _statement(SignedAddition, Attached),
+    STEP_UP: _statement(SignedCodeRequest, CodeRequested),
+    DELIVERY_FAILED: _statement(SignedFailedDelivery, FailureReported),
     OPERATOR_DECIDE: _operators,
     CALLBACK_FAILED: _callback_failed,
 }
 ORDERS = {RETRY_CALLBACK: "callback.retried", GIVE_UP_CALLBACK: "callback.given_up"}
 """What an operator orders with a word and no argument."""
-
-
-def _refusal(
-    said: Statement, statement: bytes, signature: Signature, listener: Listener, at: datetime
-) -> Refused | None:
-    """Why this is not the service's word to this run, or None where it is."""
-    input = listener.input
-    if not proof.holds(statement, signature, input.keyring):
-        return Refused(at, "unproven", "It was not signed by this service.")
-    if (said.decision_id, said.run_id) != (input.id, listener.run_id):
-        return Refused(at, "unproven", "It was signed for another decision.")
-    return None
 
 
 def _only_json(payloads: Sequence[Payload]) -> Any:

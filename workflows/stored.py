@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from handover.models import DecisionRequest
 from handover.proof import integer
 from workflows.canonical import dumps
-from workflows.messages import DecisionInput, Response
+from workflows.messages import DecisionInput
+from workflows.statements import Response
 
 INLINE = 16 * 1024
 """Bytes of canonical JSON up to which a part stays in the history. A decision's input, its signal

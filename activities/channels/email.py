@@ -18,15 +18,15 @@ from workflows.messages import CODE, TO_THE_OPERATOR
 from workflows.objections import MAX_CODES
 
 DIGEST = "digest"
-"""Several questions in one mail."""
+"""The message that has several questions in one mail."""
 
 SENDER = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MAX_NAME = 200
-"""Characters of the name that mails come from."""
+"""Characters of a sender's name."""
 
 ALONE = ("code", *TO_THE_OPERATOR, DIGEST)
-"""Messages outside a thread: a code is to be seen at once, operators have been told nothing, and
+"""Messages outside a thread: a code has to be seen at once, operators have no earlier mail, and
 several questions have no thread in common."""
 
 
@@ -35,7 +35,7 @@ class Email:
     """One e-mail to one person.
 
     `root` is the Message-ID of the first mail of its thread: its own, or that of an earlier one.
-    `decision_id` and `message` say what it is about without saying anything.
+    `decision_id` and `message` identify its subject and reveal nothing.
     """
 
     sender: Mailbox
@@ -50,7 +50,7 @@ class Email:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those beside sender, recipient, date and subject."""
+        """Return the headers besides sender, recipient, date and subject."""
         thread = {"In-Reply-To": self.root, "References": self.root}
         return {
             "Message-ID": self.message_id,
@@ -67,7 +67,7 @@ class EmailTransport(Protocol):
     def provider(self) -> str: ...
 
     async def send(self, email: Email) -> str:
-        """Hand it over and return the provider's id for it. Raises `DeliveryError`."""
+        """Hand the mail over and return the provider's id for it. Raises `DeliveryError`."""
         ...
 
     async def check(self, sender: Mailbox) -> None:
@@ -76,8 +76,8 @@ class EmailTransport(Protocol):
 
 
 class EmailChannel:
-    """`sender` is what mails come from: `Name <address>`, or the address alone. Raises
-    `ValueError` for what is neither."""
+    """Sends notices as e-mails. `sender` is `Name <address>`, or the address alone; anything else
+    raises `ValueError`."""
 
     def __init__(self, transport: EmailTransport, sender: str) -> None:
         self._transport = transport
@@ -98,7 +98,7 @@ class EmailChannel:
 
 
 def compose(notice: Notice, sender: Mailbox) -> Email:
-    """The e-mail of this notice. Raises `UndeliverableError` for what is no address."""
+    """Return the e-mail of this notice. Raises `UndeliverableError` for a bad address."""
     to = mailbox(notice.address)
     rendered = render_email(notice.message, template_context(notice), notice.reader)
     return Email(
@@ -115,7 +115,7 @@ def compose(notice: Notice, sender: Mailbox) -> Email:
 
 
 def together(notices: Sequence[Notice]) -> Notice:
-    """All of these as one notice, the most pressing first."""
+    """Join these notices into one, the most pressing first."""
     ordered = sorted(notices, key=_pressing)
     return replace(notices[0], message=DIGEST, number=0, link="", together=ordered)
 
@@ -127,7 +127,7 @@ def _pressing(notice: Notice) -> tuple[int, datetime]:
 
 
 def template_context(notice: Notice) -> dict[str, Any]:
-    """The names that the templates of messages know."""
+    """Return the names that the templates of messages use."""
     outcome = notice.outcome
     response = outcome.response if outcome else None
     return {
@@ -171,19 +171,19 @@ def template_context(notice: Notice) -> dict[str, Any]:
 
 
 def _root(notice: Notice) -> str:
-    """The message that began the thread of this one."""
+    """Return the message that began this one's thread."""
     if notice.message in ALONE:
         return notice.message
     return "escalation" if notice.asked_before else "decision-request"
 
 
 def mailbox(address: Address, name: str = "") -> Mailbox:
-    """As it stands on the envelope and in the headers."""
+    """Return the mailbox of this address for the envelope and the headers."""
     return Mailbox(name, address.local, address.domain)
 
 
 def parse_sender(text: str) -> Mailbox:
-    """`Name <address>`, or the address alone. The name is whatever stands before the brackets, in
+    """Parse `Name <address>`, or the address alone. The name is everything before the brackets, in
     quotation marks or not. Raises `ValueError`."""
     parts = SENDER.fullmatch(text.strip())
     name, address = parts.group("name", "address") if parts else ("", text.strip())
@@ -195,7 +195,8 @@ def parse_sender(text: str) -> Mailbox:
 
 
 def _message_id(notice: Notice, message: str, domain: str) -> str:
-    """The same for every attempt, so that a mail client folds a repeated mail into one."""
+    """Return the same Message-ID for every attempt, so that a mail client shows a repeated mail
+    once."""
     number = notice.number if message == notice.message else 0
     told_apart = [str(number)] if number else []
     others = [f"{each.decision.id} {each.message} {each.number}" for each in notice.together]

@@ -1,12 +1,12 @@
-"""What can go wrong with a message, whoever carries it.
+"""The errors of a message, whichever channel carries it.
 
     DeliveryError
     ├── UndeliverableError   the address is bad; no retry helps
     ├── DeferredError        the provider is away or busy; it is tried again
     └── RefusedError         the provider refuses *us*; nobody is skipped, an operator must act
 
-Each transport maps what its library raises to one of these. `application_error` is where they
-become what Temporal retries by.
+Each transport maps its library's errors to one of these. `application_error` turns them into the
+errors that Temporal retries by.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from workflows.messages import UNDELIVERABLE
 Result = Literal["failed", "deferred", "refused"]
 
 LONGEST_WAIT = timedelta(minutes=5)
-"""A provider may ask for more, but somebody waits for this decision."""
+"""Longest wait that a provider may ask for. It may want more, but somebody waits for this
+decision."""
 
 OPERATOR_WAIT = timedelta(minutes=5)
-"""Between attempts that can succeed only once an operator has acted."""
+"""Time between attempts that can succeed only once an operator has acted."""
 
 
 class DeliveryError(Exception):
@@ -38,7 +39,8 @@ class UndeliverableError(DeliveryError):
 
 
 class DeferredError(DeliveryError):
-    """`retry_after` is how long the provider asked to be left alone, where it said."""
+    """The provider is away or busy. `retry_after` is how long it asked to be left alone, if it
+    did."""
 
     result = "deferred"
 
@@ -48,13 +50,13 @@ class DeferredError(DeliveryError):
 
 
 class RefusedError(DeliveryError):
-    """The text also says what to do about it."""
+    """The provider refuses us. The text also says what to do about it."""
 
     result = "refused"
 
 
 def application_error(error: DeliveryError) -> ApplicationError:
-    """The error that makes Temporal do what this one means."""
+    """Return the error that makes Temporal act on this one."""
     match error:
         case UndeliverableError():
             return ApplicationError(str(error), type=UNDELIVERABLE, non_retryable=True)

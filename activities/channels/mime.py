@@ -1,4 +1,4 @@
-"""An e-mail as the bytes that travel."""
+"""An e-mail as the bytes that are sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from activities.channels.email import Email
 WIDTH = 78
 """Characters of a line that no program finds too long (RFC 5322)."""
 SHORT = WIDTH // 2
-"""Those of a name that is not encoded, whatever signs in it are escaped."""
+"""Characters of an unencoded name, which stays below `WIDTH` even if all of them are escaped."""
 
 
 class _Subject:
     """A subject that is taken literally.
 
-    The standard library's own decodes what looks encoded in it, line breaks as well, and then
-    writes them as they are: whoever chooses the subject could go on with headers of theirs. It also
+    The standard library's class decodes parts that look encoded, line breaks as well, and then
+    writes them as they are: whoever chooses the subject could add headers of their own. It also
     loses spaces between words that it encodes.
     """
 
@@ -41,10 +41,10 @@ class _Subject:
 
 
 class _Sender:
-    """Whom a mail is from, with any name.
+    """The sender of a mail, with any name.
 
-    The standard library's own forgets the quotation marks of a name that it folds, and makes two
-    addresses of it at a comma; it loses spaces of a long one that it encodes.
+    The standard library's class forgets the quotation marks of a name that it folds, and makes two
+    addresses of it at a comma; it also loses spaces of a long name that it encodes.
     """
 
     max_count = 1
@@ -64,7 +64,8 @@ class _Sender:
 
 
 def _phrase(name: str, linesep: str) -> str:
-    """A name as it stands before an address (RFC 5322), where nothing in it may mean anything."""
+    """Return a name for the place before an address (RFC 5322), with no special meaning left in
+    it."""
     if name.isascii() and "=?" not in name and len(name) < SHORT:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
@@ -82,7 +83,7 @@ POLICY = SMTP.clone(header_factory=_headers)
 
 
 def to_bytes(email: Email) -> bytes:
-    """RFC 5322, with CRLF and in ASCII alone."""
+    """Encode the mail after RFC 5322, with CRLF and in ASCII alone."""
     message = EmailMessage(policy=POLICY)
     message["From"] = email.sender
     message["To"] = email.to

@@ -1,4 +1,4 @@
-"""What a channel carries, and what it takes to be one."""
+"""The notice that a channel carries, and the protocol of a channel."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Unreached:
 class Notice:
     """One message to one person, who is an approver or the operator.
 
-    `link`, `inbox` and `respond_url` are theirs alone: whoever has one can answer; the operator
-    gets none. `code` is that of a step up. `number` tells several of one kind apart.
+    `link`, `inbox` and `respond_url` are this person's alone: whoever has one can answer; the
+    operator gets none. `code` is that of a step up. `number` distinguishes several of one kind.
     `escalated_because` is `no_answer`, `not_me` or `undeliverable`; `unreached` has the last
-    failure first, and `without_codes` who is sent no further code. `told` is the decision as its
-    agent reads it, and `digest` of what is shown, for who is asked in JSON. `happened_at` is when
-    that was which is told.
+    failure first, and `without_codes` the people who get no further code. `told` is the decision as
+    its agent reads it, and `digest` that of what is shown, for an approver who is asked in JSON.
+    `happened_at` is the time of the reported event.
     """
 
     decision: DecisionInput
@@ -54,11 +54,11 @@ class Notice:
     digest: str = ""
     happened_at: datetime | None = None
     together: list[Notice] = field(default_factory=list["Notice"])
-    """What this message has in it, where it has several."""
+    """The notices that this message contains, if it has several."""
 
     @property
     def address(self) -> Address:
-        """Of the approver. Raises `UndeliverableError` for what is none."""
+        """Return the approver's address. Raises `UndeliverableError` if it is none."""
         try:
             return Address.parse(self.approver)
         except ValueError as error:
@@ -66,7 +66,7 @@ class Notice:
 
     @property
     def asked_before(self) -> list[str]:
-        """Who was asked before this approver, in order."""
+        """Return the people who were asked before this approver, in order."""
         rules = rules_of(self.decision)
         before: list[str] = []
         for step in rules.steps:
@@ -77,7 +77,7 @@ class Notice:
 
 
 class Channel(Protocol):
-    """A way to reach people. `provider` names who carries it, for the audit trail."""
+    """A way to reach people. `provider` names its carrier, for the audit trail."""
 
     @property
     def provider(self) -> str: ...

@@ -23,7 +23,7 @@ class Outbox:
         self._folder = folder
 
     async def send(self, email: Email) -> str:
-        """Returns the file's name."""
+        """Write the mail and return the file's name."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{email.message}-{email.message_id[1:9]}.eml"
         try:
             await asyncio.to_thread(self._write, name, to_bytes(email))
@@ -46,7 +46,7 @@ class Outbox:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _write(self, name: str, content: bytes) -> None:
-        """Renaming is what keeps a reader from ever seeing half a mail."""
+        """Write the file and rename it, so that no reader ever sees half a mail."""
         self._make_folder()
         draft = self._folder / f".{name}.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

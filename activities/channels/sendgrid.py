@@ -1,8 +1,8 @@
 """E-mail by SendGrid.
 
-Its library is synchronous. The activity around it is not, since it reads Temporal and the store, so
-the blocking call alone runs in threads: of their own, that a slow provider starves nothing else,
-and with a timeout, because a thread that never ends would keep its message for ever.
+Its library is synchronous. The activity around it is not, since it reads Temporal and the store. So
+the blocking call runs in threads of its own, so that a slow provider starves nothing else, and with
+a timeout, because a thread that never ends would keep its message for ever.
 """
 
 # The library has no types.
@@ -55,7 +55,7 @@ SENDING = "mail.send"
 """The scope of a key that may send."""
 
 ONE_PAGE = 50
-"""Domains that SendGrid lists at once: of as many, there may be more."""
+"""Domains that SendGrid lists at once. If it lists as many, there may be more."""
 
 
 class SendGrid:
@@ -67,7 +67,7 @@ class SendGrid:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sendgrid")
 
     async def send(self, email: Email) -> str:
-        """Returns SendGrid's `X-Message-Id`."""
+        """Send the mail and return SendGrid's `X-Message-Id`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._post, to_mail(email))
 
@@ -93,8 +93,8 @@ class SendGrid:
             )
 
     def _read(self, path: str, name: str | None = None) -> list[Any] | None:
-        """The list that is there, or in it under this name. None where the key may not read it, or
-        a host has none. Raises `DeliveryError`."""
+        """Return the list in this answer, or the one under this name in it. None if the key may not
+        read it, or the host has none. Raises `DeliveryError`."""
         try:
             answer = self._client.client._(path).get()  # pyright: ignore[reportCallIssue] - methods are made when they are called
             content = json.loads(answer.body)
@@ -120,7 +120,7 @@ class SendGrid:
 
 
 def to_mail(email: Email) -> Mail:
-    """What SendGrid's library sends for it."""
+    """Return the mail in the form of SendGrid's library."""
     mail = Mail(
         from_email=From(email.sender.addr_spec, email.sender.display_name or None),
         to_emails=To(email.to.addr_spec),
@@ -152,7 +152,7 @@ def unreachable(error: Exception) -> DeferredError:
 
 
 def delivery_error(error: HTTPError) -> DeliveryError:
-    """What SendGrid's answer means for the message."""
+    """Return the delivery error that SendGrid's answer means."""
     status, answer = int(error.status_code), _answer(error)
     if status == 429 or status >= 500:
         return DeferredError(f"SendGrid asks to try later ({status}).", retry_after(error.headers))
@@ -170,7 +170,8 @@ def delivery_error(error: HTTPError) -> DeliveryError:
 
 
 def _is_verified(sender: Mailbox, senders: list[Any], domains: list[Any]) -> bool:
-    """Whether SendGrid takes mails from this address, as it says of it or of its domain."""
+    """Return whether SendGrid takes mails from this address: it has verified the address or its
+    domain."""
     verified = [each["from_email"] for each in senders if each.get("verified")]
     authenticated = [one_form(f"@{each['domain']}") for each in domains if each.get("valid")]
     return is_among(sender.addr_spec, verified) or Address.parse(sender.addr_spec).is_within(

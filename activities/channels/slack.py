@@ -26,7 +26,7 @@ from workflows.messages import SendNotificationInput
 from workflows.state import shown_of
 
 REMEMBERED = 3_600.0
-"""Seconds for which a process remembers who somebody is in Slack."""
+"""Seconds for which a process remembers a person's Slack user."""
 
 MOST_REMEMBERED = 10_000
 
@@ -36,13 +36,14 @@ GONE = (
     *("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"),
     *("is_inactive", "block_mismatch"),
 )
-"""Why a message cannot be changed any more: it was deleted, or the workspace forbids it."""
+"""Slack's codes for a message that can no longer be changed: it was deleted, or the workspace
+forbids it."""
 
 NO_THREAD = (
     *("cannot_reply_to_message", "restricted_action_thread_locked"),
     "restricted_action_non_threadable_channel",
 )
-"""Why nothing can follow a message."""
+"""Slack's codes for a message that takes no replies."""
 
 ADVICE = {
     "missing_scope": "Give the app the scopes of the manifest in docs/channels.md, and install it"
@@ -56,14 +57,15 @@ TOKEN = (
 
 
 class SentMessages(Protocol):
-    """What was sent before, as `DeliveryLog` has it."""
+    """The messages that were sent before, as `DeliveryLog` has them."""
 
     async def find(self, key: str) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in Slack, and our conversation with them; `until` by the monotonic clock."""
+    """Somebody in Slack, and our conversation with them; `until` is a time of the monotonic
+    clock."""
 
     team_id: str
     user_id: str
@@ -81,7 +83,7 @@ class SlackChannel:
         self._people: dict[str, Person] = {}
 
     async def send(self, notice: Notice) -> str:
-        """Returns `<conversation>:<time stamp>`, by which Slack knows the message."""
+        """Send the message and return `<conversation>:<time stamp>`, by which Slack knows it."""
         try:
             return await self._send(notice)
         except SlackError as error:
@@ -109,7 +111,7 @@ class SlackChannel:
                 return await self._post(notice)
 
     async def _post(self, notice: Notice, where: Mapping[str, object] | None = None) -> str:
-        """A message of its own, or with `where` an answer to another."""
+        """Post a message of its own, or with `where` a reply to another."""
         person = await self._person(notice.address)
         sent = await self._web.write(
             "chat.postMessage",
@@ -122,7 +124,8 @@ class SlackChannel:
         return f"{told(sent, 'channel')}:{told(sent, 'ts')}"
 
     async def _reply(self, notice: Notice, *, also_in_sight: bool = False) -> str:
-        """In the thread of the question. A thread alone is easily overlooked."""
+        """Reply in the thread of the question, and in the conversation, since a thread alone is
+        easily overlooked."""
         asked = await self._asked(notice)
         if asked is None:
             return await self._post(notice)
@@ -137,7 +140,7 @@ class SlackChannel:
             return await self._post(notice)
 
     async def _change(self, notice: Notice, *, only_if_there: bool = False) -> str:
-        """Make the question the outcome, which is to be told where there is no question."""
+        """Turn the question into the outcome, which is posted anew if there is no question."""
         asked = await self._asked(notice)
         if asked:
             conversation, _, ts = asked.rpartition(":")
@@ -154,7 +157,8 @@ class SlackChannel:
     def _content(
         self, notice: Notice, message: str, person: Person | None = None
     ) -> dict[str, object]:
-        """Whoever is asked is known as a `person`, whose buttons these are."""
+        """Return the content. An approver who is asked is a `person`, to whom the buttons
+        belong."""
         value = self._value(notice, person) if person and message in ASKING else ""
         made = render_slack(message, template_context(notice), notice.reader, value)
         # Nothing in the text is to become a link or a mention; the blocks know none.
@@ -166,7 +170,7 @@ class SlackChannel:
         return self._links.mint_slack(SlackLink(notice.decision.id, notice.approver, shown, *who))
 
     async def _asked(self, notice: Notice) -> str | None:
-        """The message that asked this approver."""
+        """Return the message that asked this approver."""
         for message in ASKING:
             sending = SendNotificationInput(
                 decision_id=notice.decision.id,
@@ -197,7 +201,7 @@ class SlackChannel:
         return person
 
     async def _user(self, address: Address) -> tuple[str, str]:
-        """Of which workspace, and their name there."""
+        """Return the user's workspace, and their name there."""
         found = await self._web.read("users.lookupByEmail", email=address.envelope)
         user: Any = found.get("user") or {}
         if user.get("deleted") or user.get("is_bot"):
@@ -206,7 +210,7 @@ class SlackChannel:
 
 
 def told(answer: Any, *path: str) -> str:
-    """A text in Slack's answer. Raises `DeferredError` where it is not there."""
+    """Return a text of Slack's answer. Raises `DeferredError` if it is missing."""
     for name in path:
         answer = cast(dict[str, Any], answer).get(name) if isinstance(answer, dict) else None
     if not answer or not isinstance(answer, str):
@@ -215,7 +219,7 @@ def told(answer: Any, *path: str) -> str:
 
 
 def delivery_error(error: SlackError) -> DeliveryError:
-    """What Slack's answer means for the message."""
+    """Return the delivery error that Slack's answer means."""
     match error.kind:
         case "recipient" if error.code == "users_not_found":
             return UndeliverableError("Slack knows nobody with this address.")

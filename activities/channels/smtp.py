@@ -32,22 +32,22 @@ TIMEOUT = 15.0
 NOT_AUTHENTICATED = (530, 534, 535, 538)
 
 ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}\b")
-"""The enhanced status code (RFC 3463) that a refusal begins with. docs/channels.md has those below
-in a table, with their sources."""
+"""The enhanced status code (RFC 3463) at the beginning of a refusal. docs/channels.md has those
+below in a table, with their sources."""
 
 ABOUT_US = re.compile(r"5\.(7\.\d+|1\.[78])")
-"""Of policy, and of the sender's address, which servers such as Postfix refuse where they are told
-the recipient."""
+"""Codes of policy, and of the sender's address, which servers such as Postfix refuse only when they
+hear the recipient."""
 ABOUT_THE_RECIPIENT = re.compile(r"5\.(1\.([1236]|10)|2\.\d+|7\.50[45])")
-"""Of a mailbox that is not there or takes no mail, also where a server looks at it last."""
+"""Codes of a mailbox that does not exist or takes no mail, even if the server reports it late."""
 CLOSED = frozenset(
     {"5.7.2", "5.7.12", "5.7.13", "5.7.124", "5.7.133", "5.7.134", "5.7.135", "5.7.136"}
 )
-"""Of policy that is the recipient's own: a group or a mailbox that takes no mail from outside."""
+"""Codes of the recipient's own policy: a group or a mailbox that takes no mail from outside."""
 RESTRICTED = re.compile(r"RESOLVER\.RST\.(AuthRequired|NotAuthorized|SenderNotAuthenticated)")
-"""What Exchange says of one with a code that may mean us too."""
+"""Exchange's words for such a policy, with codes that may also mean us."""
 FLOODED = frozenset({"5.2.121", "5.2.122"})
-"""Of a mailbox that gets more mail in an hour than it may; Exchange wants it tried again."""
+"""Codes of a mailbox that gets more mail in an hour than it may; Exchange wants a retry."""
 
 
 class Smtp:
@@ -71,7 +71,7 @@ class Smtp:
         self._timeout = timeout
 
     async def send(self, email: Email) -> str:
-        """Returns the Message-ID, by which a mail server's log can be searched."""
+        """Send the mail and return the Message-ID, by which a mail server's log can be searched."""
         sender, to = email.sender.addr_spec, email.to.addr_spec
         async with self._connected() as server:
             await server.sendmail(sender, [to], to_bytes(email))
@@ -84,7 +84,7 @@ class Smtp:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[aiosmtplib.SMTP]:
-        """Encrypted as the settings want it, and logged in. Raises `DeliveryError`."""
+        """Connect as the settings say, encrypted and logged in. Raises `DeliveryError`."""
         try:
             async with aiosmtplib.SMTP(
                 hostname=self._host,
@@ -102,7 +102,7 @@ class Smtp:
 
 
 def delivery_error(error: Exception) -> DeliveryError:
-    """What an exception of aiosmtplib means for the message."""
+    """Return the delivery error that an exception of aiosmtplib means."""
     match error:
         case SMTPRecipientsRefused(recipients=[refused, *_]):
             return delivery_error(refused)
@@ -143,19 +143,20 @@ def delivery_error(error: Exception) -> DeliveryError:
 
 
 def _is_about_the_recipient(refused: SMTPRecipientRefused | SMTPDataError) -> bool:
-    """Whether the address is bad, and not we who may not send (no login, no relaying)."""
+    """Return whether the address is bad, rather than we who may not send (no login, no
+    relaying)."""
     if isinstance(refused, SMTPDataError) or ABOUT_THE_RECIPIENT.fullmatch(_code(refused)):
         return ABOUT_THE_RECIPIENT.fullmatch(_code(refused)) is not None
     return refused.code not in NOT_AUTHENTICATED and not ABOUT_US.fullmatch(_code(refused))
 
 
 def _is_closed(refused: SMTPRecipientRefused | SMTPDataError) -> bool:
-    """Whether it is the recipient's own rule, which no setting of ours changes."""
+    """Return whether it is the recipient's own rule, which no setting of ours changes."""
     return _code(refused) in CLOSED or RESTRICTED.search(refused.message) is not None
 
 
 def _code(refused: SMTPResponseException) -> str:
-    """Empty where the answer has none."""
+    """Return the answer's enhanced code, or an empty text."""
     found = ENHANCED.match(refused.message)
     return found.group() if found else ""
 

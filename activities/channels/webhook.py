@@ -1,6 +1,6 @@
 """The webhook channel: a notice is posted to the approver's own system, which answers in JSON.
 
-What its answer means for the message:
+The status of its answer decides the message:
 
     2xx                                taken
     408, 425, 429, 5xx, no answer      away or busy: tried again, after `Retry-After` where it says
@@ -26,10 +26,10 @@ from activities.channels.errors import (
 from activities.channels.notice import Notice
 from activities.retry_after import retry_after
 from activities.standard_webhooks import LIMIT_SECONDS, Event, event
+from histories.decision import as_json_for
 from outgoing import Answer, GuardedClient, RefusedUrlError, UnreachableError
 from store.sealing import UnreadableError
 from workflows.messages import REMINDER
-from workflows.reading import as_json_for
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ TYPES = {
     "settled": "decision.settled",
     "receipt": "decision.receipt",
 }
-"""The messages that go this way; a code and an operator's news are e-mails always."""
+"""The types of the messages that a webhook carries; codes and an operator's news are always
+e-mails."""
 
 LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 NEVER = (
@@ -59,10 +60,11 @@ class Webhook(Protocol):
 
 
 class WebhookBook(Protocol):
-    """Where each approver's system is asked, and what that is signed with."""
+    """The URL of each approver's system, and the secrets that sign its requests."""
 
     async def find(self, address: str) -> Webhook | None:
-        """Raises `UnreadableError` where there is no secret to sign with."""
+        """Return the approver's webhook. Raises `UnreadableError` if there is no secret to sign
+        with."""
         ...
 
 
@@ -77,7 +79,7 @@ class WebhookChannel:
         self._limit_seconds = limit_seconds
 
     async def send(self, notice: Notice) -> str:
-        """Returns the `webhook-id`."""
+        """Post the notice and return its `webhook-id`."""
         event = event_of(notice)
         webhook = await self._webhook(notice.approver)
         headers = event.headers(webhook.secrets, datetime.now(UTC))
@@ -113,7 +115,8 @@ class WebhookChannel:
 
 
 def event_of(notice: Notice) -> Event:
-    """What is posted. Raises `UndeliverableError` for what does not go this way."""
+    """Return the request for this notice. Raises `UndeliverableError` for a message that does not
+    go by webhook."""
     type = TYPES.get(notice.message)
     if type is None or notice.told is None:
         raise UndeliverableError(f"A message of the kind {notice.message!r} is never posted.")
@@ -123,7 +126,7 @@ def event_of(notice: Notice) -> Event:
 
 
 def data_of(notice: Notice) -> dict[str, Any]:
-    """The same as `GET respond_url` answers."""
+    """Return the same data as `GET respond_url` does."""
     assert notice.told  # noqa: S101 - `event_of` looked
     return {
         "decision": as_json_for(notice.told, notice.approver),
@@ -136,7 +139,7 @@ def data_of(notice: Notice) -> dict[str, Any]:
 
 
 def error_of(answer: Answer, address: str) -> DeliveryError | None:
-    """What the status says of the message; None where it was taken."""
+    """Return the error that the status means for the message; None if it was taken."""
     status = answer.status_code
     if 200 <= status < 300:
         return None

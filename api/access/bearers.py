@@ -1,4 +1,5 @@
-"""Who is behind a bearer token, and whether they still are when a held request is answered."""
+"""Identifies the sender behind a bearer token, and confirms them again when a held request is
+answered."""
 
 from __future__ import annotations
 
@@ -16,17 +17,17 @@ from store import Store, StoreError
 from store.keys import NOT_A_KEY, PREFIX, ApiKey, is_well_formed
 
 RECHECK = 2.0
-"""Seconds between two looks at the keys of all requests that are held."""
+"""Seconds between two checks of the keys of all held requests."""
 LONG = 0.2
-"""Seconds after which a request counts as held: its key is looked at again before the answer."""
+"""Seconds after which a request counts as held: its key is checked again before the answer."""
 NOTED = 60.0
-"""Seconds for which a process does not note again that a key was used."""
+"""Seconds for which a process does not note the use of a key again."""
 
 log = logging.getLogger(__name__)
 
 
 class Bearers:
-    """`release` ends what the request of a task waits for."""
+    """The bearers of this process. `release` ends the wait of a request's task."""
 
     def __init__(
         self, store: Store, issuer: Issuer | None, release: Callable[[asyncio.Task[Any]], None]
@@ -39,8 +40,8 @@ class Bearers:
         self._notes: set[asyncio.Task[None]] = set()
 
     async def identify(self, bearer: str | None) -> ApiKey:
-        """Who sends this. Raises `Unauthorized`, and `Unavailable` for a token whose issuer cannot
-        be asked."""
+        """Return the sender of this request. Raises `Unauthorized`, and `Unavailable` for a token
+        whose issuer cannot be asked."""
         if bearer is None:
             raise Unauthorized("Send your API key: `Authorization: Bearer ho_…`.")
         if self._issuer and not bearer.startswith(PREFIX):
@@ -59,7 +60,7 @@ class Bearers:
 
     @contextmanager
     def held(self, key: ApiKey) -> Generator[None]:
-        """While a request of this key is under way: its waits end when the key does."""
+        """Register a request of this key while it is under way: its waits end when the key does."""
         task = asyncio.current_task()
         assert task  # noqa: S101 - there is one around every coroutine
         self._held[task] = key
@@ -69,7 +70,7 @@ class Bearers:
             del self._held[task]
 
     async def confirm(self, key: ApiKey) -> None:
-        """Raises `Unauthorized` for a key that ended while its request was held."""
+        """Confirm that a key still holds when its request is answered. Raises `Unauthorized`."""
         if key.id not in await self._live([key]):
             raise Unauthorized("This API key was revoked, or has expired, while it was waiting.")
 
@@ -95,7 +96,7 @@ class Bearers:
         return live | await self._store.keys.live(ours) if ours else live
 
     def _note_use(self, key: ApiKey) -> None:
-        """Beside the request: it does not wait for a write, nor fail with one."""
+        """Note the use beside the request, which neither waits for the write nor fails with it."""
         now = time.monotonic()
         if now - self._noted.get(key.id, float("-inf")) < NOTED:
             return

@@ -1,8 +1,8 @@
-"""How often a key may ask and a link may be opened, and what a key's decisions of a month are.
+"""Limits: how often a key may ask and a link may be used, and how many decisions a key may make in
+a month.
 
-Counted in memory, for one process, or in Redis, for all. What a request was counted for is told
-with its answer: `RateLimit` and `RateLimit-Policy` as draft-ietf-httpapi-ratelimit-headers-10 has
-them.
+The counts are in memory, for one process, or in Redis, for all. Each answer reports them in
+`RateLimit` and `RateLimit-Policy`, after draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ MINUTE = 60
 PATIENCE = 0.5
 """Seconds that a request waits for Redis before it counts as away."""
 PAUSE = 1.0
-"""Seconds for which nobody asks a Redis that was away."""
+"""Seconds for which nobody asks a Redis that did not answer."""
 
 ANSWER = "answer"
 """The use of a link that decides."""
 READS = 10
-"""How many times as often a link may be used otherwise. The scanners of a mail system share it with
-the person whom the mail is for, and what they do must cost that person nothing: they open all links
-of all mails, fetch each file and image, and send forms without pressing a button."""
+"""Factor by which a link may be used more often otherwise. The scanners of a mail system share it
+with the person whom the mail is for, and must cost that person nothing: they open all links of all
+mails, fetch each file and image, and send forms without pressing a button."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a client stands with one policy: `quota` in `window` seconds, `remaining` until
-    `reset` seconds from now."""
+    """A client's place within one policy: `quota` in `window` seconds, `remaining` until `reset`
+    seconds from now."""
 
     policy: str
     quota: int
@@ -60,7 +60,7 @@ class Standing:
 
     @property
     def fields(self) -> tuple[str, str]:
-        """As items of `RateLimit-Policy` and of `RateLimit`."""
+        """Return the items of `RateLimit-Policy` and of `RateLimit`."""
         return (
             f'"{self.policy}";q={self.quota};w={self.window}',
             f'"{self.policy}";r={self.remaining};t={self.reset}',
@@ -68,12 +68,12 @@ class Standing:
 
 
 STANDINGS: ContextVar[list[Standing] | None] = ContextVar("STANDINGS", default=None)
-"""What the request under way was counted for."""
+"""The policies that the request under way was counted for."""
 
 
 class Limits:
-    """`rate` and `link_rate` a minute, 0 for any number. With `fail_open` nobody is refused while
-    Redis is away; else everybody is, with 503."""
+    """Counts requests. `rate` and `link_rate` are per minute, 0 for any number. While Redis is
+    away, `fail_open` refuses nobody; without it, everybody gets 503."""
 
     def __init__(self, url: str, *, rate: int, link_rate: int, fail_open: bool) -> None:
         self._rate = rate
@@ -84,20 +84,20 @@ class Limits:
         self._away_until: float | None = None
 
     async def count_key(self, key: ApiKey) -> None:
-        """One request with this key. Raises `TooMany` and `Unavailable`."""
+        """Count one request with this key. Raises `TooMany` and `Unavailable`."""
         rate = self._rate if key.rate is None else key.rate
         await self._count("requests", rate, key.id)
 
     async def count_link(self, link: Link, use: str) -> None:
-        """One use of a link, `ANSWER` or another. Raises `TooMany` and `Unavailable`.
+        """Count one use of a link, `ANSWER` or another. Raises `TooMany` and `Unavailable`.
 
-        Each use is counted for itself: a scanner that opens a page again and again keeps nobody
+        Each use is counted separately: a scanner that opens a page again and again keeps nobody
         from answering.
         """
         await self._count_link(f"{link.decision_id}\0{link.approver}", use)
 
     async def count_personal_link(self, link: PersonalLink, use: str) -> None:
-        """The same for a personal one; whoever is asked often has many."""
+        """Count one use of a personal link, over all links of that person."""
         await self._count_link(f"{link.minted_at.isoformat()}\0{link.approver}", use)
 
     async def close(self) -> None:
@@ -122,7 +122,8 @@ class Limits:
             )
 
     async def _hit(self, policy: str, rate: int, *who: str) -> tuple[int, float] | None:
-        """How many with this one, and when the count begins anew; None where it cannot be known."""
+        """Return how many there are with this one, and when the count begins anew; None if Redis
+        cannot say."""
         item = RateLimitItemPerMinute(rate, namespace="handover")
         if self._away_until is None or time.monotonic() > self._away_until:
             try:
@@ -176,7 +177,7 @@ def _redis(url: str, pool: BlockingConnectionPool) -> Storage:
 
 @asynccontextmanager
 async def within_quota(store: Store, key: ApiKey) -> AsyncGenerator[None]:
-    """One more decision of this key's, unless what is done here fails. Raises `TooMany`."""
+    """Count one more decision of this key, unless the block fails. Raises `TooMany`."""
     if key.quota is None:
         yield
         return
@@ -202,19 +203,19 @@ async def within_quota(store: Store, key: ApiKey) -> AsyncGenerator[None]:
 
 
 def month_of(time: datetime) -> tuple[datetime, datetime]:
-    """When this calendar month began, in UTC, and when the next one does."""
+    """Return the beginning of this calendar month and of the next, in UTC."""
     begun = time.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return begun, (begun + timedelta(days=31)).replace(day=1)
 
 
 def note(standing: Standing) -> None:
-    """Have this told with the answer to the request under way."""
+    """Add this standing to the answer of the request under way."""
     if (standings := STANDINGS.get()) is not None:
         standings.append(standing)
 
 
 class TellStandings:
-    """ASGI middleware: the fields on every answer to what was counted, an error's too."""
+    """ASGI middleware: adds the fields to every counted answer, also to an error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,7 +1,7 @@
 """Bearer tokens of an OpenID Connect provider: administrators without an API key.
 
-The provider is the operator's own and told in the settings; nothing that a token says leads
-anywhere else.
+The provider is the operator's own and comes from the settings; nothing in a token leads anywhere
+else.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from api.problems.errors import Unauthorized, Unavailable
 from store.keys import NOT_A_KEY, SCOPES, ApiKey
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-"""Signatures that the provider alone can make. With HS256 its public key would be the secret."""
+"""Signatures that only the provider can make. With HS256 its public key would be the secret."""
 LEEWAY = timedelta(seconds=60)
-"""How far the provider's clock may be from ours."""
+"""Largest difference between the provider's clock and ours."""
 REQUIRED = ["iss", "aud", "exp", "iat", "sub"]
 
 ONCE_IN = 30.0
-"""Seconds between two times that the provider is asked for its keys, whatever tokens come."""
+"""Seconds between two requests for the provider's keys, whatever tokens come."""
 AGAIN_IN = 2.0
-"""The same while it is away and none of its keys is known."""
+"""Seconds between two requests while it is away and none of its keys is known."""
 FRESH = 900.0
-"""Seconds after which the keys are asked for anew, so that a withdrawn one stops to count."""
+"""Seconds after which the keys are fetched anew, so that a withdrawn one stops counting."""
 TIMEOUT = 5.0
 MAX_BYTES = 1024 * 1024
 
@@ -45,7 +45,7 @@ class _Away(Exception):  # noqa: N818 - a state, handled here
 
 
 class Issuer:
-    """One provider, with its keys as they were last seen."""
+    """One provider, with its keys as they were last fetched."""
 
     def __init__(self, issuer: str, audience: str, scopes_claim: str) -> None:
         self._issuer = issuer
@@ -57,8 +57,8 @@ class Issuer:
         self._asking = asyncio.Lock()
 
     async def verify(self, token: str) -> ApiKey:
-        """Whom this token vouches for. Raises `Unauthorized`, and `Unavailable` while the provider
-        is away and the key in question not known."""
+        """Return the person whom this token vouches for. Raises `Unauthorized`, and `Unavailable`
+        while the provider is away and its key is not known."""
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
             key = await self._key(key_id) if isinstance(key_id, str) else None
@@ -152,7 +152,7 @@ def _object(content: bytes, url: str) -> dict[str, Any]:
 
 
 def _usable(found: dict[str, Any]) -> dict[str, PyJWK]:
-    """Its keys by their ids; what is of no use to us, or nothing that we know, is left out."""
+    """Return its keys by their ids, without those that are useless to us, or unknown."""
     listed = found.get("keys")
     keys: dict[str, PyJWK] = {}
     for each in cast(list[Any], listed) if isinstance(listed, list) else []:
@@ -169,7 +169,7 @@ def _usable(found: dict[str, Any]) -> dict[str, PyJWK]:
 
 
 def _words(claim: Any) -> set[str]:
-    """The scopes in a claim, which is a text or a list."""
+    """Return the scopes in a claim, which is a text or a list."""
     words: Any = claim.split() if isinstance(claim, str) else claim
     listed = cast(list[Any], words) if isinstance(words, list) else []
     return {word for word in listed if isinstance(word, str)}

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.decisions.decisions import already_settled, attached
+from api.decisions.documents import already_settled, attached
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
 from api.doors.deps import Service, The
 from api.files.downloads import NO_FILE
@@ -16,9 +16,9 @@ from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
 from api.http.openapi import answers
 from api.problems.errors import Conflict, Invalid, NotFound
 from handover.models import Attachment
+from histories.reading import Reading
 from store.attachments import StoredFile
 from store.keys import ApiKey
-from workflows.reading import Fold
 
 DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {
@@ -60,7 +60,8 @@ async def upload(service: The, agent: Sender, request: Request) -> Attachment:
     responses=DOWNLOAD | answers("not_found"),
 )
 async def download(service: The, key: Reader, attachment_id: str) -> Response:
-    """A file of this agent's, or of its decisions; any, with a key that may resolve or audit."""
+    """Download a file of this agent's, or of its decisions; any file, with a key that may resolve
+    or audit."""
     file = await service.store.attachments.find(attachment_id)
     if file is None or not _may_see(key, file):
         raise NotFound(NO_FILE)
@@ -78,13 +79,14 @@ async def download(service: The, key: Reader, attachment_id: str) -> Response:
 async def attach(
     service: The, agent: Creator, decision_id: str, request: Request, response: Response
 ) -> Attachments:
-    """Show one more file with a pending decision, 5 at most: 202 while it is not known here yet.
+    """Show one more file with a pending decision, 5 at most: 202 while the service does not know it
+    yet.
 
-    A page that was opened before it shows itself again, because what is asked has changed.
+    A page that was opened before is shown again, because the question has changed.
     """
-    fold = await service.decisions.read_own(agent, decision_id)
-    if fold.settled:
-        raise already_settled(fold, agent)
+    reading = await service.decisions.read_own(agent, decision_id)
+    if reading.settled:
+        raise already_settled(reading, agent)
     async with read_form(request) as form:
         attachment = await service.uploads.receive(
             the_file(form),
@@ -92,8 +94,8 @@ async def attach(
             uploaded_by=agent.name,
             decision_id=decision_id,
         )
-    fold = await _attach(service, fold, agent, attachment)
-    files = attached(fold)
+    reading = await _attach(service, reading, agent, attachment)
+    files = attached(reading)
     if attachment not in files:
         response.status_code = 202
     return Attachments(attachments=files)
@@ -101,25 +103,28 @@ async def attach(
 
 @router.get("/decisions/{decision_id}/attachments", responses=answers("not_found"))
 async def attachments(service: The, key: Reader, decision_id: str) -> Attachments:
-    """The files that are shown with a decision."""
-    fold = await service.decisions.read_for(key, decision_id)
-    return Attachments(attachments=attached(fold))
+    """List the files of a decision."""
+    reading = await service.decisions.read_for(key, decision_id)
+    return Attachments(attachments=attached(reading))
 
 
 def _may_see(key: ApiKey, file: StoredFile) -> bool:
     return key.name == file.agent or key.sees_all
 
 
-async def _attach(service: Service, fold: Fold, agent: ApiKey, attachment: Attachment) -> Fold:
-    """The decision with this file, which is deleted again where the decision does not take it."""
+async def _attach(
+    service: Service, reading: Reading, agent: ApiKey, attachment: Attachment
+) -> Reading:
+    """Return the decision with this file, which is deleted again if the decision does not take
+    it."""
     try:
-        fold = await service.decisions.attach(fold, agent, attachment)
+        reading = await service.telling.attach(reading, agent, attachment)
     except (Conflict, Invalid):
         await service.uploads.discard(attachment)
         raise
     except NotFound:  # it ended in between
-        fold = await service.decisions.read(fold.decision_id)
-    if fold.settled and attachment not in attached(fold):
+        reading = await service.decisions.read(reading.decision_id)
+    if reading.settled and attachment not in attached(reading):
         await service.uploads.discard(attachment)
-        raise already_settled(fold, agent)
-    return fold
+        raise already_settled(reading, agent)
+    return reading

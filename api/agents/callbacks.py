@@ -1,4 +1,4 @@
-"""`/auth/callback-secret`: what an agent verifies its callbacks with."""
+"""`/auth/callback-secret`: the secrets with which an agent verifies its callbacks."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Secret(BaseModel):
 
 
 class MadeCallbackSecret(Secret):
-    """With the secret itself, which is shown this once."""
+    """A new secret, which is displayed this once."""
 
     secret: str = Field(description="For any Standard Webhooks library: `whsec_…`.")
 
 
 class Secrets(BaseModel):
-    """Those that callbacks are signed with now, the newest first."""
+    """The secrets that sign callbacks now, the newest first."""
 
     secrets: list[Secret]
 
 
 @router.post("/auth/callback-secret", status_code=201, responses=answers("missing_scope"))
 async def rotate(service: The, agent: Creator) -> MadeCallbackSecret:
-    """A new secret for this agent's callbacks. It is in the answer and nowhere else.
+    """Make a new secret for this agent's callbacks. It is in the answer and nowhere else.
 
-    Each callback is signed with the previous one too for 24 hours, also those of pending decisions.
-    There are two at most: an older one ends now.
+    For 24 hours the previous one signs each callback too, also those of pending decisions. There
+    are two at most: an older one ends now.
     """
     made, secret = await service.callback_secrets.rotate(agent.name)
     return MadeCallbackSecret(
@@ -49,7 +49,7 @@ async def rotate(service: The, agent: Creator) -> MadeCallbackSecret:
 
 @router.get("/auth/callback-secret", responses=answers("missing_scope"))
 async def secrets(service: The, agent: Creator) -> Secrets:
-    """The ids and dates of this agent's live secrets, and never the secrets."""
+    """List the ids and dates of this agent's live secrets, never the secrets themselves."""
     live = await service.callback_secrets.live(agent.name)
     return Secrets(
         secrets=[

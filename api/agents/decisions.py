@@ -1,4 +1,4 @@
-"""`/decisions`: what agents ask."""
+"""`/decisions`: the questions of agents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request, Response
 
-from api.decisions.decisions import already_settled, answer, decision_of, refusal
+from api.decisions.documents import already_settled, answer, decision_of, pending, refusal
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
 from api.doors.auth import Creator, KeyedRoute, Reader, Resolver
@@ -20,7 +20,8 @@ from api.http.examples import CANCEL, CREATE, EXTEND, RESOLVE
 from api.http.openapi import UNHEARD, answers, body_examples, headers
 from api.problems.errors import Forbidden, Gone, NotFound
 from handover.models import Decision, Origin
-from workflows.messages import Response as Answer
+from histories.reading import Live
+from workflows.statements import Response as Answer
 
 router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 
@@ -46,7 +47,7 @@ async def create(
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Ask. The same `Idempotency-Key` with the same body gives the same decision."""
-    decision_id = await service.decisions.create(agent, body.to_request(), idempotency_key)
+    decision_id = await service.starting.create(agent, body.to_request(), idempotency_key)
     structlog.contextvars.bind_contextvars(decision_id=decision_id)
     response.headers["Location"] = f"/decisions/{decision_id}"
     try:
@@ -68,10 +69,10 @@ async def create(
 async def get(
     service: The, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
 ) -> dict[str, Any]:
-    """The decision as it stands, or as soon as it is settled within `wait` seconds."""
+    """Return the decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
-        fold = await service.decisions.read_for(agent, decision_id, wait)
-        return answer(fold, agent, await service.decisions.delivered(decision_id))
+        reading = await service.decisions.read_for(agent, decision_id, wait)
+        return answer(reading, agent, await service.decisions.delivered(decision_id))
 
 
 @router.post(
@@ -90,18 +91,18 @@ async def cancel(
     response: Response,
     body: Annotated[Cancellation | None, Body()] = None,
 ) -> dict[str, Any]:
-    """Withdraw the question: 202 while it is not known what comes of it.
+    """Withdraw the question: 202 while the effect is not known.
 
-    A settled decision stays what it is: 409, with the outcome.
+    A settled decision stays as it is: 409, with the outcome.
     """
-    fold = await service.decisions.read_own(agent, decision_id)
-    if not fold.settled:
-        fold = await service.decisions.withdraw(fold, agent, body.notes if body else None)
-    response.status_code = 200 if fold.settled else 202
-    if not fold.settled or decision_of(fold).origin == Origin.AGENT:
+    reading = await service.decisions.read_own(agent, decision_id)
+    if isinstance(reading, Live) and not reading.settled:
+        reading = await service.telling.withdraw(reading, agent, body.notes if body else None)
+    response.status_code = 200 if reading.settled else 202
+    if not reading.settled or decision_of(reading).origin == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
-        return answer(fold, agent)
-    raise already_settled(fold, agent)
+        return answer(reading, agent)
+    raise already_settled(reading, agent)
 
 
 @router.post(
@@ -116,18 +117,18 @@ async def cancel(
 async def extend(
     service: The, agent: Creator, decision_id: str, body: Extension, response: Response
 ) -> dict[str, Any]:
-    """Give more time: `timeout_minutes` from now. 202 while it is not known what comes of it.
+    """Give more time: `timeout_minutes` from now. 202 while the effect is not known.
 
-    The deadline only ever moves away, and to a year from the decision's creation at most.
+    The deadline only moves later, and at most to a year from the decision's creation.
     """
     expires_at = await service.clock.now() + timedelta(minutes=body.timeout_minutes)
-    fold = await service.decisions.read_own(agent, decision_id)
-    fold = await service.decisions.extend(fold, agent, expires_at)
-    decision = decision_of(fold)
-    if fold.settled:
-        raise already_settled(fold, agent)
+    reading = await service.decisions.read_own(agent, decision_id)
+    reading = await service.telling.extend(reading, agent, expires_at)
+    decision = decision_of(reading)
+    if reading.settled:
+        raise already_settled(reading, agent)
     response.status_code = 200 if decision.expires_at >= expires_at else 202
-    return answer(fold, agent)
+    return answer(reading, agent)
 
 
 @router.post(
@@ -143,21 +144,21 @@ async def extend(
 async def resolve(
     service: The, key: Resolver, decision_id: str, body: Resolution, response: Response
 ) -> dict[str, Any]:
-    """Answer in an approver's place, with a key that may. `resolved_by` is the key's name.
+    """Answer in an approver's place, with a key that has this right. `resolved_by` is the key's
+    name.
 
-    It is held to the same rules as the page, and nobody approves their own request. 202 while it is
-    not known what comes of it.
+    The rules are the same as on the page, and nobody approves their own request. 202 while the
+    effect is not known.
     """
     received_at = await service.clock.now()
-    fold = await service.decisions.read_for(key, decision_id)
-    if fold.input is None or fold.input.agent == key.name:
+    reading = await service.decisions.read_for(key, decision_id)
+    if reading.agent in (None, key.name):
         raise Forbidden("Nobody resolves their own request.", code="own_decision")
-    if fold.settled or fold.state is None:
-        raise already_settled(fold)
+    live = pending(reading)
     given = Answer(
         decision_id=decision_id,
-        run_id=fold.run_id,
-        request_digest=fold.state.shown,
+        run_id=live.run_id,
+        request_digest=live.state.shown,
         approver=key.name,
         choice=body.action,
         notes=body.notes,
@@ -169,26 +170,26 @@ async def resolve(
         received_at=received_at,
         origin=Origin.OPERATOR,
     )
-    verdict = await service.answers.take(fold, given)
-    fold = verdict.fold
-    if fold.settled and (verdict.why or not fold.is_settled_by(given)):
-        raise already_settled(fold)
+    verdict = await service.answers.take(live, given)
+    reading = verdict.reading
+    if reading.settled and (verdict.why or not reading.is_settled_by(given)):
+        raise already_settled(reading)
     if verdict.why:
         raise refusal(verdict.why, "action")
-    response.status_code = 200 if fold.settled else 202
-    return answer(fold)
+    response.status_code = 200 if reading.settled else 202
+    return answer(reading)
 
 
 @router.get("/decisions/{decision_id}/audit", responses=answers("not_found"))
 async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
-    """Everything that happened, in order, with the numbers of the history's events."""
-    fold = await service.decisions.read_for(agent, decision_id)
+    """Return everything that happened, in order, with the numbers of the history's events."""
+    reading = await service.decisions.read_for(agent, decision_id)
     refused = await service.store.refused_responses.of(decision_id)
     # In a thread: what changed in a payload of 256 KB takes up to some seconds to find.
     told = await service.store.delivery_events.of(decision_id)
-    runs = await service.decisions.executions.of(fold)
-    entries = await asyncio.to_thread(record_of, fold, refused, told, runs)
-    decision = answer(fold, agent)
+    runs = await service.executions.of(reading)
+    entries = await asyncio.to_thread(record_of, reading, refused, told, runs)
+    decision = answer(reading, agent)
     return Audit(
         decision_id=decision_id,
         status=decision["status"],

@@ -4,12 +4,13 @@ ended."""
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 
-from api.decisions.decisions import answer, decision_of
+from api.decisions.documents import answer, decision_of
 from api.decisions.schemas import NewClaim, NewReport
 from api.doors.auth import Creator, KeyedRoute
 from api.doors.deps import The
@@ -17,8 +18,8 @@ from api.http.examples import CLAIM, DONE
 from api.http.openapi import answers, body_examples
 from api.problems.errors import Conflict
 from handover.models import Decision, Execution, ExecutionStatus, Status, is_permitted
+from histories.reading import Live, Reading
 from store.keys import ApiKey
-from workflows.reading import Fold
 
 router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 
@@ -47,23 +48,26 @@ async def claim(
 ) -> dict[str, Any]:
     """Take the one run that the decision permits, before the action runs.
 
-    Of all who claim, one gets it. The same `claim_id` again is answered with 200, so that a claim
-    whose answer was lost can be repeated; every other claim is refused, unless it names with
-    `instead_of` one that failed, or whose worker has died: then it takes its place.
+    One of all claims gets it. The same `claim_id` again is answered with 200, so that a claim whose
+    answer was lost can be repeated. Every other claim is refused, unless its `instead_of` names one
+    that failed, or whose worker has died: then it replaces that one.
     """
-    fold = await service.decisions.read_own(agent, decision_id)
-    _check_permitted(fold, agent, await service.clock.now())
+    asked = await service.decisions.read_own(agent, decision_id)
+    reading = _permitting(asked, agent, await service.clock.now())
     given = body or NewClaim()
     claim_id = given.claim_id or f"claim_{secrets.token_hex(13)}"
-    fold.execution, is_new = await service.decisions.executions.claim(
-        fold, agent.name, claim_id, given.worker, given.instead_of
+    execution, is_new = await service.executions.claim(
+        reading, agent.name, claim_id, given.worker, given.instead_of
     )
-    if not is_new and not _is_open(fold.execution, claim_id):
+    reading = replace(reading, execution=execution)
+    if not is_new and not _is_open(execution, claim_id):
         raise Conflict(
-            _already_claimed(fold.execution), code="already_claimed", decision=answer(fold, agent)
+            _already_claimed(execution),
+            code="already_claimed",
+            decision=answer(reading, agent),
         )
     response.status_code = 201 if is_new else 200
-    return answer(fold, agent)
+    return answer(reading, agent)
 
 
 @router.post(
@@ -74,38 +78,40 @@ async def claim(
     openapi_extra=body_examples(DONE),
 )
 async def done(service: The, agent: Creator, decision_id: str, body: NewReport) -> dict[str, Any]:
-    """Report how the run of this claim ended. The same report again is answered as the first time.
+    """Report how the run of this claim ended. A repeated report gets the same answer.
 
     With `not_run` the action may be claimed again.
     """
-    fold = await service.decisions.read_own(agent, decision_id)
-    run = await service.decisions.executions.report(fold, body.claim_id, body.status, body.result)
+    reading = await service.decisions.read_own(agent, decision_id)
+    run = await service.executions.report(reading, body.claim_id, body.status, body.result)
     if run is None or run.report is None:
         raise Conflict(
             "The decision was not claimed under this claim_id.",
             code="not_claimed",
-            decision=answer(fold, agent),
+            decision=answer(reading, agent),
         )
-    fold.execution = (await service.decisions.executions.of(fold)).current
+    execution = (await service.executions.of(reading)).current
+    reading = replace(reading, execution=execution)
     if (run.report.status, run.report.result) != (body.status, body.result):
         raise Conflict(
             f"It was reported before: {run.report.status}.",
             code="already_reported",
-            decision=answer(fold, agent),
+            decision=answer(reading, agent),
         )
-    return answer(fold, agent)
+    return answer(reading, agent)
 
 
-def _check_permitted(fold: Fold, agent: ApiKey, now: datetime) -> None:
-    """Raises `Conflict`, with the decision as it stands."""
-    decision = decision_of(fold)
-    if is_permitted(
+def _permitting(reading: Reading, agent: ApiKey, now: datetime) -> Live:
+    """Return the decision, which permits its action. Raises `Conflict`, with the decision as it
+    stands, if it does not."""
+    decision = decision_of(reading)
+    if isinstance(reading, Live) and is_permitted(
         decision.status,
         has_payload=decision.payload is not None,
         execute_at=decision.execute_at,
         now=now,
     ):
-        return
+        return reading
     why = f"it is {decision.status}"
     if decision.status == Status.SCHEDULED and decision.execute_at:
         why = f"it is permitted from {_moment(decision.execute_at)} on"
@@ -114,7 +120,7 @@ def _check_permitted(fold: Fold, agent: ApiKey, now: datetime) -> None:
     raise Conflict(
         f"The decision does not permit its action: {why}.",
         code="not_permitted",
-        decision=answer(fold, agent),
+        decision=answer(reading, agent),
     )
 
 

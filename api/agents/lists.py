@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.decisions.decisions import id_for
 from api.decisions.listing import Filters, Listing, Page, Paging
+from api.decisions.starting import id_for
 from api.doors.auth import KeyedRoute, Reader
 from api.doors.deps import The
 from api.http.cursors import BadCursorError, Cursors
@@ -23,14 +23,15 @@ router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
     responses=answers("missing_scope", "invalid_request", "lists_unavailable"),
 )
 async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Query()]) -> Page:
-    """An agent's own decisions; those of all agents for a key that may resolve or audit.
+    """List an agent's own decisions; with a key that may resolve or audit, those of all agents.
 
-    Open ones come first, the newest of them on top, then those that ended, the last one first. A
-    page may have fewer entries than `limit`, or none, while `next_cursor` says that there are more:
-    the index knows ids, and what does not fit once its record was read is left out. The index lags
-    some seconds behind (`lags`): a decision just created may be missing, one just settled missing
-    from both lists. `GET /decisions/{id}` is exact, and so is the list of the one decision that the
-    caller asked with an `idempotency_key`. `unreadable` counts what nobody can read right now.
+    Open ones come first, the newest on top, then those that ended, the last one first. A page may
+    have fewer entries than `limit`, or none, while `next_cursor` says that there are more: the
+    index knows ids, and a decision whose record does not match is left out. The index lags some
+    seconds behind (`lags`): a new decision may be missing, and one just settled may be missing from
+    both lists. `GET /decisions/{id}` is exact, and so is the list of the one decision that the
+    caller asked with an `idempotency_key`. `unreadable` counts the decisions that nobody can read
+    right now.
     """
     filters = _for(key, asked.filters)
     listing = Listing(service.client, service.encryption, service.waiting.look)
@@ -50,7 +51,7 @@ async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Que
 
 
 def _for(key: ApiKey, filters: Filters) -> Filters:
-    """What this key may see of what is asked for. Raises `Forbidden`."""
+    """Return the filters that this key may use. Raises `Forbidden`."""
     if key.sees_all:
         return filters
     if filters.agent not in (None, key.name):

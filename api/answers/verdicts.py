@@ -1,19 +1,19 @@
-"""What becomes of an answer: one verdict, which every way in tells in its own words."""
+"""Verdicts on answers: one type, which every way in puts into its own words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from histories.reading import Live
 from workflows.objections import Objection
-from workflows.reading import Fold
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`fold` is the decision as it is now. `why` says why the answer did not get into the history,
-    and is None where it did."""
+    """A verdict. `reading` is the decision as it is now. `why` says why the answer did not get into
+    the history, and is None if it did."""
 
-    fold: Fold
+    reading: Live
     why: Objection | None = None
 
 
@@ -22,35 +22,35 @@ class Recorded(Verdict):
 
 
 class Declined(Verdict):
-    """They are not the one to ask, and others are."""
+    """The approver is not the one to ask, and others are."""
 
 
 class Received(Verdict):
-    """It is in the history; what comes of it is not known yet."""
+    """The answer is in the history; its effect is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Over(Verdict):
-    """The decision has ended, and not with this answer. `repeats` says whether with an equal one of
-    the same person."""
+    """The decision has ended, but not with this answer. `repeats` says that it ended with an equal
+    one of the same person."""
 
     repeats: bool = False
 
 
 class Refused(Verdict):
-    """It counts for nothing, and `why` says so; the record has the attempt."""
+    """The answer does not count, and `why` says so; the record has the attempt."""
 
 
 class Late(Refused):
-    """The time was over."""
+    """The deadline had passed."""
 
 
 class NotAsked(Refused):
-    """They are not asked, or not any more."""
+    """The approver is not asked, or no longer asked."""
 
 
 class Changed(Refused):
-    """What they saw is not what is asked."""
+    """The approver saw something other than the question is now."""
 
 
 class UsedUp(Refused):
@@ -58,8 +58,8 @@ class UsedUp(Refused):
 
 
 class Unfit(Refused):
-    """Another answer of theirs may count."""
+    """The answer is not valid; another one by the same approver may count."""
 
 
 REFUSALS = {"late": Late, "not_asked": NotAsked, "changed": Changed, "too_many_codes": UsedUp}
-"""By an objection's reason; every other one is `Unfit`."""
+"""Classes by an objection's reason; every other reason is `Unfit`."""

@@ -15,9 +15,10 @@ from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
 from api.problems.temporal import asking_temporal
-from encryption import decoded_failure
+from histories.encryption import decoded_failure
+from histories.fold import innermost
+from histories.reading import Delay, Live
 from workflows.messages import HELD_BACK, SEND_NOTIFICATION
-from workflows.reading import Delay, Fold, innermost
 
 AT_ONCE = timedelta(seconds=10)
 """Within which a message goes out where all is well."""
@@ -25,20 +26,20 @@ AT_ONCE = timedelta(seconds=10)
 PAUSED = (State.PENDING_ACTIVITY_STATE_PAUSED, State.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED)
 
 
-def is_overdue(fold: Fold, now: datetime) -> bool:
+def is_overdue(reading: Live, now: datetime) -> bool:
     """Whether it is time to ask why a message of this decision is still under way, or why there is
     none."""
-    if fold.closed or fold.input is None or now - fold.input.created_at < AT_ONCE:
+    if reading.closed or now - reading.input.created_at < AT_ONCE:
         return False
-    results = [each.result for each in fold.notifications]
-    return "pending" in results or not (results or fold.settled)
+    results = [each.result for each in reading.notifications]
+    return "pending" in results or not (results or reading.settled)
 
 
-async def delays_of(client: Client, fold: Fold) -> dict[str, Delay]:
+async def delays_of(client: Client, reading: Live) -> dict[str, Delay]:
     """By the id of the activity. Raises `NotFound` and `Unavailable`."""
     request = DescribeWorkflowExecutionRequest(
         namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=fold.decision_id, run_id=fold.run_id),
+        execution=WorkflowExecution(workflow_id=reading.decision_id, run_id=reading.run_id),
     )
     async with asking_temporal():
         answer = await client.workflow_service.describe_workflow_execution(request)

@@ -16,11 +16,11 @@ from api.decisions.clock import Clock
 from api.decisions.signing import Signer
 from api.problems.errors import NeedsOperator
 from handover.models import Execution, ExecutionStatus, Signature, Status
+from histories.reading import Live, Reading
 from store import Store
 from store.executions import ClaimRow, ReportRow
 from workflows import proof
-from workflows.messages import Claim, Report, SignedClaim, SignedReport
-from workflows.reading import Fold
+from workflows.statements import Claim, Report, SignedClaim, SignedReport
 
 log = logging.getLogger(__name__)
 
@@ -87,19 +87,20 @@ class Executions:
         self._signer = signer
         self._clock = clock
 
-    async def of(self, fold: Fold) -> Runs:
+    async def of(self, reading: Reading) -> Runs:
         """Those of this decision. None is looked for where nothing was permitted."""
-        may_have_run = fold.void or (fold.state and fold.state.status in PERMITTING)
-        rows = await self._store.of(fold.decision_id) if may_have_run else []
+        is_permitting = isinstance(reading, Live) and reading.state.status in PERMITTING
+        may_have_run = reading.annulled or is_permitting
+        rows = await self._store.of(reading.decision_id) if may_have_run else []
         runs = [self._run(claim, report) for claim, report in rows]
         signed = [run for run, _ in runs if run]
         is_whole = all(whole for _, whole in runs)
         if not is_whole:
-            log.error("the store has executions of %s that are not signed", fold.decision_id)
+            log.error("the store has executions of %s that are not signed", reading.decision_id)
         return Runs(signed, is_whole)
 
     async def claim(
-        self, fold: Fold, agent: str, claim_id: str, worker: str | None, instead_of: str | None
+        self, reading: Live, agent: str, claim_id: str, worker: str | None, instead_of: str | None
     ) -> tuple[Execution, bool]:
         """The execution that this decision has from now on, and whether it is this new claim, which
         takes the place of the one that it names.
@@ -107,31 +108,31 @@ class Executions:
         Raises `NeedsOperator`.
         """
         while True:
-            runs = await self._whole(fold)
+            runs = await self._whole(reading)
             if runs.current and not _gives_way(runs.current, instead_of, claim_id):
                 return runs.current, False
             at = await self._clock.now()
-            said = _claim(fold, runs.next_number, agent, claim_id, worker, at)
-            claim = self._signer.sign_claim(said)
+            said = _claim(reading, runs.next_number, agent, claim_id, worker, at)
+            claim = self._signer.sign(said, SignedClaim)
             if await self._store.claim(_claim_row(claim)):
                 return Run(claim, None).told, True
 
     async def report(
-        self, fold: Fold, claim_id: str, status: str, result: str | None
+        self, reading: Reading, claim_id: str, status: str, result: str | None
     ) -> Run | None:
         """The run of this claim with its report, which is the first that came; None where there is
         no such claim. Raises `NeedsOperator`."""
-        run = _of_claim(await self._whole(fold), claim_id)
+        run = _of_claim(await self._whole(reading), claim_id)
         if run is None or run.report:
             return run
         said = _report(run.claim, status, result, await self._clock.now())
-        report = self._signer.sign_report(said)
+        report = self._signer.sign(said, SignedReport)
         if await self._store.report(said.decision_id, said.number, _report_row(report)):
             return Run(run.claim, report)
-        return _of_claim(await self._whole(fold), claim_id)
+        return _of_claim(await self._whole(reading), claim_id)
 
-    async def _whole(self, fold: Fold) -> Runs:
-        runs = await self.of(fold)
+    async def _whole(self, reading: Reading) -> Runs:
+        runs = await self.of(reading)
         if not runs.is_whole:
             raise NeedsOperator(FORGED)
         return runs
@@ -140,7 +141,7 @@ class Executions:
         """What is signed of a row, and whether that is all of it."""
         with suppress(ValueError):  # of a row that is no claim at all
             claim = _signed_claim(claim_row)
-            if self._holds(proof.claim_statement(claim), claim.signature):
+            if proof.verified(claim, self._signer.keyring):
                 return self._ended(claim, report_row)
         return None, False
 
@@ -149,12 +150,9 @@ class Executions:
             return Run(claim, None), True
         with suppress(ValueError):  # of a row that is no report at all
             report = _signed_report(claim, row)
-            if self._holds(proof.report_statement(report), report.signature):
+            if proof.verified(report, self._signer.keyring):
                 return Run(claim, report), True
         return Run(claim, None), False
-
-    def _holds(self, statement: bytes, signature: Signature) -> bool:
-        return proof.holds(statement, signature, self._signer.keyring)
 
 
 def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
@@ -170,13 +168,12 @@ def _of_claim(runs: Runs, claim_id: str) -> Run | None:
 
 
 def _claim(
-    fold: Fold, number: int, agent: str, claim_id: str, worker: str | None, at: datetime
+    reading: Live, number: int, agent: str, claim_id: str, worker: str | None, at: datetime
 ) -> Claim:
-    assert fold.input  # noqa: S101 - whoever claims has read whose it is
     return Claim(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
-        request_digest=fold.input.request_digest,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
+        request_digest=reading.input.request_digest,
         received_at=at,
         number=number,
         agent=agent,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 from pydantic import BaseModel, Field
 from temporalio.api.workflowservice.v1 import (
@@ -21,13 +21,15 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.decisions.decisions import decision_of
+from api.decisions.documents import decision_of
 from api.decisions.schemas import Address, Moment, Strict
 from api.problems.errors import ApiError, NotFound, Unavailable, Unreadable, invalid
 from api.problems.temporal import asking_temporal
-from encryption import Encryption
 from handover.addresses import one_form
 from handover.models import Decision, Origin, Status, Urgency
+from histories.encryption import Encryption
+from histories.fold import START_TOLERANCE
+from histories.reading import Live, Reading
 from workflows.messages import (
     AGENT_ATTRIBUTE,
     APPROVER_ATTRIBUTE,
@@ -35,7 +37,6 @@ from workflows.messages import (
     URGENCY_ATTRIBUTE,
     WORKFLOW,
 )
-from workflows.reading import START_TOLERANCE, Fold
 
 AT_ONCE = 8
 """Histories that one list reads at the same time."""
@@ -96,15 +97,14 @@ class Filters(Strict):
             earliest = max(self.created_after, EPOCH + START_TOLERANCE) - START_TOLERANCE
             yield f"StartTime >= '{earliest.isoformat()}'"
 
-    def fit(self, fold: Fold, decision: Decision) -> bool:
+    def fit(self, reading: Live, decision: Decision) -> bool:
         """Whether all of them hold of a decision of ours."""
-        assert fold.input  # noqa: S101 - `is_ours` looked
-        assert fold.state  # noqa: S101
-        approvers = {one_form(each) for step in fold.state.rules.steps for each in step.approvers}
+        steps = reading.state.rules.steps
+        approvers = {one_form(each) for step in steps for each in step.approvers}
         return (
             self.status in (None, decision.status)
             and self.urgency in (None, decision.urgency)
-            and self.agent in (None, fold.input.agent)
+            and self.agent in (None, reading.input.agent)
             and (self.approver is None or one_form(self.approver) in approvers)
             and (self.created_after is None or decision.created_at > self.created_after)
         )
@@ -169,7 +169,7 @@ class Listing:
     """`look` reads the history of one decision."""
 
     def __init__(
-        self, client: Client, encryption: Encryption, look: Callable[[str], Awaitable[Fold]]
+        self, client: Client, encryption: Encryption, look: Callable[[str], Awaitable[Reading]]
     ) -> None:
         self._client = client
         self._encryption = encryption
@@ -211,15 +211,15 @@ class Listing:
         """
         async with self._gate:
             try:
-                fold = await self._look(decision_id)
+                reading = await self._look(decision_id)
             except NotFound:  # its retention ended, or it was never asked
                 return None
-        if not is_ours(fold, run_id or fold.run_id):
+        if not is_ours(reading, run_id or reading.run_id):
             return None
         # A summary shows nothing that is large enough to be in the store.
-        fold.bodies |= dict.fromkeys(fold.stored, "null")
-        decision = decision_of(fold)
-        return _summary(fold, decision) if filters.fit(fold, decision) else None
+        reading = replace(reading, bodies=dict.fromkeys(reading.stored, "null"))
+        decision = decision_of(reading)
+        return _summary(reading, decision) if filters.fit(reading, decision) else None
 
 
 async def find(
@@ -236,11 +236,10 @@ async def find(
             raise _refusal(error, token) from error
 
 
-def is_ours(fold: Fold, run_id: str) -> bool:
+def is_ours(reading: Reading, run_id: str) -> TypeGuard[Live]:
     """Whether this run is a decision that we made. Further runs of its id are not listed again."""
-    if fold.state is None or fold.input is None:
-        return False
-    return fold.input.id == fold.decision_id and fold.run_id == run_id
+    is_sealed = isinstance(reading, Live) and reading.input.id == reading.decision_id
+    return is_sealed and reading.run_id == run_id
 
 
 def index_names(encryption: Encryption, approver: str) -> list[str]:
@@ -250,10 +249,9 @@ def index_names(encryption: Encryption, approver: str) -> list[str]:
     return [name for each in spellings for name in encryption.names(each)]
 
 
-def _summary(fold: Fold, decision: Decision) -> DecisionSummary:
-    assert fold.input  # noqa: S101 - `is_ours` looked
+def _summary(reading: Live, decision: Decision) -> DecisionSummary:
     told = decision.model_dump(include=set(DecisionSummary.model_fields))
-    return DecisionSummary(**told, agent=fold.input.agent)
+    return DecisionSummary(**told, agent=reading.input.agent)
 
 
 def _plain(text: str) -> str:

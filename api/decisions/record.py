@@ -11,9 +11,10 @@ import jsonpatch
 
 from api.decisions.executions import FORGED, Run, Runs
 from handover.models import Choice, Status
+from histories.entries import AuditEntry
+from histories.reading import Live, Reading, Void
 from store.events import Told
 from store.refused import RefusedResponse
-from workflows.reading import AuditEntry, Fold
 from workflows.stored import whole_response
 
 ENDS = {
@@ -32,7 +33,7 @@ ARRIVALS = {
 
 
 def record_of(
-    fold: Fold, refused: Iterable[RefusedResponse], told: Iterable[Told], runs: Runs
+    reading: Reading, refused: Iterable[RefusedResponse], told: Iterable[Told], runs: Runs
 ) -> list[AuditEntry]:
     """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
     of the mails has told of them, `runs` are those of what was permitted."""
@@ -42,8 +43,8 @@ def record_of(
         *_of_runs(runs.signed),
         *(() if runs.is_whole else [_unproven()]),
     ]
-    entries = (_whole(fold, entry) for entry in fold.entries)
-    return sorted([*entries, *fold.received(), *beside], key=lambda entry: entry.at)
+    entries = (_whole(reading, entry) for entry in reading.entries)
+    return sorted([*entries, *reading.received, *beside], key=lambda entry: entry.at)
 
 
 def changes(before: object, after: object) -> list[dict[str, Any]]:
@@ -86,18 +87,20 @@ def _unproven() -> AuditEntry:
     return AuditEntry(None, "execution.unproven", datetime.now(UTC), {"message": FORGED})
 
 
-def _whole(fold: Fold, entry: AuditEntry) -> AuditEntry:
+def _whole(reading: Reading, entry: AuditEntry) -> AuditEntry:
     """The entry of the outcome, with the notes and data that the history leaves to the store."""
-    if fold.response is None or entry.type not in (f"decision.{status}" for status in Status):
+    if isinstance(reading, Void) or not reading.response:
         return entry
-    response = whole_response(fold.response, fold.bodies)
+    if entry.type not in (f"decision.{status}" for status in Status):
+        return entry
+    response = whole_response(reading.response, reading.bodies)
     details = entry.details | {"notes": response.notes, "data": response.data}
     if response.choice == Choice.MODIFY:
-        details["changes"] = _changes(fold, response.data or {})
+        details["changes"] = _changes(reading, response.data or {})
     return replace(entry, details=details)
 
 
-def _changes(fold: Fold, data: dict[str, Any]) -> list[dict[str, Any]]:
-    request = fold.request
+def _changes(reading: Live, data: dict[str, Any]) -> list[dict[str, Any]]:
+    request = reading.request
     before = {"action": request.action} if request.payload is None else {"payload": request.payload}
     return changes(before, data)

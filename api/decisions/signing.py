@@ -5,30 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from copy import copy
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from handover.models import Signature
 from workflows import proof
-from workflows.messages import (
-    Addition,
-    Claim,
-    CodeRequest,
-    DecisionInput,
-    Extension,
-    FailedDelivery,
-    Report,
-    Response,
-    Signature,
-    SignedAddition,
-    SignedClaim,
-    SignedCodeRequest,
-    SignedExtension,
-    SignedFailedDelivery,
-    SignedReport,
-    SignedResponse,
-    SignedWithdrawal,
-    Withdrawal,
-)
+from workflows.messages import DecisionInput
+from workflows.statements import Signed, Statement
+
+S = TypeVar("S", bound=Signed)
 
 
 class NoKeyError(Exception):
@@ -72,37 +58,10 @@ class Signer:
         recorded = input.model_dump(mode="json", exclude={"seal"})
         return input.model_copy(update={"seal": self._sign(proof.seal_statement(recorded))})
 
-    def sign_response(self, response: Response) -> SignedResponse:
-        signature = self._sign(proof.response_statement(response))
-        return SignedResponse(**response.model_dump(), signature=signature)
-
-    def sign_withdrawal(self, withdrawal: Withdrawal) -> SignedWithdrawal:
-        signature = self._sign(proof.withdrawal_statement(withdrawal))
-        return SignedWithdrawal(**withdrawal.model_dump(), signature=signature)
-
-    def sign_extension(self, extension: Extension) -> SignedExtension:
-        signature = self._sign(proof.extension_statement(extension))
-        return SignedExtension(**extension.model_dump(), signature=signature)
-
-    def sign_addition(self, addition: Addition) -> SignedAddition:
-        signature = self._sign(proof.addition_statement(addition))
-        return SignedAddition(**addition.model_dump(), signature=signature)
-
-    def sign_code_request(self, request: CodeRequest) -> SignedCodeRequest:
-        signature = self._sign(proof.code_statement(request))
-        return SignedCodeRequest(**request.model_dump(), signature=signature)
-
-    def sign_failed_delivery(self, failed: FailedDelivery) -> SignedFailedDelivery:
-        signature = self._sign(proof.failure_statement(failed))
-        return SignedFailedDelivery(**failed.model_dump(), signature=signature)
-
-    def sign_claim(self, claim: Claim) -> SignedClaim:
-        signature = self._sign(proof.claim_statement(claim))
-        return SignedClaim(**claim.model_dump(), signature=signature)
-
-    def sign_report(self, report: Report) -> SignedReport:
-        signature = self._sign(proof.report_statement(report))
-        return SignedReport(**report.model_dump(), signature=signature)
+    def sign(self, statement: Statement, kind: type[S]) -> S:
+        """The statement as its signed `kind`."""
+        signature = self._sign(statement.to_sign())
+        return kind(**statement.model_dump(), signature=signature)
 
     def _sign(self, statement: bytes) -> Signature:
         value = base64.b64encode(self._keys[self._key_id].sign(statement)).decode()

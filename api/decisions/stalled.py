@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from api.problems.errors import ApiError, NotFound
-from workflows.reading import Fold
+from histories.reading import Live, Reading
 
 MOST = 100
 """Decisions that are remembered; the newest."""
@@ -20,28 +20,28 @@ LOOKED_AT = 5
 
 class Stalled:
     def __init__(self) -> None:
-        self._failing: dict[str, Fold] = {}
+        self._failing: dict[str, Live] = {}
 
-    def note(self, fold: Fold) -> None:
+    def note(self, reading: Reading) -> None:
         """Remember what was just read."""
-        self._failing.pop(fold.decision_id, None)
-        if fold.failing:
-            self._failing[fold.decision_id] = fold
+        self._failing.pop(reading.decision_id, None)
+        if isinstance(reading, Live) and reading.failing:
+            self._failing[reading.decision_id] = reading
             while len(self._failing) > MOST:
                 del self._failing[next(iter(self._failing))]
 
-    async def check(self, look: Callable[[str], Awaitable[Fold]]) -> None:
+    async def check(self, look: Callable[[str], Awaitable[Reading]]) -> None:
         """Read the newest again; `look` is to note what it has read. Raises `ApiError` where one
         still does not go on."""
         for decision_id in list(self._failing)[-LOOKED_AT:]:
             try:
-                fold = await look(decision_id)
+                reading = await look(decision_id)
             except NotFound:  # its retention ended
                 self._failing.pop(decision_id, None)
                 continue
             except ApiError:  # which is said where it is asked for
                 continue
-            if why := fold.stalled(datetime.now(UTC)):
+            if isinstance(reading, Live) and (why := reading.stalled(datetime.now(UTC))):
                 number = len(self._failing)
                 others = f" (and perhaps {number - 1} more)" if number > 1 else ""
                 raise ApiError(f"{decision_id}{others} does not go on. {why}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -22,10 +22,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.stalled import Stalled
-from api.problems.temporal import TEMPORAL_LIMIT, asking_temporal, reading
-from encryption import decoded
-from workflows import proof
-from workflows.reading import Fold
+from api.problems.temporal import TEMPORAL_LIMIT, asking_temporal, readable
+from histories.loading import Histories
+from histories.reading import Reading
 
 EARLY_ANSWER = (1.0, 3.0)
 """Seconds (uniform) after which a wait that finds no free poll ends."""
@@ -62,13 +61,21 @@ class Watch:
     """One decision's history, followed for everybody who waits for it."""
 
     def __init__(
-        self, client: Client, fold: Fold, stalled: Stalled, turn: AbstractAsyncContextManager[Any]
+        self,
+        client: Client,
+        histories: Histories,
+        decision_id: str,
+        stalled: Stalled,
+        turn: AbstractAsyncContextManager[Any],
     ) -> None:
-        self.fold = fold
-        self._stalled = stalled
+        self.decision_id = decision_id
+        self.reading: Reading | None = None
+        """None until its first events are there."""
         self.waiters = 0
         self._client = client
-        self._codec = client.data_converter.payload_codec
+        self._histories = histories
+        self._fold = histories.fold(decision_id)
+        self._stalled = stalled
         self._turn = turn
         self._news = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._follow())
@@ -79,10 +86,11 @@ class Watch:
         """Whether it follows nothing any more: the history ended, or could not be read."""
         return self._task.done()
 
-    async def until(self, done: Callable[[Fold], bool]) -> None:
+    async def until(self, done: Callable[[Reading], bool]) -> Reading:
         self.keep()
-        while not done(self.fold):
+        while self.reading is None or not done(self.reading):
             await asyncio.shield(self._news)
+        return self.reading
 
     def keep(self) -> None:
         if self._stopping:
@@ -103,7 +111,7 @@ class Watch:
             seconds = random.uniform(*FIRST_POLL)  # noqa: S311 - spreads load, here and below
             async with asking_temporal(limit=None):
                 while token:
-                    if not self.fold.has_unheard:
+                    if not self._fold.has_unheard:
                         await asyncio.sleep(BREATH)
                     token = await self._poll(token, seconds)
                     seconds = random.uniform(*POLL)  # noqa: S311
@@ -116,7 +124,7 @@ class Watch:
         of the history."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._client.namespace,
-            execution=WorkflowExecution(workflow_id=self.fold.decision_id),
+            execution=WorkflowExecution(workflow_id=self.decision_id),
             wait_new_event=True,
             next_page_token=token,
         )
@@ -130,10 +138,11 @@ class Watch:
                 raise
             return token
         if page.history.events:
-            with reading(self.fold.decision_id):
+            with readable(self.decision_id):
                 for event in page.history.events:
-                    self.fold.feed(await decoded(event, self._codec))
-            self._stalled.note(self.fold)
+                    self._fold.feed(await self._histories.decoded(event))
+            self.reading = self._fold.reading
+            self._stalled.note(self.reading)
             self._tell()
         return page.next_page_token
 
@@ -145,16 +154,9 @@ class Watch:
 class Waiting:
     """The shared polls of one process; `most` at once."""
 
-    def __init__(
-        self,
-        client: Client,
-        keyring: proof.Keyring,
-        most: int,
-        revoked: Collection[str] = (),
-    ) -> None:
+    def __init__(self, client: Client, histories: Histories, most: int) -> None:
         self._client = client
-        self._keyring = keyring
-        self._revoked = revoked
+        self._histories = histories
         self._most = most
         self._watches: dict[str, Watch] = {}
         self._first_reads = asyncio.Semaphore(FIRST_READS)
@@ -172,10 +174,10 @@ class Waiting:
         self,
         decision_id: str,
         seconds: float,
-        done: Callable[[Fold], bool],
+        done: Callable[[Reading], bool],
         *,
         reserve: bool = False,
-    ) -> Fold | None:
+    ) -> Reading | None:
         """The decision as soon as it is `done`; None when the time is over, of a long one some part
         of it, when this process stops or when the caller's task was released.
 
@@ -218,40 +220,37 @@ class Waiting:
         finally:
             del self._held[hold]
 
-    async def look(self, decision_id: str) -> Fold:
+    async def look(self, decision_id: str) -> Reading:
         """The decision as its history tells it now, without what the store keeps of it.
 
         Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
-        fold = self._fold(decision_id)
-        codec = self._client.data_converter.payload_codec
+        fold = self._histories.fold(decision_id)
         async with asking_temporal():
-            async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
-                with reading(decision_id):
-                    fold.feed(await decoded(event, codec))
-        self.stalled.note(fold)
-        return fold
+            async for event in self._histories.events(decision_id):
+                with readable(decision_id):
+                    fold.feed(event)
+        reading = fold.reading
+        self.stalled.note(reading)
+        return reading
 
     async def has(self, decision_id: str, signature: str) -> bool:
         """Whether a signal with this signature is in the history, heard or not.
 
         Raises `NotFound` and `Unavailable`.
         """
-        codec = self._client.data_converter.payload_codec
         async with asking_temporal():
-            async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
+            async for event in self._histories.events(decision_id):
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                    signal = (
-                        await decoded(event, codec)
-                    ).workflow_execution_signaled_event_attributes
+                    signal = event.workflow_execution_signaled_event_attributes
                     if any(signature.encode() in each.data for each in signal.input.payloads):
                         return True
         return False
 
-    def glance(self, decision_id: str) -> Fold | None:
+    def glance(self, decision_id: str) -> Reading | None:
         """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
         watch = self._watches.get(decision_id)
-        return watch.fold if watch and watch.fold.input and not watch.is_over else None
+        return watch.reading if watch and not watch.is_over else None
 
     def close(self) -> None:
         """Answer everybody who waits, now."""
@@ -266,24 +265,23 @@ class Waiting:
             if holder is waiter:
                 _end(hold)
 
-    def _fold(self, decision_id: str) -> Fold:
-        return Fold(decision_id, self._keyring, self._revoked)
-
     async def _watch(
-        self, decision_id: str, done: Callable[[Fold], bool], turn: AbstractAsyncContextManager[Any]
-    ) -> Fold:
+        self,
+        decision_id: str,
+        done: Callable[[Reading], bool],
+        turn: AbstractAsyncContextManager[Any],
+    ) -> Reading:
         watch = self._watches.get(decision_id)
         if watch is None or watch.is_over:
-            watch = Watch(self._client, self._fold(decision_id), self.stalled, turn)
+            watch = Watch(self._client, self._histories, decision_id, self.stalled, turn)
             self._watches[decision_id] = watch
         watch.waiters += 1
         try:
-            await watch.until(done)
-            return watch.fold
+            return await watch.until(done)
         finally:
             watch.waiters -= 1
             if watch.waiters == 0:
-                if watch.is_over or watch.fold.settled:
+                if watch.is_over or (watch.reading and watch.reading.settled):
                     self._drop(watch)
                 else:
                     watch.stop_later(lambda: self._drop(watch))
@@ -295,8 +293,8 @@ class Waiting:
 
     def _drop(self, watch: Watch) -> None:
         watch.stop()
-        if self._watches.get(watch.fold.decision_id) is watch:
-            del self._watches[watch.fold.decision_id]
+        if self._watches.get(watch.decision_id) is watch:
+            del self._watches[watch.decision_id]
 
 
 def _end(hold: asyncio.Timeout) -> None:

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do.
+"""Identifies the caller of a route, and checks their rights.
 
 A route takes the key that it needs (`key: Reader`), and its router the class `KeyedRoute`, which
 asks for the key and counts the request before anything of its body is read.
@@ -30,12 +30,12 @@ async def the_key(
     request: Request,
     _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> ApiKey:
-    """Whose key this is. Raises `Unauthorized`, `TooMany` and `Unavailable`."""
+    """Return the key of the caller. Raises `Unauthorized`, `TooMany` and `Unavailable`."""
     return await _admit(request)
 
 
 Agent = Annotated[ApiKey, Depends(the_key)]
-"""Any key, whatever it may do."""
+"""Any key, whatever its rights."""
 
 
 def _with_one_of(*scopes: str) -> Callable[[ApiKey], Coroutine[Any, Any, ApiKey]]:
@@ -52,14 +52,15 @@ def _with_one_of(*scopes: str) -> Callable[[ApiKey], Coroutine[Any, Any, ApiKey]
 Creator = Annotated[ApiKey, Depends(_with_one_of(CREATE))]
 Reader = Annotated[ApiKey, Depends(_with_one_of(READ, RESOLVE, AUDIT))]
 Sender = Annotated[ApiKey, Depends(_with_one_of(CREATE, RESOLVE))]
-"""Sends files: with a question, or with an answer."""
+"""A key that sends files: with a question, or with an answer."""
 Resolver = Annotated[ApiKey, Depends(_with_one_of(RESOLVE))]
 Auditor = Annotated[ApiKey, Depends(_with_one_of(AUDIT))]
 Administrator = Annotated[ApiKey, Depends(_with_one_of(ADMIN))]
 
 
 class KeyedRoute(JsonRoute):
-    """Asks who it is before the body is read, and again before the answer to a held request."""
+    """Identifies the caller before the body is read, and again before the answer to a held
+    request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -81,7 +82,7 @@ class KeyedRoute(JsonRoute):
 
 
 async def _admit(request: Request) -> ApiKey:
-    """Once for each request."""
+    """Admit the caller, once for each request."""
     admitted = getattr(request.state, "key", None)
     if isinstance(admitted, ApiKey):
         return admitted

@@ -1,4 +1,4 @@
-"""What the routes are given: the service's parts."""
+"""The service's parts, as routes receive them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from api.answers.answering import Answers
 from api.answers.step_up import StepUp
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.executions import Executions
 from api.decisions.metrics import Metrics
+from api.decisions.starting import Starting
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.files.downloads import Downloads
 from api.files.images import Images
 from api.files.uploads import Uploads
 from api.people.linked import Linked
 from api.people.readers import Readers
-from config import Secrets, Settings
-from encryption import Encryption
+from histories.encryption import Encryption
 from links import LinkKeys
 from outgoing import GuardedClient
+from settings.model import Settings
+from settings.secrets import Secrets
 from slack_app.app import SlackApp
 from store import Store
 from store.callbacks import CallbackSecrets
@@ -33,7 +37,7 @@ from store.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything that one API process is made of."""
+    """All parts of one API process."""
 
     settings: Settings
     secrets: Secrets
@@ -49,6 +53,9 @@ class Service:
     waiting: Waiting
     clock: Clock
     decisions: Decisions
+    starting: Starting
+    telling: Telling
+    executions: Executions
     answers: Answers
     step_up: StepUp
     callback_secrets: CallbackSecrets

@@ -1,4 +1,4 @@
-"""Whose link a program answers with."""
+"""Identifies the link with which a program answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYSTEM = "system"
 
 
 class LinkRoute(JsonRoute):
-    """Asks for the link, and counts its use, before anything of the body is read."""
+    """Reads the link, and counts its use, before anything of the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -38,4 +38,4 @@ async def the_link(
 
 
 TheLink = Annotated[Link, Depends(the_link)]
-"""Of a `LinkRoute`."""
+"""The link of a `LinkRoute`."""

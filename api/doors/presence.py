@@ -1,4 +1,4 @@
-"""Whether the client is still there while its request is held."""
+"""Notices when a client leaves while its request is held."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from api.decisions.waiting import Waiting
 
 @asynccontextmanager
 async def while_present(request: Request, waiting: Waiting) -> AsyncGenerator[None]:
-    """Waits in this block end as if their time were over when the client goes away.
+    """End the waits in this block as if their time were over when the client leaves.
 
-    What comes after a wait still runs; its answer goes nowhere. The request's body was read before.
+    The code after a wait still runs; its answer goes nowhere. The request's body was read before.
     """
     watcher = asyncio.create_task(_release_when_gone(request, waiting, asyncio.current_task()))
     try:

@@ -1,4 +1,5 @@
-"""Office documents: told from other archives and compound files, and taken without macros."""
+"""Office documents: they are recognised among other archives and compound files, and taken without
+macros."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from handover._file_types import RUNNABLE
 from workflows.sentences import N_, Sentence
 
 MAX_PARTS = 10_000
-"""Parts of an office document: a longer list is a way to fill the memory."""
+"""Parts of an office document. A longer list is a way to fill the memory."""
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OLE_STREAMS = {
@@ -39,7 +40,7 @@ UNKNOWN = N_(
 
 
 class RefusedFileError(Exception):
-    """This file is not taken; `sentence` says why, to whoever sent it."""
+    """The file is refused; `sentence` tells its sender why."""
 
     def __init__(self, text: str, **values: str) -> None:
         self.sentence = Sentence(text, values)
@@ -47,7 +48,8 @@ class RefusedFileError(Exception):
 
 
 def judge_zip(content: bytes) -> str:
-    """An office document by what it declares, which signatures cannot tell from other archives."""
+    """Recognise an office document by its declarations, since signatures cannot tell it from other
+    archives."""
     try:
         if content.count(b"PK\x01\x02") > MAX_PARTS:
             raise zipfile.BadZipFile
@@ -64,7 +66,7 @@ def judge_zip(content: bytes) -> str:
 
 
 def _declared(archive: zipfile.ZipFile, names: list[str]) -> bytes:
-    """Where the two families of office documents say what they are."""
+    """Return the declarations of the two families of office documents."""
     for part in ("[Content_Types].xml", "mimetype"):
         if part in names:
             with archive.open(part) as file:
@@ -81,7 +83,8 @@ def _is_macro(name: str) -> bool:
 
 
 def judge_ole(content: bytes) -> str:
-    """Old office documents by the streams in their directory; installers have the same header."""
+    """Recognise old office documents by the streams in their directory; installers have the same
+    header."""
     if any(_has_stream(content, name) for name in OLE_MACROS):
         raise RefusedFileError(MACROS)
     for name, type in OLE_STREAMS.items():
@@ -91,7 +94,8 @@ def judge_ole(content: bytes) -> str:
 
 
 def _has_stream(content: bytes, name: str) -> bool:
-    """Entries of the directory are 128 bytes: the name, then its length."""
+    """Return whether the directory has this stream. Its entries are 128 bytes: the name, then its
+    length."""
     sought = name.encode("utf-16-le") + bytes(2)
     at = content.find(sought)
     while at >= 0:

@@ -1,4 +1,4 @@
-"""What is kept of a file, proven to be what was kept."""
+"""Downloads of files, proven to be the content that was kept."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Downloads:
         self._files = files
 
     async def attachment(self, attachment: Attachment) -> Content:
-        """Raises `NotFound` where it is gone, and `Unavailable`."""
+        """Open a file. Raises `NotFound` if it is gone, and `Unavailable`."""
         return await self._content(attachment.id, hashlib.sha256(), attachment.sha256)
 
     async def image(self, image: Image, file: str) -> Content:
-        """The image in this file. Raises as `attachment`."""
+        """Open the image in this file. Raises as `attachment` does."""
         digest = begin_digest(image.decision_id, image.number)
         return await self._content(file, digest, file.removeprefix(PREFIX))
 
     async def _content(self, id: str, digest: Digest, expected: str) -> Content:
-        """The content kept under this id, of which `digest` is to become `expected`."""
+        """Open the content kept under this id, whose `digest` has to become `expected`."""
         with reaching_files():
             try:
                 content = await self._files.get(id)
@@ -47,9 +47,9 @@ class Downloads:
 async def _proven(
     content: Content, id: str, digest: Digest, expected: str
 ) -> AsyncGenerator[bytes]:
-    """The chunks; the last one only when all of them are what was kept.
+    """Yield the chunks, the last one only when all of them match the digest.
 
-    Whoever can change files in the storage changes no decision: such a download breaks off.
+    So whoever can change files in the storage changes no decision: the download breaks off.
     """
     held = b""
     async for chunk in content.chunks:

@@ -1,6 +1,6 @@
-"""What a file is, told by its content: its name may only choose among kinds of text.
+"""Types of files by their content; the name may only choose among kinds of text.
 
-What is taken is a list, and everything else is refused: an unknown file may be anything.
+The accepted types are a list, and everything else is refused: an unknown file may be anything.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from handover._file_types import RUNNABLE, WEB_PAGES
 from workflows.sentences import N_
 
 HEAD = 4096
-"""Bytes in which a file says what it is."""
+"""Bytes in which a file reveals its type."""
 
 PARSED = 1024 * 1024
-"""Bytes of JSON that are parsed, which takes twenty times as many; of more the ends must do."""
+"""Bytes of JSON that are parsed, which takes twenty times as many; of a larger text only the ends
+are checked."""
 
 MAX_DRAWING = 1024 * 1024
-"""Bytes of an SVG: all of it is searched for scripts, in one go, during which nothing else runs."""
+"""Bytes of an SVG. All of it is searched for scripts in one go, during which nothing else runs."""
 
 PROGRAMS = (
     b"\x7fELF",
@@ -39,19 +40,21 @@ PROGRAMS = (
     b"dex\n",
     b"L\0\0\0\x01\x14\x02\0",
 )
-"""ELF, PE, Mach-O (four kinds), Java classes and universal Mach-O, WebAssembly, Android, links."""
+"""Signatures of ELF, PE, Mach-O (four kinds), Java classes and universal Mach-O, WebAssembly,
+Android, links."""
 
 SIGNED = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff")
-"""What puremagic tells by a signature without fail; all else has a rule of its own below."""
+"""Types that puremagic recognises reliably by a signature; each other type has a rule of its own
+below."""
 PDF_WITHIN = 1024
-"""Bytes in which readers look for the header of a PDF, before which others have written."""
+"""Bytes in which readers look for the header of a PDF, since some files have others before it."""
 HEIF_BRANDS = {
     "image/avif": {b"avif", b"avis"},
     "image/heic": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"},
     "image/heif": {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"},
 }
-"""ISO/IEC 23008-12 and 23000-22: images and sequences of images, by how they are coded; the last
-say only that they are such."""
+"""Brands of ISO/IEC 23008-12 and 23000-22: images and sequences of images, by their coding; the
+last say only that they are such."""
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 TEXTS = {
     ".csv": "text/csv",
@@ -62,7 +65,7 @@ TEXTS = {
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 NO_LETTER = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
-"""Bytes that are no part of a text in any of the character sets of one byte."""
+"""Bytes that occur in no text of any one-byte character set."""
 SHEBANG = re.compile(rb"#!\s*/")
 PROLOG = (
     rb"\s*(?:<\?xml[^>]*>\s*)?"
@@ -98,7 +101,7 @@ UNKNOWN = N_(
 
 
 def judge(content: bytes, name: str) -> str:
-    """The media type of a file. Raises `RefusedFileError`."""
+    """Return the media type of a file. Raises `RefusedFileError`."""
     ending = PurePosixPath(name.lower()).suffix
     if ending in RUNNABLE:
         raise RefusedFileError(ENDING, ending=ending)
@@ -109,7 +112,7 @@ def judge(content: bytes, name: str) -> str:
 
 
 def _utf8(content: bytes) -> bytes | None:
-    """A text as UTF-8 without its mark, or None for what is no text."""
+    """Return a text as UTF-8 without its byte order mark, or None if it is no text."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             content = content.decode("utf-16").encode()
@@ -124,7 +127,7 @@ def _utf8(content: bytes) -> bytes | None:
 
 
 def _decoded(content: bytes) -> Iterator[str]:
-    """Piece by piece: decoded, a text may be four times as large."""
+    """Decode piece by piece, since a decoded text may be four times as large."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(content), 65_536):
         yield decoder.decode(content[start : start + 65_536])
@@ -151,7 +154,7 @@ def _judge_text(content: bytes, ending: str) -> str:
 
 
 def _judge_svg(content: bytes) -> str:
-    """A drawing can hold scripts, which run where somebody opens the file they saved."""
+    """Judge a drawing, which can hold scripts that run where somebody opens the saved file."""
     if len(content) > MAX_DRAWING:
         raise RefusedFileError(LARGE_DRAWING)
     if not SVG.match(content[:HEAD]) or ACTIVE.search(content):
@@ -190,13 +193,14 @@ def _judge_binary(content: bytes, ending: str) -> str:
 
 
 def _is_pdf(content: bytes) -> bool:
-    """By its header; where something stands before it, by its end too: a text may be about PDF."""
+    """Return whether it is a PDF: by its header, and, if something precedes it, by its end too,
+    since a text may be about PDF."""
     at = content.find(b"%PDF-", 0, PDF_WITHIN)
     return at == 0 or (at > 0 and content.find(b"%%EOF", at) > 0)
 
 
 def _image(content: bytes) -> str | None:
-    """Images by their signatures; two letters are too little to be a bitmap.
+    """Recognise images by their signatures; two letters are too little for a bitmap.
 
     The best match counts: further down every RIFF file may be WebP.
     """
@@ -210,7 +214,8 @@ def _image(content: bytes) -> str | None:
 
 
 def _heif(head: bytes) -> str | None:
-    """By the brands in its first box, among which puremagic knows the first alone, and as video."""
+    """Recognise HEIF by the brands in its first box; puremagic knows only the first of them, and as
+    video."""
     if head[4:8] != b"ftyp":
         return None
     box = head[8 : int.from_bytes(head[:4], "big")]

@@ -1,4 +1,4 @@
-"""Images that an agent points to: fetched once, checked, kept, and shown by us.
+"""Images that an agent points to: the service fetches each once, checks it, keeps it and serves it.
 
 An approver's browser never asks the agent's server. Nobody there learns who opened the page, when
 and from where, nor can they show each approver something else.
@@ -21,35 +21,36 @@ from store.images import Image
 from store.images import Images as StoredImages
 
 MAX_IMAGE = 5 * 1024 * 1024
-"""Bytes."""
+"""Bytes of an image."""
 
 MAX_PIXELS = 40_000_000
-"""A few bytes may unfold to gigabytes in the browser of whoever opens the page. A good telephone's
-photograph has 12 million; so many take 160 MB."""
+"""Pixels of an image, because a few bytes may unfold to gigabytes in an approver's browser. A good
+phone's photograph has 12 million; so many take 160 MB."""
 
 LIMIT_SECONDS = 10.0
-"""For fetching one: a page with a gap after ten seconds is better than a page that loads on."""
+"""Seconds to fetch an image: a page with a gap after ten seconds is better than a page that keeps
+loading."""
 
 AT_ONCE = 8
-"""Images of which one process holds the content while it arrives: five are on one page."""
+"""Images whose content one process holds while it arrives; a page has five."""
 
 TRY_AGAIN = timedelta(minutes=5)
-"""After a failure. Its server may be back soon; each try may hold up somebody's page, though, and
-nobody who reloads a page is to hammer that server."""
+"""Time until a failed image is tried again. Its server may be back soon; but each try may delay
+somebody's page, and reloading a page must not hammer that server."""
 
 TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-"""What every browser shows and no script can hide in, so no SVG."""
+"""Types that every browser displays and no script can hide in, so no SVG."""
 
 HEADERS = {"Accept": ", ".join(sorted(TYPES)), "User-Agent": "Handover (image)"}
 
 PREFIX = "img_"
-"""Begins the names of their files."""
+"""Prefix of the names of their files."""
 
 log = logging.getLogger(__name__)
 
 
 class ImageRefusedError(Exception):
-    """What came is not shown. The text says why."""
+    """The image is not shown. The text says why."""
 
 
 class Images:
@@ -61,13 +62,13 @@ class Images:
         self._under_way: dict[tuple[str, int], asyncio.Task[Image]] = {}
 
     async def find(self, decision_id: str, number: int) -> Image | None:
-        """What is kept of it, without asking anybody."""
+        """Return what is kept of the image, without asking anybody."""
         return await self._store.find(decision_id, number)
 
     async def get(self, decision_id: str, number: int, url: str) -> Image:
-        """The image, or why there is none; fetched where that is still to be tried.
+        """Return the image, or why there is none; fetch it if that is still to be tried.
 
-        However many ask at once, it is fetched once, also when they don't wait for it. Raises
+        It is fetched once, however many ask at once, even if they don't wait for it. Raises
         `FilesError`.
         """
         kept = await self.find(decision_id, number)
@@ -98,7 +99,7 @@ class Images:
         return await self._keep(new)
 
     async def _receive(self, url: str) -> tuple[bytes, str]:
-        """Its content and its type. Raises `OutgoingError` and `ImageRefusedError`."""
+        """Fetch its content and its type. Raises `OutgoingError` and `ImageRefusedError`."""
         answer = await self._outgoing.get(
             url, HEADERS, limit_seconds=LIMIT_SECONDS, most_bytes=MAX_IMAGE
         )
@@ -106,7 +107,8 @@ class Images:
         return answer.body, await loop.run_in_executor(self._files.threads, examine, answer)
 
     async def _keep(self, new: Image) -> Image:
-        """All see the same: where another process was faster, that is the image."""
+        """Keep the image, or return that of another process that was faster, so that all see the
+        same."""
         kept = await self._store.keep(new)
         if new.file and kept.file != new.file:
             try:
@@ -117,7 +119,7 @@ class Images:
 
 
 def examine(answer: Answer) -> str:
-    """The media type of an image, by its content. Raises `ImageRefusedError`."""
+    """Return the media type of an image by its content. Raises `ImageRefusedError`."""
     if answer.status_code != HTTPStatus.OK:
         raise ImageRefusedError(f"it was answered with {answer.status_code}")
     try:
@@ -132,12 +134,12 @@ def examine(answer: Answer) -> str:
 
 
 def begin_digest(decision_id: str, number: int) -> hashlib.blake2b:
-    """To be fed with the content: then it names the file, which so proves itself."""
+    """Begin a digest of the content, which then names the file, so that the file proves itself."""
     return hashlib.blake2b(f"{decision_id}/{number}/".encode(), digest_size=18)
 
 
 def file_of(decision_id: str, number: int, content: bytes) -> str:
-    """The name of the file that holds this image of this decision."""
+    """Return the name of the file with this image of this decision."""
     digest = begin_digest(decision_id, number)
     digest.update(content)
     return f"{PREFIX}{digest.hexdigest()}"

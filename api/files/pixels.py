@@ -1,15 +1,15 @@
-"""How many pixels an image has, by its first bytes: nothing is decoded."""
+"""The number of an image's pixels, read from its first bytes: nothing is decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 NO_FRAMES = {0xC4, 0xC8, 0xCC}
-"""JPEG's segments of tables, among those that begin a frame (C0 to CF)."""
+"""JPEG's segments of tables, among the numbers that begin a frame (C0 to CF)."""
 
 
 def measure(content: bytes, type: str) -> int:
-    """0 where it cannot be found out."""
+    """Return the pixels of an image; 0 if it does not say."""
     width, height = {"image/png": _png, "image/gif": _gif, "image/webp": _webp}.get(type, _jpeg)(
         content
     )
@@ -38,7 +38,7 @@ def _webp(content: bytes) -> tuple[int, int]:
 
 
 def _jpeg(content: bytes) -> tuple[int, int]:
-    """By its first frame; a picture inside its metadata is passed by."""
+    """Measure a JPEG by its first frame, and skip a picture inside its metadata."""
     for marker, at in _segments(content):
         if marker & 0xF0 == 0xC0 and marker not in NO_FRAMES:
             return int.from_bytes(content[at + 5 : at + 7]), int.from_bytes(
@@ -48,7 +48,7 @@ def _jpeg(content: bytes) -> tuple[int, int]:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int]]:
-    """The marker of each, and where its length stands."""
+    """Yield the marker of each segment, and the place of its length."""
     at = 2
     while content[at : at + 1] == b"\xff":
         if (marker := int.from_bytes(content[at + 1 : at + 2])) == 0xFF:  # filling

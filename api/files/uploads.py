@@ -1,4 +1,4 @@
-"""Taking a file from whoever may send one: judging and keeping it."""
+"""Uploads: judging and keeping a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Upload(Protocol):
-    """A file as it came."""
+    """A file as it arrived."""
 
     @property
     def filename(self) -> str | None: ...
@@ -48,7 +48,7 @@ class _Examined:
 
 
 class Uploads:
-    """`public_url` is where files are fetched."""
+    """Judges and keeps files. `public_url` is the address of their downloads."""
 
     def __init__(self, files: Files, attachments: Attachments, public_url: str) -> None:
         self._files = files
@@ -58,9 +58,9 @@ class Uploads:
     async def receive(
         self, upload: Upload, *, agent: str, uploaded_by: str, decision_id: str | None
     ) -> Attachment:
-        """Judge and keep one file. `agent` is whose decision it belongs to.
+        """Judge and keep one file. `agent` is the one whose decision it belongs to.
 
-        Raises `Invalid` and `TooLarge`, naming `file`, and `Unavailable`; nothing is kept then.
+        Raises `Invalid` and `TooLarge`, naming `file`, and `Unavailable`; then nothing is kept.
         """
         name = clean(upload.filename or "")
         if (upload.size or 0) > MAX_FILE:
@@ -79,8 +79,8 @@ class Uploads:
         return attachment
 
     async def discard(self, attachment: Attachment) -> None:
-        """Delete a file that became no part of anything; what cannot be deleted now is in the
-        log."""
+        """Delete a file that became no part of anything. One that cannot be deleted now is
+        logged."""
         await self._delete(attachment)
         await self._attachments.remove(attachment.id)
 
@@ -91,7 +91,7 @@ class Uploads:
             log.warning("the unused file %s was not deleted: %s", attachment.id, error)
 
     async def _keep(self, id: str, upload: Upload, name: str) -> _Examined:
-        """Nothing refers to the content when this returns, and room is given back."""
+        """Keep the content. Nothing refers to it when this returns, and the room is given back."""
         with reaching_files():
             async with self._files.room:
                 examined, content = await asyncio.get_running_loop().run_in_executor(
@@ -103,7 +103,7 @@ class Uploads:
 
 @contextmanager
 def reaching_files() -> Generator[None]:
-    """Turn what the file storage raises into `Unavailable`."""
+    """Turn errors of the file storage into `Unavailable`."""
     try:
         yield
     except FilesError as error:
@@ -112,7 +112,7 @@ def reaching_files() -> Generator[None]:
 
 
 def clean(name: str) -> str:
-    """The last part of a path, in characters that can be seen; an ending that fits is kept."""
+    """Return the last part of a path, in visible characters; an ending that fits is kept."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     shown = "".join(
         each for each in last if each == " " or unicodedata.category(each)[0] not in "CZ"
@@ -125,7 +125,7 @@ def clean(name: str) -> str:
 
 
 def _examine(file: BinaryIO, name: str) -> tuple[_Examined, bytes]:
-    """Raises `Invalid`."""
+    """Examine a file. Raises `Invalid`."""
     content = file.read(MAX_FILE)
     if not content:
         raise invalid(FIELD, Sentence(EMPTY, {"file": name}), code="file_empty")

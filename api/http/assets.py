@@ -15,10 +15,10 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/assets/{stem}.{digest}.{ending}", methods=["GET", "HEAD"])
 async def asset(stem: str, digest: str, ending: str, request: Request) -> Response:
-    """This file.
+    """Return this file.
 
-    As it is now also where the address is of another version of it, which is so while one of
-    several servers has been updated: a page should not lose its looks over that.
+    It is the current version even if the address names another, which happens while one of several
+    servers has been updated: a page should not lose its looks over that.
     """
     found = assets().get(f"{stem}.{ending}")
     if found is None:

@@ -1,4 +1,4 @@
-"""Bodies in JSON: taken where there is one way to read them."""
+"""Bodies in JSON, which are taken only if there is one way to read them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from api.problems.errors import invalid
 
 
 class JsonRoute(APIRoute):
-    """Refuses a body in which a name stands twice in one object: readers take the first or the
-    last. What is no JSON, the framework refuses."""
+    """Refuses a body in which a name occurs twice in one object, since readers take the first or
+    the last. The framework refuses a body that is no JSON."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -32,7 +32,7 @@ class JsonRoute(APIRoute):
 
 
 def _check(body: bytes) -> None:
-    """Raises `Invalid`, and what `json.loads` does."""
+    """Check a body. Raises `Invalid`, and the errors of `json.loads`."""
     try:
         read_json(body)
     except UnfitJsonError as error:

@@ -1,4 +1,4 @@
-"""Cursors of lists: where a list goes on, signed so that nobody else names a place in it."""
+"""Cursors of lists: the place where a list continues, signed so that nobody else can name one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Sequence
 from itsdangerous import BadData, URLSafeSerializer
 
 PURPOSE = "handover.cursor"
-"""The signature's salt: what these keys sign for links is no cursor, and a cursor opens no link."""
+"""The signature's salt: a signature for a link is no cursor, and a cursor opens no link."""
 
 
 class BadCursorError(Exception):
-    """Not a cursor of ours, or one of another list."""
+    """The text is not a cursor of ours, or is one of another list."""
 
 
 class Cursors:
-    """Signs with the first key and accepts what any of them has signed."""
+    """Cursors, which the first key signs and any of them verifies."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._serializers = [_serializer(key) for key in keys]
 
     def mint(self, token: bytes, list_of: str) -> str:
-        """`token` is the place; `list_of` says which list it is a place in."""
+        """Make a cursor. `token` is the place; `list_of` names its list."""
         return self._serializers[0].dumps([urlsafe_b64encode(token).decode(), _digest(list_of)])
 
     def read(self, cursor: str, list_of: str) -> bytes:
-        """The token. Raises `BadCursorError`, also for a cursor of another list."""
+        """Return the token. Raises `BadCursorError`, also for a cursor of another list."""
         for serializer in self._serializers:
             try:
                 token, digest = serializer.loads(cursor)

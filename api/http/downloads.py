@@ -1,4 +1,4 @@
-"""Handing out a file: as a download, because no browser is to run what others sent."""
+"""Serves a file as a download, because no browser may run other people's content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GUARDS = {
 
 
 def download(content: Content, attachment: Attachment) -> StreamingResponse:
-    """The file under its own name."""
+    """Return the file under its own name."""
     headers = {
         "Content-Type": attachment.type,
         "Content-Disposition": disposition(attachment.name),
@@ -35,6 +35,6 @@ def stream(content: Content, headers: Mapping[str, str]) -> StreamingResponse:
 
 
 def disposition(name: str) -> str:
-    """`Content-Disposition` of a download (RFC 6266, RFC 8187), for old readers too."""
+    """Return `Content-Disposition` of a download (RFC 6266, RFC 8187), for old readers too."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

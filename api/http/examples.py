@@ -1,4 +1,4 @@
-"""Requests as one would really send them, for the OpenAPI document; a test sends each."""
+"""Realistic requests for the OpenAPI document; a test sends each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 Examples = dict[str, dict[str, Any]]
 
 DIGEST = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
-"""Stands for that of a webhook or of `GET /responses/{token}`."""
+"""Stands for the digest of a webhook or of `GET /responses/{token}`."""
 
 _ASKED = {"approver": "approver@example.com"}
 

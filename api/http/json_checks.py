@@ -1,5 +1,5 @@
-"""JSON that can be read in one way and signed: what has no canonical form, or a name twice, is
-refused, with the way that leads to it."""
+"""Checks JSON, which has to be readable in one way and signable. A value without a canonical form,
+or a repeated name, is refused with its path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DEPTH = 64
 read its own input neither asks nor expires."""
 
 MAX_NAME = 100
-"""Characters that are told of a name on the way."""
+"""Characters of a name that a path displays."""
 
 TOO_DEEP = N_("This is nested more than %(most)s levels deep.")
 TOO_LARGE = N_("This is %(count)s bytes of JSON; at most %(most)s are taken.")
@@ -36,8 +36,7 @@ Path = tuple[str | int, ...]
 
 
 class UnfitJsonError(ValueError):
-    """`path` leads to what is at fault, and `sentence` says with it why it is not taken, to whoever
-    wrote it."""
+    """The JSON is refused. `path` leads to the fault, and `sentence` tells its writer why."""
 
     def __init__(self, text: str, path: Path = (), **values: object) -> None:
         what = Sentence(text, values)
@@ -48,9 +47,9 @@ class UnfitJsonError(ValueError):
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value of a JSON document in which each object has each name once.
+    """Return the value of a JSON document in which each object has each name once.
 
-    Raises `UnfitJsonError` for another one, and what `json.loads` does.
+    Raises `UnfitJsonError` for any other, and the errors of `json.loads`.
     """
     repeats: list[_Repeating] = []
 
@@ -70,7 +69,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def check_json(value: Any, most: int | None = None) -> Any:
-    """Refuse what has no canonical form, which signatures need, or is larger than `most` bytes.
+    """Refuse a value without a canonical form, which signatures need, or larger than `most` bytes.
 
     Raises `UnfitJsonError`.
     """
@@ -86,15 +85,15 @@ def check_json(value: Any, most: int | None = None) -> Any:
 
 
 def check_answer(value: Any, most: int) -> Any:
-    """As `check_json`, for an answer, which may quote the payload: where it has an integer that is
-    how canonical JSON, and every JavaScript, writes a large float, it is that float."""
+    """Check an answer, which may quote the payload. An integer that is just how canonical JSON, and
+    every JavaScript, writes a large float becomes that float."""
     if _is_deeper(value, MAX_DEPTH):
         raise UnfitJsonError(TOO_DEEP, most=MAX_DEPTH)
     return check_json(_with_large_floats(value), most)
 
 
 class _Repeating(dict[str, Any]):
-    """An object with a name that is there twice."""
+    """An object with a repeated name."""
 
     def __init__(self, told: dict[str, Any], name: str) -> None:
         super().__init__(told)
@@ -102,7 +101,8 @@ class _Repeating(dict[str, Any]):
 
 
 def _way_to_repeat(value: Any) -> Path:
-    """To the outermost: of what was there twice, the first is not here any more."""
+    """Return the path to the outermost repeated name; the first of the two values is already
+    lost."""
     level: list[tuple[Path, Any]] = [((), value)]
     while level:
         for path, part in level:
@@ -133,7 +133,8 @@ def _as_float(number: int) -> int | float:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Looks level by level: recursion is what a deep value would break."""
+    """Return whether a value is deeper, level by level, since a deep value would break
+    recursion."""
     level: list[Any] = [value]
     for _ in range(levels + 1):
         if not level:
@@ -143,7 +144,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _first_fault(value: Any) -> tuple[str, Path]:
-    """What is wrong, and the way to it. There is one."""
+    """Return what is wrong, and the path to it. There is a fault."""
     for name, part in _parts(value):
         why, path = _first_fault(part)
         if why:

@@ -17,8 +17,10 @@ MAX_FILE = 10 * 1024 * 1024
 """Bytes of one file."""
 
 MAX_BODY = 2 * 1024 * 1024
+"""Bytes of any other body. A context of 100,000 characters, each escaped, and the largest payload
+fit."""
 MAX_EVENTS = 1024 * 1024
-"""Bytes. A context of 100,000 characters, each escaped, and the largest payload fit."""
+"""Bytes of one batch of a provider's events."""
 
 AROUND = 64 * 1024
 """Bytes of a multipart body besides its file: headers and boundaries."""
@@ -27,7 +29,7 @@ MAX_FILES = 10
 """Files that one answer brings at most."""
 
 MAX_TEXTS = 20
-"""Parts besides its files."""
+"""Parts of a form besides its files."""
 
 FIELD = "file"
 """Name of the part that holds the file."""
@@ -55,17 +57,17 @@ MULTIPART: dict[str, Any] = {
         },
     }
 }
-"""How a route that takes one file tells so."""
+"""The OpenAPI description of a route that takes one file."""
 
 REFUSED = (
     *("file_type_refused", "file_too_large", "file_empty"),
     *("invalid_request", "content_too_large"),
 )
-"""What such a route may answer besides."""
+"""Problems that such a route may answer with."""
 
 
 def max_body(scope: Scope) -> int:
-    """Bytes that the body of this request may have."""
+    """Return how many bytes the body of this request may have."""
     path = scope.get("path", "")
     if path.startswith("/d/"):
         return MAX_FILES * MAX_FILE + MAX_BODY
@@ -78,8 +80,8 @@ def max_body(scope: Scope) -> int:
 
 
 class _Parser(MultiPartParser):
-    """Keeps less of each file in memory, and the rest on the disk: many arrive at once. All texts
-    together, which stay in memory, are as large as one may be."""
+    """Keeps less of each file in memory, and the rest on the disk, because many arrive at once. All
+    texts together, which stay in memory, are as large as one may be."""
 
     spool_max_size = 64 * 1024
     texts = 0
@@ -96,7 +98,7 @@ class _Parser(MultiPartParser):
 async def read_form(
     request: Request, *, texts: int = MAX_TEXTS, bytes_of_text: int = AROUND
 ) -> AsyncGenerator[FormData]:
-    """The parts of a multipart body; afterwards nothing is left of them. Raises `Invalid`."""
+    """Read the parts of a multipart body, which are deleted afterwards. Raises `Invalid`."""
     if not request.headers.get("Content-Type", "").lower().startswith("multipart/form-data"):
         raise invalid(FIELD, "send it as a part of a multipart/form-data body.")
     parser = _Parser(
@@ -117,7 +119,7 @@ async def read_form(
 
 
 def the_file(form: FormData) -> UploadFile:
-    """The only file of a form. Raises `Invalid`."""
+    """Return the only file of a form. Raises `Invalid`."""
     match form.getlist(FIELD):
         case [UploadFile(filename=str(name)) as upload] if name:
             return upload

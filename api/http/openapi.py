@@ -1,7 +1,7 @@
-"""What the OpenAPI document says beyond what FastAPI reads from signatures.
+"""Completes the OpenAPI document beyond what FastAPI reads from signatures.
 
-Routes name the problems that are theirs, by `answers`, and the rest is added to all of them when
-the document is first asked for.
+Routes name their own problems with `answers`, and the shared ones are added to all of them when the
+document is first asked for.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ HEADERS: dict[int, dict[str, str]] = {
 
 
 def answers(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The problems that an operation answers with, for `responses=`. Raises `KeyError` for a code
-    that is not in the table."""
+    """Return the problems of an operation, for `responses=`. Raises `KeyError` for a code that is
+    not in the table."""
     problems = sorted((PROBLEMS[code] for code in codes), key=lambda problem: problem.status)
     groups = groupby(problems, key=lambda problem: problem.status)
     return {status: _response(status, list(group)) for status, group in groups}
 
 
 def headers(**described: str) -> dict[str, Any]:
-    """Headers that a response always has; an underscore stands for a hyphen."""
+    """Return the headers that a response always has; an underscore stands for a hyphen."""
     return {
         name.replace("_", "-"): {
             "description": description,
@@ -56,7 +56,7 @@ def headers(**described: str) -> dict[str, Any]:
 
 
 def body_examples(examples: Examples) -> dict[str, Any]:
-    """The JSON bodies that a route takes, for `openapi_extra=`."""
+    """Return examples of the JSON bodies of a route, for `openapi_extra=`."""
     return {"requestBody": {"content": {"application/json": {"examples": examples}}}}
 
 
@@ -82,7 +82,7 @@ def install(app: FastAPI) -> None:
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """Put our problems in the place of FastAPI's own, and add what operations share."""
+    """Replace FastAPI's own problems with ours, and add what operations share."""
     for operation in operations(document):
         responses: dict[str, Any] = operation["responses"]
         if "application/json" in responses.get("422", {}).get("content", {}):

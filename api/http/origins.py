@@ -1,4 +1,4 @@
-"""Where a form was sent from, as browsers say it: another site's page may not send ours."""
+"""The origin of a form, as browsers report it: another site's page may not send ours."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from fastapi import Request
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 FROM_OURSELVES = ("same-origin", "none")
-"""`none`: it was no page, but the person, who reloads what a form brought."""
+"""Values of `Sec-Fetch-Site` for us. With `none` no page sent it, but a person who reloads a form's
+answer."""
 
 UNTOLD = "null"
-"""What browsers put in the place of our own origin too, because our pages send no referrer."""
+"""The origin that browsers report for our own pages too, because these send no referrer."""
 
 
 def is_from_us(request: Request, public_url: str) -> bool:
-    """Whether nothing says that this came from another site. Programs say nothing."""
+    """Return whether nothing says that this came from another site. Programs say nothing."""
     if request.method in SAFE:
         return True
     if request.headers.get("sec-fetch-site", "none") not in FROM_OURSELVES:
@@ -26,7 +27,7 @@ def is_from_us(request: Request, public_url: str) -> bool:
 
 
 def _origin(url: str) -> str:
-    """As browsers write it: without the port that is the scheme's own."""
+    """Return an origin as browsers write it: without the scheme's own port."""
     parts = urlsplit(url.lower())
     usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"

@@ -1,4 +1,4 @@
-"""Pages as small as the browser takes them."""
+"""Compresses pages as far as the browser allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def takes_gzip(request: Request) -> bool:
 
 
 def pack(request: Request, response: Response) -> Response:
-    """The response, compressed where the browser takes that."""
+    """Return the response, compressed if the browser takes that."""
     response.headers["Vary"] = "Accept-Encoding"
     if takes_gzip(request):
         response.body = gzip.compress(bytes(response.body), compresslevel=6, mtime=0)

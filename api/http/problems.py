@@ -1,4 +1,4 @@
-"""`/problems`: what the codes mean. The `type` of every problem document leads here."""
+"""`/problems`: the meanings of the codes. The `type` of every problem document leads here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ router = APIRouter(tags=["problems"])
 
 @router.get("/problems")
 async def problems() -> list[Problem]:
-    """Every problem that this API can answer, by status."""
+    """List every problem that this API can answer with, by status."""
     return sorted(PROBLEMS.values(), key=lambda problem: problem.status)
 
 
 @router.get("/problems/{code}", responses=answers("not_found"))
 async def problem(code: str) -> Problem:
-    """What one code means, and what to do about it."""
+    """Explain one code, and what to do about it."""
     if code not in PROBLEMS:
         raise NotFound(f"There is no problem of this name; `/problems` lists all {len(PROBLEMS)}.")
     return PROBLEMS[code]

@@ -1,5 +1,5 @@
-"""What each request passes: bounds, whom a proxy speaks for, who may keep the answer, and a log
-line by its route, because a link's path is a secret."""
+"""Middleware for each request: bounds, trusted proxies, caching of the answer, and a log line by
+its route, because a link's path is a secret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 LINKS = ("/d/", "/i/", "/responses/", "/outbox/")
-"""How the paths begin that people are sent: some programs take the character behind them along."""
+"""Beginnings of the paths of links. Some programs take the character behind a link along."""
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body of more than `most` bytes, told or not.
+    """ASGI middleware: answers 413 to a body of more than `most` bytes, declared or not.
 
-    `most` is asked for each request, because those that bring files may bring more. Whoever reads
-    the body is told: a page answers with a page.
+    `most` is called for each request, because those with files may bring more. The reader of the
+    body gets the error, so that a page answers with a page.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[Scope], int]) -> None:
@@ -60,9 +60,9 @@ class BodyLimit:
 
 
 class Slashes:
-    """ASGI middleware: a link with slashes at its end is the link without.
+    """ASGI middleware: serves a link with slashes at its end like the link without.
 
-    It is served as it is: a redirect would say where to, and of that a request knows too little.
+    It does not redirect, because a redirect names an address, of which a request knows too little.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -76,8 +76,8 @@ class Slashes:
 
 
 class Proxies:
-    """ASGI middleware: whom a proxy speaks for is as it says, where it is one of
-    `HANDOVER_TRUSTED_PROXIES`."""
+    """ASGI middleware: believes the proxies in `HANDOVER_TRUSTED_PROXIES` about whom they speak
+    for."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -91,7 +91,7 @@ class Proxies:
         await app(scope, receive, send)
 
     def _believe(self, trusted: Sequence[str]) -> ASGIApp:
-        """The settings are known once there is a request."""
+        """Trust these proxies. The settings are known only once there is a request."""
         self._believing = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, self._app), list(trusted)))
         return self._believing
 
@@ -129,7 +129,7 @@ class Requests:
 
 
 def _unkept(headers: Headers) -> Headers:
-    """With the word that nobody on the way keeps the answer, unless it says how it may be kept."""
+    """Add that nobody on the way keeps the answer, unless the answer says how it may be kept."""
     says = any(name.lower() == b"cache-control" for name, _ in headers)
     return headers if says else [*headers, (b"cache-control", b"no-store")]
 

@@ -1,4 +1,5 @@
-"""What pages load besides their images: stylesheets, scripts and an icon, from nowhere but here.
+"""The files that pages load besides their images: stylesheets, scripts and an icon, from nowhere
+but here.
 
 A file's address has a digest of its content, so that a browser may keep it for ever.
 """
@@ -19,18 +20,18 @@ FOLDER = Path(__file__).parent.parent / "assets"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 path_shown: ContextVar[str] = ContextVar("path_shown", default="/d/token")
-"""The path of the page that is being made. What it loads and leads to is named relative to it,
-because a proxy may have the service below a path of its own."""
+"""The path of the page that is being made. Its files and links are named relative to it, because a
+proxy may put the service below a path of its own."""
 
 
 def root() -> str:
-    """The way from the page that is being made to the service's first path."""
+    """Return the relative path from this page to the service's first path."""
     return "/".join([".."] * (path_shown.get().count("/") - 1)) or "."
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """`digest` is a part of its address."""
+    """A file of the pages. `digest` is a part of its address."""
 
     name: str
     content: bytes
@@ -57,12 +58,12 @@ class Asset:
 
 @lru_cache(maxsize=1)
 def assets() -> dict[str, Asset]:
-    """By name."""
+    """Return the files by name."""
     return {file.name: Asset.of(file) for file in FOLDER.iterdir() if file.suffix in TYPES}
 
 
 def loaders(nonce: str) -> dict[str, Callable[[str], Markup]]:
-    """What templates load a file with, by its name."""
+    """Return the functions with which templates load a file, by its name."""
 
     def style(name: str) -> Markup:
         tag = Markup('<link rel="stylesheet" href="{}" nonce="{}">')

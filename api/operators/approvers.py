@@ -1,8 +1,8 @@
-"""`/approvers/{address}`: how an approver reads, when and by what they are asked, and where their
-own system is, set by an administrator.
+"""`/approvers/{address}`: an administrator's settings for an approver: language, time zone, when
+and by which channels they are asked, and their own system.
 
-All but the last they set for themselves behind the link to their inbox (`api/pages/inbox.py`).
-Where somebody's system is asked is an administrator's word alone: it answers in their name.
+Approvers set all but the last themselves, behind the link to their inbox (`api/pages/inbox.py`).
+Only an administrator sets the address of somebody's system, because it answers in their name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ Clock = Annotated[Text, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-
 
 
 class NewQuietHours(Strict):
-    """Every day, by the clocks of the approver's time zone; over midnight where `to` is earlier."""
+    """Quiet hours of every day, by the clocks of the approver's time zone; over midnight if `to` is
+    earlier."""
 
     start: Clock = Field(alias="from", examples=["20:00"])
     end: Clock = Field(alias="to", examples=["07:00"])
@@ -80,7 +81,7 @@ NewDigest = Annotated[
 
 
 class NewChannels(Strict):
-    """By urgency, what the `channel` is of decisions that name none."""
+    """The `channel`, by urgency, of decisions that name none."""
 
     critical: OneChannelOrMore | None = None
     high: OneChannelOrMore | None = None
@@ -95,13 +96,13 @@ class NewChannels(Strict):
 
     @property
     def uses(self) -> dict[str, list[Use]]:
-        """By urgency, each channel with when it is used."""
+        """Return each channel with when it is used, by urgency."""
         given = ((urgency, getattr(self, urgency)) for urgency in BY_URGENCY)
         return {urgency: _uses(channels) for urgency, channels in given if channels}
 
 
 class NewReading(Strict):
-    """What is left out, or null, is taken back."""
+    """An approver's new settings. A field that is left out, or null, is removed."""
 
     language: Language | None = None
     time_zone: TimeZone | None = Field(default=None, examples=["Europe/Berlin"])
@@ -123,7 +124,8 @@ class NewReading(Strict):
         return self
 
     def check_slack(self, lacking: Sequence[str]) -> None:
-        """Raises `Invalid` where Slack is to be used, for which settings are `lacking`."""
+        """Check that Slack is set up if it is to be used; `lacking` are the missing settings.
+        Raises `Invalid`."""
         if lacking and (urgencies := self._urgencies_with(Channel.SLACK)):
             raise invalid(
                 f"channels.{urgencies[0]}",
@@ -165,8 +167,8 @@ class Used(BaseModel):
 
 
 class Reading(BaseModel):
-    """Null is what was not set: then the language of a page is the browser's, and everything else
-    as the service has it."""
+    """An approver's settings. Null means not set: then a page is in the browser's language, and the
+    service's default holds for the rest."""
 
     address: str
     language: str | None
@@ -192,8 +194,8 @@ class SetReading(Reading):
 
 @router.get("/approvers/{address}", responses=answers("invalid_request", "not_found"))
 async def read(service: The, _: Administrator, address: Of) -> Reading:
-    """How this approver reads, when and by what they are asked, and where their own system is; 404
-    where nothing was set."""
+    """Return an approver's settings: how they read, when and by which channels they are asked, and
+    their own system. 404 if nothing is set."""
     return await _known(service, address)
 
 
@@ -204,10 +206,10 @@ async def read(service: The, _: Administrator, address: Of) -> Reading:
     openapi_extra=body_examples(APPROVER),
 )
 async def put(service: The, _: Administrator, address: Of, body: NewReading) -> SetReading:
-    """Set it in the place of what was set before, by whomever; from the next message and page on.
+    """Replace all earlier settings, whoever made them, from the next message and page on.
 
-    With the first `webhook_url`, the answer has the secret that its requests are signed with; a
-    later one keeps it, and without one it is gone.
+    With the first `webhook_url`, the answer has the secret that signs its requests; a later one
+    keeps it, and without a `webhook_url` it is gone.
     """
     check_places(service.settings.local_domains, [("address", address)])
     if body.webhook_url:
@@ -230,9 +232,9 @@ async def put(service: The, _: Administrator, address: Of, body: NewReading) -> 
     responses=answers("invalid_request", "not_found"),
 )
 async def rotate(service: The, _: Administrator, address: Of) -> MadeWebhookSecret:
-    """A new secret for this approver's webhooks. It is in the answer and nowhere else.
+    """Make a new secret for this approver's webhooks. It is in the answer and nowhere else.
 
-    For 24 hours each is signed with the previous one too. 404 where no `webhook_url` is set.
+    For 24 hours the previous one signs each webhook too. 404 if no `webhook_url` is set.
     """
     secret = await service.webhooks.rotate(address)
     if secret is None:
@@ -247,7 +249,7 @@ async def rotate(service: The, _: Administrator, address: Of) -> MadeWebhookSecr
     responses=answers("invalid_request", "not_found"),
 )
 async def forget(service: The, _: Administrator, address: Of) -> None:
-    """Take back all that was set, the webhook too."""
+    """Remove all settings, the webhook too."""
     await _known(service, address)
     await service.store.approvers.forget(address)
 

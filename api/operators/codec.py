@@ -1,7 +1,7 @@
-"""`POST /codec/decode`: Temporal's UI and its `temporal` program read what is encrypted.
+"""`POST /codec/decode`: decrypts histories for Temporal's UI and its `temporal` program.
 
-Temporal's protocol for remote codecs, with one half of it: nobody encrypts here. Who signals a
-decision from there sends JSON as it is, which the workflow understands.
+This is one half of Temporal's protocol for remote codecs: nobody encrypts here. A signal from there
+is plain JSON, which the workflow understands.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ class WirePayloads(BaseModel):
     openapi_extra=body_examples(examples.DECODE),
 )
 async def decode(service: The, key: Auditor, asked: WirePayloads) -> WirePayloads:
-    """Payloads of a decision's history, decrypted; for a key with the scope `audit:read`.
+    """Decrypt payloads of a decision's history, with a key that has the scope `audit:read`.
 
-    What is not encrypted, or not with a key of this service, comes back as it was sent. The
-    endpoint to name to Temporal's UI, and to `temporal --codec-endpoint`, is `/codec`.
+    A payload that is not encrypted, or not with a key of this service, comes back as it was sent.
+    Give Temporal's UI, and `temporal --codec-endpoint`, the endpoint `/codec`.
     """
     decoded = await service.encryption.decode([each.payload() for each in asked.payloads])
     return WirePayloads(payloads=[WirePayload.of(payload) for payload in decoded])
 
 
 class FromTheUi:
-    """ASGI middleware: pages of the origin `HANDOVER_UI_ORIGIN`, and of no other, may ask here."""
+    """ASGI middleware: lets only pages of the origin `HANDOVER_UI_ORIGIN` ask here."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

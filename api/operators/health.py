@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: what operators and their machines ask."""
+"""`/healthz`, `/readyz` and `/metrics`, for operators and their machines."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ from api.problems.temporal import asking_temporal
 from store import StoreError
 
 POLLED_WITHIN = timedelta(seconds=75)
-"""A worker's poll lasts up to 60 s; Temporal remembers a dead one for five minutes."""
+"""Age of a worker's last poll while it counts as alive. A poll lasts up to 60 s; Temporal remembers
+a dead worker for five minutes."""
 
 ROOM = 64 * 1024 * 1024
-"""Bytes that are free where there is room: for a database, its log and some mails."""
+"""Bytes that have to be free: enough for a database, its log and some mails."""
 
 router = APIRouter(tags=["operation"])
 
 
 DEGRADES = ("channels", "workflows")
-"""Checks without which decisions are still taken, and people asked by other channels."""
+"""Checks that only degrade the service: decisions are still taken, and people asked by other
+channels."""
 
 
 class Readiness(BaseModel):
-    """`checks` says of each part "ok", or what is wrong with it."""
+    """The state of the service. `checks` says "ok" of each part, or what is wrong with it."""
 
     status: Literal["ready", "degraded", "not ready"]
     checks: dict[str, str]
@@ -52,14 +54,14 @@ NOT_READY = {
 
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Whether this process runs."""
+    """Return whether this process runs."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: NOT_READY})
 async def readyz(service: The) -> JSONResponse:
-    """Whether decisions can be taken and people asked: 503 with the reasons where not. `degraded`
-    is 200: something is wrong, and a machine that asks has nothing to do about it."""
+    """Return whether decisions can be taken and people asked: 503 with the reasons if not.
+    `degraded` is 200: something is wrong, but nothing that the asking machine could act on."""
     checks = {
         "temporal": await _holds(_temporal_answers(service)),
         "store": await _holds(service.store.ping()),
@@ -81,7 +83,7 @@ async def readyz(service: The) -> JSONResponse:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: The) -> Response:
-    """Prometheus metrics."""
+    """Return Prometheus metrics."""
     service.metrics.waiting.set(service.waiting.waiting)
     return Response(await service.metrics.render(), media_type="text/plain; version=0.0.4")
 
@@ -114,7 +116,7 @@ async def _worker_polls(service: Service) -> None:
 
 
 async def _channels_work(service: Service) -> None:
-    """As far as a worker has found out by trying each."""
+    """Check the channels, as far as a worker has found out by trying each."""
     failing = await service.store.channels.failing()
     if failing:
         raise ApiError(
@@ -127,7 +129,7 @@ async def _channels_work(service: Service) -> None:
 
 
 async def has_room(folder: Path) -> None:
-    """A full disk is noticed before it is full: what is taken then can still be written."""
+    """Check the disk before it is full, while the process can still write what it takes."""
     free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
     if free < ROOM:
         raise ApiError(f"{free // 1024**2} MB are free where the data folder is: make room")

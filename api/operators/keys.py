@@ -1,4 +1,4 @@
-"""`/auth/api-keys`: what administrators do."""
+"""`/auth/api-keys`: API keys, for administrators."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class NewKey(Strict):
 
 
 class Key(BaseModel):
-    """`hint` is how the key begins. Where `approvers`, `rate` or `quota` is null, it has none of
-    its own."""
+    """An API key. `hint` is its beginning. If `approvers`, `rate` or `quota` is null, it has none
+    of its own."""
 
     id: str
     name: str
@@ -90,14 +90,14 @@ class Key(BaseModel):
 
 
 class MadeKey(Key):
-    """With the key itself, which is shown this once."""
+    """A new key with its text, which is displayed this once."""
 
     key: str
 
 
 class Caller(BaseModel):
-    """Whose key asks, and what the service sees of the request: where a proxy stands between,
-    `scheme` is what the proxy says. `public_url` is what links in messages begin with."""
+    """The caller's key, and what the service sees of the request: behind a proxy, `scheme` is the
+    proxy's word. Links in messages begin with `public_url`."""
 
     name: str
     scopes: list[str]
@@ -122,7 +122,7 @@ class Keys(BaseModel):
     openapi_extra=body_examples(KEY),
 )
 async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
-    """A new key. It is in the answer and nowhere else: the service keeps its hash."""
+    """Make a key. It is in the answer and nowhere else: the service keeps its hash."""
     allowed = [(f"approvers.{n}", each) for n, each in enumerate(body.approvers or ())]
     check_places(service.settings.local_domains, allowed)
     key = new_key()
@@ -143,10 +143,10 @@ async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
 
 @router.get("/auth/whoami", responses=answers("invalid_request"))
 async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> Caller:
-    """Whose key this is, and what the service sees of the request.
+    """Identify the caller's key, and return what the service sees of the request.
 
-    With `wait` it is held like one that waits for a decision, and nobody is asked: to see how long
-    what stands between client and service lets a request be.
+    With `wait` the request is held like one that waits for a decision, and nobody is asked. It
+    shows how long a request may last between client and service.
     """
     async with while_present(request, service.waiting):
         await service.waiting.pause(wait)
@@ -160,7 +160,7 @@ async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> 
 
 @router.get("/auth/api-keys")
 async def keys(service: The, _: Administrator) -> Keys:
-    """Every key that there is and was, the newest first."""
+    """List every key that is or was, the newest first."""
     return Keys(api_keys=[_shown(record) for record in await service.store.keys.all()])
 
 

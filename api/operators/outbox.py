@@ -1,7 +1,7 @@
 """`/outbox/{token}`: the mails of a service without an e-mail provider.
 
-Behind a token of its own, because an agent on the same machine has an API key and must not find the
-links by which it could approve its own requests.
+The page has a token of its own, because an agent on the same machine has an API key and must not
+find the links by which it could approve its own requests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from templates import Reader
 
 SHOWN = 200
 ENGLISH = Reader()
-"""This page is for whoever runs the service, and not for approvers."""
+"""The reader of this page, who runs the service and is no approver."""
 
 HEADERS = BytesHeaderParser(policy=email.policy.default)
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}\.eml")
@@ -36,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/outbox/{token}")
 async def outbox(service: The, token: str) -> Response:
-    """The mails, newest first."""
+    """List the mails, newest first."""
     try:
         folder = _folder(service, token)
     except NotFound as error:
@@ -48,7 +48,7 @@ async def outbox(service: The, token: str) -> Response:
 
 @router.get("/outbox/{token}/{name}")
 async def mail(service: The, token: str, name: str) -> Response:
-    """One mail: its headers, its plain text with links that work."""
+    """Show one mail: its headers, its plain text with links that work."""
     try:
         message = _read(_folder(service, token), name)
     except NotFound as error:
@@ -68,7 +68,7 @@ async def mail(service: The, token: str, name: str) -> Response:
 
 @router.get("/outbox/{token}/{name}/html")
 async def html(service: The, token: str, name: str) -> Response:
-    """The HTML part as a mail program shows it: no scripts, and links open."""
+    """Show the HTML part as a mail program does: no scripts, and links open."""
     try:
         message = _read(_folder(service, token), name)
     except NotFound as error:
@@ -77,7 +77,7 @@ async def html(service: The, token: str, name: str) -> Response:
 
 
 def admit(service: Service, token: str) -> None:
-    """Raises `NotFound` unless there is an outbox, and this is its token."""
+    """Require an outbox, and its token. Raises `NotFound`."""
     known = service.secrets.outbox_token
     if (
         service.settings.email != "outbox"
@@ -88,7 +88,7 @@ def admit(service: Service, token: str) -> None:
 
 
 def mail_html(content: str, *, framed_by_us: bool = False) -> HTMLResponse:
-    """A mail's HTML, which can do nothing here."""
+    """Return a mail's HTML, which can do nothing here."""
     ancestors = "'self'" if framed_by_us else "'none'"
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"

@@ -1,6 +1,6 @@
-"""`/outbox/{token}/previews`: every mail in every language, for whoever works on them.
+"""`/outbox/{token}/previews`: every mail in every language, for people who work on them.
 
-Where there is an outbox, which is in development alone.
+They exist only beside an outbox, which is in development alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/outbox/{token}/previews")
 async def previews(service: The, token: str) -> Response:
-    """Which there are."""
+    """List the previews."""
     try:
         admit(service, token)
     except NotFound as error:
@@ -33,7 +33,7 @@ async def previews(service: The, token: str) -> Response:
 
 @router.get("/outbox/{token}/previews/{message}/{language}")
 async def one(service: The, token: str, message: str, language: str) -> Response:
-    """One mail: its subject, its HTML in a frame, its plain text."""
+    """Show one mail: its subject, its HTML in a frame, its plain text."""
     try:
         mail = _preview(service, token, message, language)
     except NotFound as error:
@@ -51,7 +51,7 @@ async def one(service: The, token: str, message: str, language: str) -> Response
 
 @router.get("/outbox/{token}/previews/{message}/{language}/html")
 async def html(service: The, token: str, message: str, language: str) -> Response:
-    """The HTML part alone, as a mail program shows it."""
+    """Show the HTML part alone, as a mail program does."""
     try:
         mail = _preview(service, token, message, language)
     except NotFound as error:

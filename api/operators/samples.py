@@ -1,5 +1,5 @@
-"""Every message as its recipient would get it, from made-up decisions: for whoever works on the
-texts, and for the tests that hold them still."""
+"""Samples of every message, from made-up decisions, for people who work on the texts, and for the
+tests that keep them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPERATOR = "operator@example.com"
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A decision that somebody could have been asked for."""
+    """A decision that an agent could have asked."""
 
     decision_id: str
     agent: str
@@ -177,11 +177,11 @@ SAMPLES: Mapping[str, tuple[Story, dict[str, Any]]] = {
         {"approver": OPERATOR, "unreached": FAILURES, "asked_now": [CLAIRE]},
     ),
 }
-"""By message: what it is about, and what else its template is told."""
+"""The story of each message, and further values for its template."""
 
 
 def sample(message: str) -> dict[str, Any]:
-    """What the templates of this message know. Raises `KeyError` for one that there isn't."""
+    """Return the values for the templates of this message. Raises `KeyError` for an unknown one."""
     story, more = SAMPLES[message]
     return {
         "decision_id": story.decision_id,
@@ -208,5 +208,5 @@ def sample(message: str) -> dict[str, Any]:
 
 
 def preview(message: str, language: str) -> RenderedEmail:
-    """This mail in this language. Raises `KeyError` for one that there isn't."""
+    """Return this mail in this language. Raises `KeyError` for an unknown one."""
     return render_email(message, sample(message), READERS[language])

@@ -12,8 +12,8 @@ from handover.models import PublicKey, PublicKeys
 from workflows import proof
 
 CACHED = "public, max-age=300"
-"""A new key is in the answers of this service five minutes before caches show it: whoever finds a
-key missing asks again past the cache."""
+"""Time for which caches keep the keys. The service answers with a new key five minutes before
+caches have it: a client that misses a key asks again past the cache."""
 
 router = APIRouter(tags=["proof"])
 
@@ -23,9 +23,9 @@ router = APIRouter(tags=["proof"])
     responses={200: {"headers": headers(Cache_Control=f"`{CACHED}`.")}},
 )
 async def keys(service: The, response: Response) -> PublicKeys:
-    """The keys that this service believes, as a JSON Web Key Set (RFC 7517, RFC 8037).
+    """List the keys that this service believes, as a JSON Web Key Set (RFC 7517, RFC 8037).
 
-    With the one that a decision's `proof` names, its answer can be verified without the service.
+    With the key that a decision's `proof` names, anybody can verify its answer without the service.
     """
     response.headers["Cache-Control"] = CACHED
     return key_set(proof.keyring(service.secrets.verify_keys))

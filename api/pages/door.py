@@ -1,4 +1,4 @@
-"""The door that pages stand behind: errors are pages too, and forms come from ours alone."""
+"""The door of the pages: errors are pages too, and forms come only from ours."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 class PageRoute(APIRoute):
-    """Answers with a page, where other routes answer with a problem document; and takes forms from
-    no pages but ours."""
+    """Answers errors with a page, where other routes answer with a problem document, and refuses
+    forms from pages that are not ours."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
 
-from api.decisions.decisions import attached, decision_of
+from api.decisions.documents import attached, decision_of
 from api.doors.deps import The
 from api.files.downloads import NO_FILE
 from api.http.bodies import JsonRoute
@@ -15,7 +15,7 @@ from api.people.linked import may_read
 from api.people.page import failure
 from api.problems.errors import ApiError, NotFound
 from handover.models import Attachment
-from workflows.reading import Fold
+from histories.reading import Live
 
 router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 
@@ -24,10 +24,10 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 async def download_by_link(
     service: The, token: str, attachment_id: str, request: Request
 ) -> Response:
-    """A file that the link's decision shows, or that its answer brought."""
+    """Download a file that the link's decision shows, or that its answer brought."""
     try:
-        link, fold = await service.linked.open(token, "files")
-        shown = [*attached(fold), *_answered(fold)] if may_read(link, fold) else []
+        link, reading = await service.linked.open(token, "files")
+        shown = [*attached(reading), *_answered(reading)] if may_read(reading, link) else []
         found = next((file for file in shown if file.id == attachment_id), None)
         if found is None:
             raise NotFound(NO_FILE)
@@ -36,9 +36,9 @@ async def download_by_link(
         return failure(error, service.readers.of_browser(request))
 
 
-def _answered(fold: Fold) -> list[Attachment]:
-    """The files of the answer. What it says of them was found in the store before it was signed."""
-    data = decision_of(fold).response_data if fold.settled else None
+def _answered(reading: Live) -> list[Attachment]:
+    """Return the files of the answer, whose metadata came from the store before it was signed."""
+    data = decision_of(reading).response_data if reading.settled else None
     files = data.get("uploaded_files") if data else None
     listed = cast(list[Any], files) if isinstance(files, list) else []
     return [Attachment.model_validate(file) for file in listed]

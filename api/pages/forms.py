@@ -1,4 +1,4 @@
-"""What a person sent with the form of a page: read within bounds, and turned into an answer."""
+"""The form of a page as a person sent it: read within bounds, and turned into an answer."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ MAX_FORM = 4 * 1024 * 1024
 """Bytes of a form without files: 20 texts of 10,000 letters, each of them written as `%F0%9F…`."""
 
 MAX_FIELDS = 200
-"""A payload's fields are up to 60, each with its mark."""
+"""Fields of a form. A payload has up to 60, each with its mark."""
 
 TEXT = "field."
-"""Before the name of a `text_input` field: an agent chooses it, and may choose `choice`."""
+"""Prefix of the name of a `text_input` field, because an agent chooses that name, and may choose
+`choice`."""
 
 FILES = "uploaded_files"
 
 MARK = "understood."
-"""Before the name of a field, in that of one that says how the page showed what was typed."""
+"""Prefix of the name of a field's mark, which says how the page displayed the entry."""
 
 A_TIME = Sentence(N_("Give a date and a time, such as 2026-03-12 14:30."), field="execute_at")
 CONTRADICTION = Sentence(
@@ -53,11 +54,11 @@ CONTRADICTION = Sentence(
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What a form says. `data` is as it was typed where `wrong` keeps it from being understood.
+    """The reading of a form. `data` is as it was typed if `wrong` keeps it from being understood.
 
-    `asks_back` says that it could be several things, which is no attempt at an answer. `read` is
-    what was made of what was typed, by the name of its field, and `marks` the same as the form
-    carries it once a page has shown that; `is_seen` says that it does.
+    `asks_back` says that it has several readings, which is no attempt at an answer. `read` is the
+    reading of each entry, by the name of its field, and `marks` is the same in the form once a page
+    has shown it; `is_seen` says that it has.
     """
 
     data: dict[str, Any] | None
@@ -70,14 +71,14 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it was sent. `fields` can be signed, kept and shown, whatever was in them."""
+    """A form as it was sent. `fields` can be signed, kept and displayed, whatever was in them."""
 
     fields: Mapping[str, str]
     uploads: list[UploadFile] = field(default_factory=list[UploadFile])
 
     @property
     def choice(self) -> str:
-        """The button that was pressed, or for which another code is asked."""
+        """Return the button that was pressed, or for which another code is asked."""
         return self.fields.get("choice", "") or self.fields.get("another_code", "")
 
     @property
@@ -86,31 +87,31 @@ class Filled:
 
     @property
     def code(self) -> str:
-        """What was typed as the code of a step up."""
+        """Return the typed code of a step up."""
         return self.fields.get("code", "")
 
     @property
     def form(self) -> str:
-        """How the form is named that asks for codes and brings them."""
+        """Return the name of the form that asks for codes and brings them."""
         return self.fields.get("form", "")
 
     @property
     def wants_code(self) -> bool:
-        """Whether another code is asked for, rather than an answer given."""
+        """Return whether another code is asked for, rather than an answer given."""
         return bool(self.fields.get("another_code"))
 
     @property
     def digest(self) -> str:
-        """Of what the page showed."""
+        """Return the digest of what the page showed."""
         return self.fields.get("digest", "")
 
     @property
     def wants_preview(self) -> bool:
-        """Whether it was sent to see what it would change, and not as an answer."""
+        """Return whether it was sent to see the changes, and not as an answer."""
         return "preview" in self.fields and not self.choice
 
     def understood(self, request: DecisionRequest, notation: Notation) -> Understood:
-        """What goes with the choice, as whoever writes so means it.
+        """Return the data of the choice, as its writer means it.
 
         Files are named only: they are not kept yet.
         """
@@ -125,7 +126,7 @@ class Filled:
                 return Understood(None)
 
     def changed(self, asked: dict[str, Any], notation: Notation) -> Understood:
-        """What would be run instead: by the fields, or by the JSON, whichever was changed."""
+        """Return the changed payload: by the fields, or by the JSON, whichever was changed."""
         text = self.fields.get("payload", "")
         try:
             by_json = change_by_json(text)
@@ -201,7 +202,7 @@ class Filled:
         )
 
     def _has_seen(self, marks: Mapping[str, str]) -> bool:
-        """Whether the page that this comes from showed it as just that."""
+        """Return whether the page that sent this displayed just that reading."""
         return all(self.fields.get(MARK + name) == mark for name, mark in marks.items())
 
     def _stripped(self, name: str) -> str:
@@ -210,9 +211,9 @@ class Filled:
 
 @asynccontextmanager
 async def read(request: Request) -> AsyncGenerator[Filled]:
-    """The form in the body of this request. Its files are gone afterwards.
+    """Read the form in the body of this request. Its files are gone afterwards.
 
-    Raises `Invalid` for what is no form, and `TooLarge`.
+    Raises `Invalid` for a body that is no form, and `TooLarge`.
     """
     if request.headers.get("Content-Type", "").lower().startswith("multipart/"):
         async with read_form(request, texts=MAX_FIELDS, bytes_of_text=MAX_FORM) as form:
@@ -239,7 +240,7 @@ async def _read_urlencoded(request: Request) -> dict[str, str]:
 
 
 def _each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Raises `Invalid` for a form that says two things with one name."""
+    """Return each field once. Raises `Invalid` for a form that says two things with one name."""
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given:

@@ -21,21 +21,23 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.api_route("/d/{token}/images/{number}", methods=["GET", "HEAD"])
 async def show(service: The, token: str, number: str, request: Request) -> Response:
-    """An image of the link's decision, counted from 1.
+    """Return an image of the link's decision, counted from 1.
 
-    The first `GET` has it fetched, while the decision is pending: what nobody has seen before the
-    end is not shown after it. `HEAD` has nothing fetched.
+    The first `GET` fetches it, while the decision is pending: an image that nobody saw before the
+    end is not displayed after it. `HEAD` fetches nothing.
     """
-    link, fold = await service.linked.open(token, "images")
-    urls = fold.request.context_images or [] if may_read(link, fold) else []
+    link, reading = await service.linked.open(token, "images")
+    if not may_read(reading, link):
+        raise NotFound(NO_IMAGE)
+    urls = reading.request.context_images or []
     numbers = {str(index): index for index in range(1, len(urls) + 1)}
     if not (index := numbers.get(number)):
         raise NotFound(NO_IMAGE)
-    if fold.settled or request.method == "HEAD":
-        image = await service.images.find(fold.decision_id, index)
+    if reading.settled or request.method == "HEAD":
+        image = await service.images.find(reading.decision_id, index)
     else:
         with reaching_files():
-            image = await service.images.get(fold.decision_id, index, urls[index - 1])
+            image = await service.images.get(reading.decision_id, index, urls[index - 1])
     if image is None:
         raise NotFound(NO_IMAGE)
     if image.file is None:

@@ -1,7 +1,7 @@
 """`/i/{token}`: all that waits for one approver, and their settings.
 
-As with a decision's page, opening it changes nothing: only the rows in whose form a choice was made
-are answered, when the button is pressed.
+As with a decision's page, opening it changes nothing: when the button is pressed, only rows with a
+choice are answered.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from templates.reader import time_zones
 from workflows.sentences import N_
 
 LIVES = timedelta(days=30)
-"""A mail is kept for years, and this link in it would open whatever is asked by then. Whoever is
-asked again has a newer one."""
+"""Lifetime of the link. A mail is kept for years, and the link in it would open whatever is asked
+by then. An approver who is asked again has a newer one."""
 
 CHOICE, NOTES = "answer.", "notes."
-"""Before a decision's id, in the names of a row's fields. The value of an answer is the choice and
-the digest of what the row showed."""
+"""Prefixes of a decision's id, in the names of a row's fields. The value of an answer is the choice
+and the digest of what the row showed."""
 
 PRESSED = "send"
 """Name of the button."""
@@ -50,14 +50,14 @@ REGIONS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
 )
-"""How the names of time zones begin that are offered; others are older spellings of these."""
+"""Beginnings of the offered names of time zones; others are older spellings of these."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whose link was opened, and how they read."""
+    """The owner of an opened link, and how they read."""
 
     token: str
     link: PersonalLink
@@ -70,14 +70,14 @@ class Visitor:
 
 @router.api_route("/i/{token}", methods=["GET", "HEAD"])
 async def show(service: The, token: str, request: Request, after: str | None = None) -> Response:
-    """What waits; `after` is where the page before ended."""
+    """Show what waits; `after` is the end of the page before."""
     visitor = await _let_in(service, token, request, "inbox")
     return await _inbox(service, visitor, after)
 
 
 @router.post("/i/{token}")
 async def answer(service: The, token: str, request: Request) -> Response:
-    """Take the answers of the rows in which something was chosen."""
+    """Take the answers of the rows with a choice."""
     visitor = await _let_in(service, token, request, "send")
     async with forms.read(request) as form:
         # Before anything that may take its time: this instant decides whether they are in time.
@@ -104,7 +104,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
 
 @router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])
 async def settings(service: The, token: str, request: Request) -> Response:
-    """How this approver reads, and when and by what they are asked."""
+    """Show how this approver reads, and when and by which channels they are asked."""
     visitor = await _let_in(service, token, request, "settings")
     found = await service.store.approvers.find(visitor.approver)
     return _settings(service, visitor, found, preferences.fields_of(found))
@@ -112,7 +112,7 @@ async def settings(service: The, token: str, request: Request) -> Response:
 
 @router.post("/i/{token}/settings")
 async def save(service: The, token: str, request: Request) -> Response:
-    """Keep what was chosen; it holds from the next message and page on."""
+    """Keep the chosen settings, which hold from the next message and page on."""
     visitor = await _let_in(service, token, request, "settings")
     async with forms.read(request) as form:
         before = await service.store.approvers.find(visitor.approver)
@@ -135,7 +135,7 @@ def _status(results: Sequence[Result]) -> int:
 
 
 async def _let_in(service: Service, token: str, request: Request, use: str) -> Visitor:
-    """Raises `NotFound`, `NeedsOperator`, `Gone` and `TooMany`."""
+    """Admit the visitor. Raises `NotFound`, `NeedsOperator`, `Gone` and `TooMany`."""
     with reading_links(N_("This link is not complete, or it is not ours.")):
         link = service.links.read_personal(token)
     await service.limits.count_personal_link(link, use)
@@ -147,7 +147,7 @@ async def _let_in(service: Service, token: str, request: Request, use: str) -> V
 async def _inbox(
     service: Service, visitor: Visitor, after: str | None, typed: Mapping[str, str] | None = None
 ) -> Response:
-    """`typed` is a form with which nothing was sent."""
+    """Render the inbox. `typed` is a form that sent nothing."""
     cursors = Cursors(service.secrets.link_keys)
     list_of = f"inbox\n{visitor.approver}"
     found = await _found(service, visitor, _place(cursors, after, list_of))
@@ -183,7 +183,7 @@ async def _found(service: Service, visitor: Visitor, after: Place | None) -> Fou
 
 
 def _place(cursors: Cursors, after: str | None, list_of: str) -> Place | None:
-    """None for the first page, which is also shown for a place that is not ours."""
+    """Return the place, or None for the first page, also for a place that is not ours."""
     try:
         return Place.of(cursors.read(after, list_of).decode()) if after else None
     except BadCursorError:
@@ -191,12 +191,12 @@ def _place(cursors: Cursors, after: str | None, list_of: str) -> Place | None:
 
 
 def _is_pressed(form: Filled) -> bool:
-    """Whether somebody pressed the button: scripts of mail scanners send forms without."""
+    """Return whether somebody pressed the button: scripts of mail scanners send forms without."""
     return PRESSED in form.fields
 
 
 def _given(form: Filled) -> Iterator[Given]:
-    """What was chosen, and no more than a page can have."""
+    """Return the choices, at most as many as a page can have."""
     for name, value in form.fields.items():
         decision_id = name.removeprefix(CHOICE)
         if name.startswith(CHOICE) and DECISION_ID.fullmatch(decision_id):
@@ -235,7 +235,7 @@ def _has_slack(service: Service) -> bool:
 
 @lru_cache
 def _zones() -> dict[str, list[str]]:
-    """Those that are offered beside UTC, by region."""
+    """Return the offered time zones beside UTC, by region."""
     return {
         region: sorted(zone for zone in time_zones() if zone.startswith(f"{region}/"))
         for region in REGIONS

@@ -1,4 +1,4 @@
-"""Answers from an inbox: several at once, each taken for itself, as a decision's own page does."""
+"""Answers from an inbox: several at once, each taken separately, as on a decision's own page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 from api.answers.answering import Answers
 from api.answers.verdicts import Changed, Late, NotAsked, Over, Received, Recorded, Verdict
-from api.decisions.decisions import Decisions, decision_of
+from api.decisions.decisions import Decisions
+from api.decisions.documents import decision_of
 from api.pages.waiting_list import choices_in_a_row
 from api.problems.errors import ApiError, NotFound, Unconfirmed
+from histories.reading import Live
 from store import StoreAway
-from workflows.messages import Response
-from workflows.reading import Fold
+from workflows.statements import Response
 
 AT_ONCE = 8
 """Answers of one form that are taken at the same time."""
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One row's answer, to what its digest says."""
+    """One row's answer, for the digest that it showed."""
 
     decision_id: str
     choice: str
@@ -36,9 +37,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of it. `became` is `recorded`, `received`, `faster` (another answer was), `over`,
-    `changed`, `late`, `declined`, `to_open`, `unknown`, `failed` or `unconfirmed` (nobody knows);
-    `outcome` is what the decision ended with, where it did."""
+    """The result of one answer. `became` is `recorded`, `received`, `faster` (another answer was),
+    `over`, `changed`, `late`, `declined`, `to_open`, `unknown`, `failed` or `unconfirmed` (nobody
+    knows); `outcome` is how the decision ended, if it did."""
 
     given: Given
     became: str
@@ -57,7 +58,7 @@ async def answer_all(
     given: Sequence[Given],
     received_at: datetime,
 ) -> list[Result]:
-    """Take each of these answers for itself: what keeps one from counting keeps no other."""
+    """Take each of these answers separately: an obstacle to one is none to another."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def answer(each: Given) -> Result:
@@ -83,36 +84,35 @@ async def answer_all(
 async def _answer(
     decisions: Decisions, answers: Answers, approver: str, given: Given, received_at: datetime
 ) -> Result:
-    fold = await decisions.glance(given.decision_id)
-    if fold.state is None:
+    reading = await decisions.glance(given.decision_id)
+    approver = reading.state.known_as(approver)
+    if approver not in [each.approver for each in reading.state.asked]:
         raise NotFound("There is no such decision.")
-    approver = fold.state.known_as(approver)
-    if approver not in [each.approver for each in fold.state.asked]:
-        raise NotFound("There is no such decision.")
-    if not fold.settled and given.choice not in choices_in_a_row(fold):
-        return _result(given, fold, "to_open")
+    if not reading.settled and given.choice not in choices_in_a_row(reading):
+        return _result(given, reading, "to_open")
     response = Response(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
         request_digest=given.digest,
         approver=approver,
         choice=given.choice,
         notes=given.notes,
         received_at=received_at,
     )
-    verdict = await answers.take(fold, response)
-    return _result(given, verdict.fold, _became(verdict))
+    verdict = await answers.take(reading, response)
+    return _result(given, verdict.reading, _became(verdict))
 
 
 def _became(verdict: Verdict) -> str:
-    """An equal answer of the same person is recorded as well: some press twice."""
+    """Return the result's word. An equal answer of the same person is recorded as well: some press
+    twice."""
     match verdict:
         case Recorded() | Over(repeats=True):
             return "recorded"
         case Received():
             return "received"
-        case Over(fold=fold):
-            return "faster" if fold.response else "over"
+        case Over(reading=reading):
+            return "faster" if reading.response else "over"
         case Late():
             return "late"
         case NotAsked():
@@ -123,16 +123,15 @@ def _became(verdict: Verdict) -> str:
             return "to_open"
 
 
-def _result(given: Given, fold: Fold, became: str) -> Result:
-    assert fold.input  # noqa: S101 - `_answer` looked
-    return Result(given, became, fold.input.request.action, _outcome(fold))
+def _result(given: Given, reading: Live, became: str) -> Result:
+    return Result(given, became, reading.input.request.action, _outcome(reading))
 
 
-def _outcome(fold: Fold) -> dict[str, Any] | None:
-    """What it ended with, as `Words.verdict` takes it."""
-    if not fold.settled:
+def _outcome(reading: Live) -> dict[str, Any] | None:
+    """Return how the decision ended, as `Words.verdict` takes it."""
+    if not reading.settled:
         return None
-    decision = decision_of(fold)
+    decision = decision_of(reading)
     return {
         "status": str(decision.status),
         "origin": str(decision.origin),

@@ -36,14 +36,13 @@ from api.pages.views import Opened, ask, outcome
 from api.people.page import message
 from api.problems.errors import Conflict, Invalid, TooLarge
 from handover.models import Attachment, Choice
+from histories.reading import Live
 from templates.catalogs import N_
 from templates.words import words
 from workflows import answers, objections
-from workflows.messages import Response as Answer
 from workflows.objections import Objection
-from workflows.reading import Fold
 from workflows.sentences import Sentence
-from workflows.state import State
+from workflows.statements import Response as Answer
 
 TOO_LATE = (N_("Too late"), N_("The time to answer is over; it counts as no."))
 NOT_ASKED = (N_("You are not being asked"), N_("You said that you are not the one to ask."))
@@ -72,11 +71,11 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 async def show(
     service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
-    """What is asked, or what became of it. `choose` marks a button and does no more."""
+    """Show the question, or what became of it. `choose` only marks a button."""
     await service.limits.count_link(service.linked.read(token), "open")
     opened = await _open(service, token, request)
-    state = _state(opened.fold)
-    if opened.fold.settled:
+    state = opened.reading.state
+    if opened.reading.settled:
         return outcome(opened)
     if datetime.now(UTC) > state.rules.expires_at:
         return _message(opened, TOO_LATE)
@@ -106,14 +105,14 @@ async def answer(service: The, token: str, request: Request) -> Response:
 
 async def _open(service: Service, token: str, request: Request) -> Opened:
     link = service.linked.read(token)
-    fold = await service.linked.decision_behind(link)
-    link = replace(link, approver=_state(fold).known_as(link.approver))
-    return Opened(token, link, fold, await service.readers.of(request, link.approver))
+    reading = await service.linked.decision_behind(link)
+    link = replace(link, approver=reading.state.known_as(link.approver))
+    return Opened(token, link, reading, await service.readers.of(request, link.approver))
 
 
 def _preview(opened: Opened, form: Filled) -> Response:
-    """The question with what a changed payload changes; nothing is decided."""
-    payload, notation = opened.fold.request.payload, words(opened.reader).notation
+    """Show the question with the changes of a payload; nothing is decided."""
+    payload, notation = opened.reading.request.payload, words(opened.reader).notation
     assert payload is not None  # noqa: S101 - `_may_modify` looked
     changed = form.changed(payload, notation)
     given = (changed.data or {})["payload"]
@@ -123,21 +122,21 @@ def _preview(opened: Opened, form: Filled) -> Response:
 
 
 def _no_answer(opened: Opened, form: Filled) -> Response:
-    if opened.fold.settled:
+    if opened.reading.settled:
         return outcome(opened, status=422)
     text = N_("Press one of the buttons; offered are: %(offered)s.")
-    why = Sentence(text, {"offered": _state(opened.fold).rules.options})
+    why = Sentence(text, {"offered": opened.reading.state.rules.options})
     return _ask_again(opened, form, why, 422)
 
 
 async def _answer(
     service: Service, opened: Opened, form: Filled, received_at: datetime
 ) -> Response:
-    fold = opened.fold
-    given = form.understood(fold.request, words(opened.reader).notation)
+    reading = opened.reading
+    given = form.understood(reading.request, words(opened.reader).notation)
     response = Answer(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
         request_digest=form.digest,
         approver=opened.link.approver,
         choice=form.choice,
@@ -145,22 +144,22 @@ async def _answer(
         data=given.data,
         received_at=received_at,
     )
-    if given.wrong and given.asks_back and _is_welcome(fold, response):
+    if given.wrong and given.asks_back and _is_welcome(reading, response):
         return _ask_again(opened, form, given.wrong, 422)
-    if not given.is_seen and _is_good(fold, response):
+    if not given.is_seen and _is_good(reading, response):
         return ask(opened, highlighted=form.choice, typed=form.fields, confirms=True)
-    if given.wrong and _is_welcome(fold, response):
+    if given.wrong and _is_welcome(reading, response):
         why = Objection("invalid_answer", given.wrong)
-        return _told(opened, form, response, await service.answers.refuse(fold, response, why))
-    if _lacks_a_code(fold, form, response):
-        match await _step_up(service, fold, form, response):
+        return _told(opened, form, response, await service.answers.refuse(reading, response, why))
+    if _lacks_a_code(reading, form, response):
+        match await _step_up(service, reading, form, response):
             case CodeNeeded() as code:
                 return _code_asked(opened, form, code)
             case Verdict() as verdict:
                 return _told(opened, form, response, verdict)
             case Answer() as passed:
                 response = passed
-    return _told(opened, form, response, await _take(service, fold, form, response))
+    return _told(opened, form, response, await _take(service, reading, form, response))
 
 
 def _code_asked(opened: Opened, form: Filled, code: CodeNeeded) -> Response:
@@ -168,83 +167,83 @@ def _code_asked(opened: Opened, form: Filled, code: CodeNeeded) -> Response:
     return ask(opened, highlighted=form.choice, typed=form.fields, code=code, status=status)
 
 
-async def _take(service: Service, fold: Fold, form: Filled, response: Answer) -> Verdict:
-    if _brings_files(fold, form, response) and _is_welcome(fold, response):
-        return await _take_files(service, fold, form, response)
-    return await service.answers.take(fold, response)
+async def _take(service: Service, reading: Live, form: Filled, response: Answer) -> Verdict:
+    if _brings_files(reading, form, response) and _is_welcome(reading, response):
+        return await _take_files(service, reading, form, response)
+    return await service.answers.take(reading, response)
 
 
-def _brings_files(fold: Fold, form: Filled, response: Answer) -> bool:
-    """Whether it has as many files as it may have, where it is to have any."""
-    type = _state(fold).rules.response_type
+def _brings_files(reading: Live, form: Filled, response: Answer) -> bool:
+    """Return whether it has as many files as are allowed, if the answer needs any."""
+    type = reading.state.rules.response_type
     if response.choice != Choice.APPROVE or type.type != "file_upload":
         return False
     return 1 <= len(form.uploads) <= answers.most_files(type)
 
 
-def _lacks_a_code(fold: Fold, form: Filled, response: Answer) -> bool:
-    """Whether this would count but for the code. Files are looked at after it: they are kept."""
-    if fold.settled or not _state(fold).rules.step_up:
+def _lacks_a_code(reading: Live, form: Filled, response: Answer) -> bool:
+    """Return whether only the code is missing. Files are examined after it, because they are
+    kept."""
+    if reading.settled or not reading.state.rules.step_up:
         return False
-    why = objections.objection(_state(fold), normal(fold, response))
+    why = objections.objection(reading.state, normal(reading, response))
     return why is not None and (
         why.reason == "needs_code"
-        or (why.reason == "invalid_answer" and _brings_files(fold, form, response))
+        or (why.reason == "invalid_answer" and _brings_files(reading, form, response))
     )
 
 
-def _is_good(fold: Fold, response: Answer) -> bool:
-    """Whether it would count, at least with a code."""
-    why = objections.objection(_state(fold), normal(fold, response))
-    return not fold.settled and (why is None or why.reason == "needs_code")
+def _is_good(reading: Live, response: Answer) -> bool:
+    """Return whether the answer would count, at least with a code."""
+    why = objections.objection(reading.state, normal(reading, response))
+    return not reading.settled and (why is None or why.reason == "needs_code")
 
 
 async def _step_up(
-    service: Service, fold: Fold, form: Filled, response: Answer
+    service: Service, reading: Live, form: Filled, response: Answer
 ) -> Answer | CodeNeeded | Verdict:
     typed = "" if form.wants_code else form.code
     try:
         return await service.step_up.pass_step(
-            fold, response, typed, form=form.form, again=form.wants_code
+            reading, response, typed, form=form.form, again=form.wants_code
         )
     except (Conflict, Invalid) as error:
-        fold = await service.decisions.read(fold.decision_id)
-        return judged(fold, response, Objection(error.problem.code, error.sentence))
+        reading = await service.decisions.read_live(reading.decision_id)
+        return judged(reading, response, Objection(error.problem.code, error.sentence))
 
 
-def _is_welcome(fold: Fold, response: Answer) -> bool:
-    """Whether nothing but its data can be wrong with it."""
-    why = objections.objection(_state(fold), response)
-    return not fold.settled and (why is None or why.reason == "invalid_answer")
+def _is_welcome(reading: Live, response: Answer) -> bool:
+    """Return whether only its data can be wrong."""
+    why = objections.objection(reading.state, response)
+    return not reading.settled and (why is None or why.reason == "invalid_answer")
 
 
-async def _take_files(service: Service, fold: Fold, form: Filled, response: Answer) -> Verdict:
-    """Keep the files before the answer that names them; where it is refused they go again."""
+async def _take_files(service: Service, reading: Live, form: Filled, response: Answer) -> Verdict:
+    """Keep the files before the answer that names them; if it is refused, delete them."""
     try:
-        kept = await _receive(service, fold, form, response)
+        kept = await _receive(service, reading, form, response)
     except (Invalid, TooLarge) as error:
         why = Objection(error.problem.code, error.sentence)
-        return await service.answers.refuse(fold, response, why)
+        return await service.answers.refuse(reading, response, why)
     data = {forms.FILES: [file.model_dump(mode="json") for file in kept]}
-    verdict = await service.answers.take(fold, response.model_copy(update={"data": data}))
+    verdict = await service.answers.take(reading, response.model_copy(update={"data": data}))
     if verdict.why:
         await _discard(service, kept)
     return verdict
 
 
 async def _receive(
-    service: Service, fold: Fold, form: Filled, response: Answer
+    service: Service, reading: Live, form: Filled, response: Answer
 ) -> list[Attachment]:
-    """All of the files, or none. Raises as `Uploads.receive` does."""
-    assert fold.input  # noqa: S101 - `_open` answered 404 where there was none
+    """Receive all of the files, or none. Raises as `Uploads.receive` does."""
     kept: list[Attachment] = []
     try:
         for upload in form.uploads:
             file = await service.uploads.receive(
                 upload,
-                agent=fold.input.agent,
+                agent=reading.input.agent,
                 uploaded_by=response.approver,
-                decision_id=fold.decision_id,
+                decision_id=reading.decision_id,
             )
             kept.append(file)
     except BaseException:
@@ -259,8 +258,8 @@ async def _discard(service: Service, files: Sequence[Attachment]) -> None:
 
 
 def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> Response:
-    """Say what became of an answer, and ask again where another one still may count."""
-    opened = replace(opened, fold=verdict.fold)
+    """Show what became of an answer, and ask again if another one may still count."""
+    opened = replace(opened, reading=verdict.reading)
     say = words(opened.reader).gettext
     match verdict:
         case Recorded():
@@ -287,7 +286,7 @@ def _told(opened: Opened, form: Filled, response: Answer, verdict: Verdict) -> R
 
 
 def _thanks(opened: Opened) -> str:
-    state, say = _state(opened.fold), words(opened.reader).gettext
+    state, say = opened.reading.state, words(opened.reader).gettext
     others = [asked.approver for asked in state.asked if state.may_answer(asked.approver)]
     if others:
         return say("Thank you. Asked now: %(who)s.") % {"who": ", ".join(others)}
@@ -295,15 +294,15 @@ def _thanks(opened: Opened) -> str:
 
 
 def _message(opened: Opened, texts: tuple[str, str], status: int = 200) -> Response:
-    """A headline and an explanation, in the reader's language."""
+    """Return a headline and an explanation, in the reader's language."""
     headline, explanation = map(words(opened.reader).gettext, texts)
     return message(headline, explanation, opened.reader, status)
 
 
 def _without_code(opened: Opened) -> Response:
-    """The end of what this link can do, where somebody has used up all its codes."""
+    """Return the page for a link whose codes are all used up."""
     headline, explanation = map(words(opened.reader).gettext, USED_UP)
-    told = explanation % {"id": opened.fold.decision_id}
+    told = explanation % {"id": opened.reading.decision_id}
     return message(headline, told, opened.reader, 409)
 
 
@@ -315,13 +314,8 @@ def _ask_again(
 
 
 def _may_modify(opened: Opened) -> bool:
-    """Whether this one may still approve with a changed payload."""
-    rules, state = _state(opened.fold).rules, _state(opened.fold)
-    is_open = not opened.fold.settled and datetime.now(UTC) <= rules.expires_at
+    """Return whether this approver may still approve with a changed payload."""
+    rules, state = opened.reading.state.rules, opened.reading.state
+    is_open = not opened.reading.settled and datetime.now(UTC) <= rules.expires_at
     is_asked = state.may_answer(opened.link.approver)
     return is_open and is_asked and rules.has_payload and Choice.MODIFY in rules.options
-
-
-def _state(fold: Fold) -> State:
-    assert fold.state  # noqa: S101 - `_open` answered 404 where there was none
-    return fold.state

@@ -11,7 +11,7 @@ from typing import Any, cast
 from fastapi.responses import HTMLResponse
 
 from api.answers.step_up import CodeNeeded, new_form
-from api.decisions.decisions import decision_of
+from api.decisions.documents import decision_of
 from api.http.multipart import MAX_FILE
 from api.http.static import root
 from api.pages.forms import FILES, Filled, Understood
@@ -19,39 +19,39 @@ from api.people.local_times import LocalTime
 from api.people.page import page
 from api.people.telling import told
 from handover.models import Choice, DecisionRequest, ResponseType
+from histories.reading import Live
 from links import Codes, Link
 from templates import Reader
 from templates.payload import fields
 from templates.text import editable_json, visible, visible_line
 from templates.words import words
 from workflows.answers import most_files
-from workflows.reading import Fold
 from workflows.sentences import Sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A link, the decision that it leads to, and who reads the page."""
+    """A link, its decision, and the reader of the page."""
 
     token: str
     link: Link
-    fold: Fold
+    reading: Live
     reader: Reader
 
     @property
     def files(self) -> str:
-        """Where its files are, seen from its page."""
+        """Return the path of its files, seen from its page."""
         return f"{root()}/d/{self.token}/files"
 
     @property
     def images(self) -> str:
-        """Where the images are that the agent names."""
+        """Return the path of its images, seen from its page."""
         return f"{root()}/d/{self.token}/images"
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """The field at fault, and what to do about it; `name` is empty where it is no field's fault."""
+    """The field at fault, and what to do about it; `name` is empty if no field is."""
 
     name: str
     text: str
@@ -67,12 +67,10 @@ def ask(
     confirms: bool = False,
     status: int = 200,
 ) -> HTMLResponse:
-    """The question; where it is shown again, with what was typed, how that is read, and why it was
-    refused. `confirms` says that it counts once it is sent again."""
-    input, state = opened.fold.input, opened.fold.state
-    assert input  # noqa: S101 - the route answered 404 where there was none
-    assert state  # noqa: S101
-    request, link = opened.fold.request, opened.link
+    """Show the question, perhaps again with the entries, their reading, and the reason of a
+    refusal. `confirms` says that it counts once it is sent again."""
+    input, state = opened.reading.input, opened.reading.state
+    request, link = opened.reading.request, opened.link
     level = next((a.level for a in state.asked if a.approver == link.approver), 0)
     wrong = _wrong(refused, request.response_type, opened.reader) if refused else None
     understood = _understood(opened, typed or {}, highlighted)
@@ -110,9 +108,8 @@ def ask(
 
 
 def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTMLResponse:
-    """What was decided, by whom and when."""
-    input, decision = opened.fold.input, decision_of(opened.fold)
-    assert input  # noqa: S101 - the route answered 404 where there was none
+    """Show what was decided, by whom and when."""
+    input, decision = opened.reading.input, decision_of(opened.reading)
     headline = words(opened.reader).verdict(
         {
             "status": str(decision.status),
@@ -133,22 +130,22 @@ def outcome(opened: Opened, notice: str | None = None, status: int = 200) -> HTM
 
 
 def _as_asked(request: DecisionRequest) -> dict[str, str]:
-    """What stands in the form at first: what the agent wants, for whoever modifies it. Nothing in
-    it is hidden: what is sent back is what was seen."""
+    """Return the first content of the form: the agent's values, for an approver who modifies them.
+    Nothing in it is hidden: what is sent back was seen."""
     payload = editable_json(request.payload) if request.payload is not None else ""
     return {"action": visible(request.action), "payload": payload}
 
 
 def _understood(opened: Opened, typed: Mapping[str, str], highlighted: str | None) -> Understood:
-    """Of what was typed, for the button that it is about."""
+    """Return the reading of the entries, for their button."""
     form = Filled({**typed, "choice": highlighted or ""})
     if not typed:
         return Understood(None)
-    return form.understood(opened.fold.request, words(opened.reader).notation)
+    return form.understood(opened.reading.request, words(opened.reader).notation)
 
 
 def _told(understood: Understood, reader: Reader) -> dict[str, str]:
-    """How it was read, by the name of its field."""
+    """Return how each entry was read, by the name of its field."""
     return {name: _as_read(value, reader) for name, value in understood.read.items()}
 
 
@@ -159,7 +156,7 @@ def _as_read(value: float | LocalTime, reader: Reader) -> str:
 
 
 def _changed_payload(understood: Understood, highlighted: str | None) -> dict[str, Any] | None:
-    """The changed payload, of which the changes are shown."""
+    """Return the changed payload whose changes are shown."""
     given: object = (understood.data or {}).get("payload")
     is_one = highlighted == Choice.MODIFY and not understood.wrong and isinstance(given, dict)
     return cast(dict[str, Any], given) if is_one else None
@@ -173,7 +170,7 @@ def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:
 
 
 def _notice(wrong: Wrong, request: DecisionRequest, reader: Reader) -> str:
-    """The sentence, with the label of its field where there are several."""
+    """Return the sentence, with the label of its field if there are several."""
     asked = request.response_type.fields or ()
     labels = {field.name: field.label or field.name for field in asked}
     labels |= {field.name: field.label for field in fields(request.payload)}

@@ -1,8 +1,7 @@
-"""What waits for one approver, the most pressing first.
+"""The decisions that wait for one approver, the most pressing first.
 
-Temporal's index says which decisions there may be, and in which order to look at them. It can be
-written by whoever reaches Temporal, so what a row says, and whether there is one, is read from that
-decision's history.
+Temporal's index names the candidates and their order. Whoever reaches Temporal can write it, so
+each row, and whether there is one, comes from the decision's history.
 """
 
 from __future__ import annotations
@@ -23,27 +22,28 @@ from api.decisions.listing import ENDED_BY_OPERATORS, Filters, find, index_names
 from api.decisions.waiting import Waiting
 from api.http.static import root
 from api.problems.errors import NotFound, Unreadable
-from api.problems.temporal import reading
-from encryption import Encryption
+from api.problems.temporal import readable
 from handover.models import BY_URGENCY, Choice, ResponseType, Status
+from histories.encryption import Encryption
+from histories.reading import Live
 from links import Link, LinkKeys
 from templates.text import Excerpt, excerpt, visible
 from workflows import options
-from workflows.reading import Fold
 
 LISTED = 1_000
 """Decisions that are put in order; Temporal's index gives no more in one answer."""
 
 OVER = f"'Completed', 'ContinuedAsNew', {ENDED_BY_OPERATORS}"
-"""In the words of the index."""
+"""Statuses of closed workflows, in the index's words."""
 
 ASKED_OF_INDEX = 5
-"""Answers of the index that are looked through for somebody whose address it cannot compare."""
+"""Answers of the index that are searched for a person whose address it cannot compare."""
 
 PAGE = 40
 
 READ = 200
-"""Histories read for one page: in the index, who is asked later stands beside who is asked now."""
+"""Histories read for one page: the index has people who are asked later beside those who are asked
+now."""
 
 AT_ONCE = 8
 """Histories that one page reads at the same time."""
@@ -52,17 +52,17 @@ ACTION = (400, 8)
 """Characters and lines of an action that a row has room for."""
 BACKGROUND = (200, 3)
 PAYLOAD = 300
-"""Characters of JSON."""
+"""Characters of a payload's JSON that a row has room for."""
 
 NO_DATA = ("approve_deny", "confirm")
-"""Types of question to which yes is the whole answer."""
+"""Types of question that a plain yes answers in full."""
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a decision stands in the order, however many before it go."""
+    """A decision's place in the order, however many precede it."""
 
     urgency: int
     expires_at: datetime
@@ -73,14 +73,14 @@ class Place:
 
     @classmethod
     def of(cls, text: str) -> Place:
-        """The place that `str()` made this of."""
+        """Return the place that `str()` turned into this text."""
         urgency, expires_at, decision_id = json.loads(text)
         return cls(urgency, datetime.fromisoformat(expires_at), decision_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One decision that waits. `choices` is empty where it has to be opened to be answered."""
+    """One waiting decision. `choices` is empty if it has to be opened to be answered."""
 
     place: Place
     urgency: str
@@ -100,8 +100,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`count` is how many wait, `about` whether only the index says so; `further` is where the next
-    page begins. `unread` is how many this page lacks that cannot be read right now."""
+    """A page. `count` is how many wait, and `about` says that only the index counts them; `further`
+    is where the next page begins. `unread` counts decisions that cannot be read right now."""
 
     rows: list[Row]
     unread: int
@@ -111,7 +111,7 @@ class Found:
 
 
 class WaitingLists:
-    """`encryption` has the names by which the index knows an address."""
+    """Lists what waits. `encryption` has the names by which the index knows an address."""
 
     def __init__(self, client: Client, waiting: Waiting, encryption: Encryption) -> None:
         self._client = client
@@ -119,7 +119,7 @@ class WaitingLists:
         self._encryption = encryption
 
     async def of(self, approver: str, after: Place | None = None) -> Found:
-        """A page of what this approver may answer now.
+        """Return a page of the decisions that this approver may answer now.
 
         Raises `Unavailable` and `ListsUnavailable`.
         """
@@ -136,7 +136,7 @@ class WaitingLists:
         return Found(rows, unread, len(candidates) if about else len(rows), about, further)
 
     async def _candidates(self, approver: str) -> dict[Place, str]:
-        """The runs of decisions that may wait for them, in order."""
+        """Yield the runs of decisions that may wait for them, in order."""
         names = set(index_names(self._encryption, approver))
         filters = Filters.model_construct(status=Status.PENDING, approver=approver)
         # Those that are not over: one that an operator has paused is not running, and waits.
@@ -157,7 +157,7 @@ class WaitingLists:
     async def _rows(
         self, approver: str, candidates: Sequence[tuple[Place, str]]
     ) -> tuple[list[Row | Unreadable], int]:
-        """As many as a page has, and how many candidates were looked at for them."""
+        """Return as many rows as a page has, and how many candidates were examined for them."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
@@ -176,29 +176,27 @@ class WaitingLists:
         return rows, looked_at
 
     async def _row(self, approver: str, decision_id: str, run_id: str) -> Row | Unreadable | None:
-        """None where this decision does not wait for them, whatever the index says. One that cannot
-        be read may wait for them; the log has why it cannot."""
+        """Return a row, or None if this decision does not wait for them, whatever the index says.
+        One that cannot be read may wait for them; the log has the reason."""
         try:
             known = self._waiting.glance(decision_id)
-            fold = known or await self._waiting.look(decision_id)
-            if not is_ours(fold, run_id) or fold.settled or not _waits_for(fold, approver):
+            reading = known or await self._waiting.look(decision_id)
+            if not is_ours(reading, run_id) or reading.settled or not _waits_for(reading, approver):
                 return None
-            with reading(decision_id):
-                return _row_of(fold)
+            with readable(decision_id):
+                return _row_of(reading)
         except Unreadable as error:
             return error
         except NotFound:  # its retention may have ended in between
             return None
 
 
-def choices_in_a_row(fold: Fold) -> tuple[Choice, ...]:
-    """What may be answered without opening the decision: what the row has room to show in full,
-    and takes no more than yes or no."""
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    assert fold.state  # noqa: S101
-    rules, request = fold.state.rules, fold.input.request
+def choices_in_a_row(reading: Live) -> tuple[Choice, ...]:
+    """Return the answers that need no opening: the row shows the whole question, which takes no
+    more than yes or no."""
+    rules, request = reading.state.rules, reading.input.request
     fits = not excerpt(request.action, *ACTION).cut and (
-        not rules.has_payload or _payload_line(fold) is not None
+        not rules.has_payload or _payload_line(reading) is not None
     )
     if rules.step_up or rules.response_type.type not in NO_DATA or not fits:
         return ()
@@ -215,49 +213,44 @@ def _rank(urgency: str) -> int:
     return known.index(urgency) if urgency in known else len(known)
 
 
-def _waits_for(fold: Fold, approver: str) -> bool:
-    assert fold.state  # noqa: S101 - `is_ours` looked
-    is_asked = fold.state.may_answer(fold.state.known_as(approver))
-    return is_asked and datetime.now(UTC) <= fold.state.rules.expires_at
+def _waits_for(reading: Live, approver: str) -> bool:
+    is_asked = reading.state.may_answer(reading.state.known_as(approver))
+    return is_asked and datetime.now(UTC) <= reading.state.rules.expires_at
 
 
-def _row_of(fold: Fold) -> Row:
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    assert fold.state  # noqa: S101
-    rules, request = fold.state.rules, fold.input.request
+def _row_of(reading: Live) -> Row:
+    rules, request = reading.state.rules, reading.input.request
     return Row(
-        place=Place(_rank(request.urgency), rules.expires_at, fold.decision_id),
+        place=Place(_rank(request.urgency), rules.expires_at, reading.decision_id),
         urgency=request.urgency,
-        agent=fold.input.agent,
+        agent=reading.input.agent,
         action=excerpt(request.action, *ACTION),
-        background=_background(fold),
+        background=_background(reading),
         payload=request.payload,
-        payload_line=_payload_line(fold),
+        payload_line=_payload_line(reading),
         has_payload=rules.has_payload,
-        files=len(fold.state.attachments) + len(request.context_images),
+        files=len(reading.state.attachments) + len(request.context_images),
         expires_at=rules.expires_at,
         type=rules.response_type,
-        digest=fold.state.shown,
-        choices=choices_in_a_row(fold),
+        digest=reading.state.shown,
+        choices=choices_in_a_row(reading),
         needs_code=rules.step_up,
     )
 
 
-def _background(fold: Fold) -> Excerpt:
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    if "context" in fold.input.stored:
+def _background(reading: Live) -> Excerpt:
+    if "context" in reading.input.stored:
         return Excerpt("", cut=True)
-    return excerpt(fold.input.request.context or "", *BACKGROUND)
+    return excerpt(reading.input.request.context or "", *BACKGROUND)
 
 
-def _payload_line(fold: Fold) -> str | None:
-    """The payload in full; None where there is none, or more of it than a row has room for."""
-    assert fold.input  # noqa: S101 - `is_ours` looked
-    payload = fold.input.request.payload
+def _payload_line(reading: Live) -> str | None:
+    """Return the payload in full; None if there is none, or if it is too long for a row."""
+    payload = reading.input.request.payload
     line = visible(json.dumps(payload, ensure_ascii=False))
     return line if payload is not None and len(line) <= PAYLOAD else None
 
 
 def link_to(links: LinkKeys, approver: str, decision_id: str) -> str:
-    """The decision's own page, seen from the inbox."""
+    """Return the path of the decision's own page, seen from the inbox."""
     return f"{root()}/d/{links.mint(Link(decision_id, approver))}"

@@ -1,4 +1,4 @@
-"""The link of one approver to one decision: what it opens, and for how long."""
+"""The link of one approver to one decision: its rights, and their end."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from api.access.limiting import Limits
-from api.decisions.decisions import Decisions, decision_of
+from api.decisions.decisions import Decisions
+from api.decisions.documents import decision_of
 from api.files.downloads import NO_FILE
 from api.problems.errors import Gone, NeedsOperator, NotFound
+from histories.reading import Live
 from links import BadTokenError, Link, LinkKeys, UnknownLinkKeyError
-from workflows.reading import Fold
 
 log = logging.getLogger(__name__)
 
 READ_FOR = timedelta(days=90)
-"""How long after the end a link still shows the outcome."""
+"""Time after the end for which a link still shows the outcome."""
 
 NO_LINK = "This link is not complete, or it is not ours."
 
 
 @contextmanager
 def reading_links(otherwise: str = NO_LINK) -> Generator[None]:
-    """Turn a token that is none of ours into `NotFound`, with these words, and one whose key only
+    """Turn a token that is not ours into `NotFound`, with these words, and one whose key only
     another process knows into `NeedsOperator`."""
     try:
         yield
@@ -46,24 +47,22 @@ class Linked:
         self._limits = limits
 
     def read(self, token: str) -> Link:
-        """Raises `NotFound` and `NeedsOperator`."""
+        """Read a link. Raises `NotFound` and `NeedsOperator`."""
         with reading_links():
             return self._links.read(token)
 
-    async def decision_behind(self, link: Link) -> Fold:
-        """The decision as it stands. Raises `NotFound` and `Gone`."""
+    async def decision_behind(self, link: Link) -> Live:
+        """Return the decision as it stands. Raises `NotFound` and `Gone`."""
         structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
-        fold = await self._decisions.glance(link.decision_id)
-        if fold.state is None:
-            raise NotFound("There is no such decision.")
-        resolved_at = decision_of(fold).resolved_at
-        if fold.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
+        reading = await self._decisions.glance(link.decision_id)
+        resolved_at = decision_of(reading).resolved_at
+        if reading.settled and resolved_at and datetime.now(UTC) - resolved_at > READ_FOR:
             raise Gone("This decision ended more than 90 days ago; its link no longer shows it.")
-        return fold
+        return reading
 
-    async def open(self, token: str, use: str) -> tuple[Link, Fold]:
-        """The link and its decision, for a file of it, after counting this use. Raises `NotFound`,
-        `NeedsOperator` and `TooMany`."""
+    async def open(self, token: str, use: str) -> tuple[Link, Live]:
+        """Return the link and its decision, for one of its files, after counting this use. Raises
+        `NotFound`, `NeedsOperator` and `TooMany`."""
         with reading_links(NO_FILE):
             link = self._links.read(token)
         structlog.contextvars.bind_contextvars(decision_id=link.decision_id)
@@ -71,11 +70,10 @@ class Linked:
         return link, await self._decisions.glance(link.decision_id)
 
 
-def may_read(link: Link, fold: Fold) -> bool:
-    """Whoever may answer, and after the end for as long as the page shows the outcome."""
-    if fold.state is None:
-        return False
-    if not fold.settled:
-        return fold.state.may_answer(fold.state.known_as(link.approver))
-    resolved_at = decision_of(fold).resolved_at
+def may_read(reading: Live, link: Link) -> bool:
+    """Return whether the link may read: its owner may answer, or the page still shows the
+    outcome."""
+    if not reading.settled:
+        return reading.state.may_answer(reading.state.known_as(link.approver))
+    resolved_at = decision_of(reading).resolved_at
     return resolved_at is None or datetime.now(UTC) - resolved_at <= READ_FOR

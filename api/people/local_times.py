@@ -1,4 +1,4 @@
-"""What a clock on a wall shows, as a moment: there are times that it shows twice, or never."""
+"""Times of a clock on a wall as moments: it shows some times twice, and some never."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TWICE = N_(
 
 
 class NoSuchTimeError(ValueError):
-    """`sentence` says what to do about it."""
+    """There is no such moment; `sentence` says what to do about it."""
 
     def __init__(self, sentence: Sentence) -> None:
         self.sentence = sentence
@@ -33,14 +33,14 @@ class TimeTwiceError(NoSuchTimeError):
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """What a clock shows, in that zone unless it has an offset of its own."""
+    """A clock's time, in that zone unless it has an offset of its own."""
 
     shown: datetime
     zone: str
 
     @property
     def moment(self) -> datetime:
-        """In UTC. Raises `NoSuchTimeError` where this is no moment, or two."""
+        """Return the moment in UTC. Raises `NoSuchTimeError` if there is none, or two."""
         if not is_time_zone(self.zone):
             raise NoSuchTimeError(NO_SUCH_ZONE)
         there = self.shown if self.shown.tzinfo else self.shown.replace(tzinfo=ZoneInfo(self.zone))

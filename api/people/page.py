@@ -1,4 +1,4 @@
-"""A page for people, as a response: what is in it, and the headers that guard it."""
+"""A page for people as a response: its content, and the headers that guard it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     frames: str = "'none'",
 ) -> HTMLResponse:
-    """A page that loads nothing from elsewhere and that nobody can frame."""
+    """Return a page that loads nothing from elsewhere and that nobody can frame."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}';"
@@ -49,7 +49,7 @@ def message(headline: str, explanation: str, reader: Reader, status: int = 200) 
 
 
 def failure(error: ApiError, reader: Reader) -> HTMLResponse:
-    """What went wrong, for people."""
+    """Return a page that says what went wrong."""
     headline, explanation = failure_told(error, reader)
     context = {"headline": headline, "explanation": explanation}
     return page("message", context, reader, error.status, error.headers)

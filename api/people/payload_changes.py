@@ -1,4 +1,4 @@
-"""A payload as somebody changed it: as JSON, or with a field for each value."""
+"""A payload as a person changed it: as JSON, or with a field for each value."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FLAGS = {"true": True, "false": False}
 
 
 class UnreadableError(ValueError):
-    """`sentence` names the field, and says what to do; `asks_back` says that it could mean several
-    things."""
+    """The entry cannot be read. `sentence` names the field, and says what to do; `asks_back` says
+    that it has several readings."""
 
     def __init__(self, sentence: Sentence, *, asks_back: bool = False) -> None:
         super().__init__(str(sentence))
@@ -31,7 +31,7 @@ class UnreadableError(ValueError):
 
 
 def change_by_json(text: str) -> Any:
-    """What this JSON says. Raises `UnreadableError`."""
+    """Return the value of this JSON. Raises `UnreadableError`."""
     try:
         return check_answer(read_json(text), MAX_PAYLOAD)
     except (ValueError, RecursionError) as error:
@@ -40,8 +40,8 @@ def change_by_json(text: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """What the fields say: the payload with their values, and how each value that they changed is
-    told to be understood."""
+    """The result of the fields: the payload with their values, and the reading of each changed
+    value."""
 
     asked: dict[str, Any]
     payload: dict[str, Any]
@@ -49,7 +49,7 @@ class FieldChange:
 
     @classmethod
     def of(cls, asked: dict[str, Any], typed: Mapping[str, str], notation: Notation) -> FieldChange:
-        """Fields that were not sent, or stand as they were shown, change nothing.
+        """Read the fields. Those that were not sent, or are as they were shown, change nothing.
 
         Raises `UnreadableError`.
         """
@@ -63,14 +63,14 @@ class FieldChange:
         return cls(asked, _checked(payload, "payload"), marks)
 
     def joined(self, by_json: Any) -> tuple[Any, bool]:
-        """What is meant, if that is one thing: where both were changed, they have to agree."""
+        """Return the one meaning; if both were changed, they have to agree."""
         asked, ours, theirs = map(dumps, (self.asked, self.payload, by_json))
         given = self.payload if theirs == asked else by_json
         return given, asked in (ours, theirs) or ours == theirs
 
 
 def read_value(field: Field, text: str, notation: Notation) -> Any:
-    """Of the kind that stood there. Raises `UnreadableError`."""
+    """Read a value of the original's kind. Raises `UnreadableError`."""
     match field.kind:
         case "number":
             return _number(field, text, notation)

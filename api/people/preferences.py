@@ -1,7 +1,6 @@
 """An approver's settings as the fields of their page, and back.
 
-What only an administrator may set, where their own system is asked, the page shows and never
-changes.
+One setting only an administrator makes: their own system. The page shows it and never changes it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from templates import LANGUAGES
 from templates.reader import is_time_zone
 
 DIGESTS = (15, 30, 60, 240, 1440)
-"""Minutes that are offered."""
+"""Minutes of a digest that the page offers."""
 SHORTEST_DIGEST, LONGEST_DIGEST = 15, 1440
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -29,14 +28,14 @@ WAYS: Mapping[str, list[Use]] = {
     "both": [SLACK, EMAIL],
     "in_turn": [SLACK, Use(channel=Channel.EMAIL, after_minutes=5)],
 }
-"""What somebody may choose, by its value in the form."""
+"""Ways that somebody may choose, by their value in the form."""
 
 OTHER = "other"
-"""What an administrator has set, and is none of these."""
+"""The value for an administrator's setting that is none of these."""
 
 
 def fields_of(preferences: Preferences) -> dict[str, str]:
-    """The form with these settings."""
+    """Return the form with these settings."""
     quiet, minutes = preferences.quiet_hours, preferences.digest_minutes
     told = quiet.told() if quiet else {"from": "", "to": ""}
     return {
@@ -50,7 +49,8 @@ def fields_of(preferences: Preferences) -> dict[str, str]:
 
 
 def typed(form: Mapping[str, str], preferences: Preferences, *, slack: bool) -> dict[str, str]:
-    """The form as it was sent: what is not in it, or cannot be changed with it, is as it was."""
+    """Return the form as it was sent: fields that are missing, or cannot be changed here, stay as
+    they were."""
     fields = fields_of(preferences)
     fixed = {
         _field(urgency) for urgency in BY_URGENCY if not slack or asks_them(preferences, urgency)
@@ -62,7 +62,7 @@ def typed(form: Mapping[str, str], preferences: Preferences, *, slack: bool) -> 
 
 
 def wrong(fields: Mapping[str, str], preferences: Preferences) -> Iterator[str]:
-    """The fields at fault."""
+    """Return the fields at fault."""
     if fields["language"] and fields["language"] not in LANGUAGES:
         yield "language"
     if fields["time_zone"] and not is_time_zone(fields["time_zone"]):
@@ -80,7 +80,7 @@ def wrong(fields: Mapping[str, str], preferences: Preferences) -> Iterator[str]:
 
 
 def chosen(fields: Mapping[str, str], preferences: Preferences) -> Preferences:
-    """What these fields say, of which none is at fault, in the place of these settings."""
+    """Return these settings with the values of the fields, none of which is at fault."""
     start, end = fields["quiet_from"], fields["quiet_to"]
     channels = dict(preferences.channels or {})
     for urgency in BY_URGENCY:
@@ -101,14 +101,14 @@ def chosen(fields: Mapping[str, str], preferences: Preferences) -> Preferences:
 
 
 def asks_them(preferences: Preferences, urgency: str) -> bool:
-    """Whether their own system is asked for this urgency, as an administrator has set it."""
+    """Return whether their own system is asked for this urgency, as an administrator has set it."""
     uses = (preferences.channels or {}).get(urgency, [])
     return any(use["channel"] == Channel.WEBHOOK for use in uses)
 
 
 def shown(preferences: Preferences, fields: Mapping[str, str], *, slack: bool) -> dict[str, Any]:
-    """What the page is told: `channels` are the rows for urgencies, none of which is offered where
-    there is nothing to choose from."""
+    """Return the values for the page. `channels` are the rows for urgencies; there is none if there
+    is nothing to choose from."""
     digests = sorted({*DIGESTS, *filter(None, [preferences.digest_minutes])})
     rows = [
         {

@@ -1,4 +1,5 @@
-"""Who reads a page: what the approver has set, else what their browser says, else our default."""
+"""Finds the reader of a page: the approver's settings, or else their browser's, or else our
+default."""
 
 from __future__ import annotations
 
@@ -14,28 +15,28 @@ from store.approvers import Approvers
 from templates import LANGUAGES, Reader
 
 REGIONAL = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?-([a-z]{2}|[0-9]{3})(?:-.*)?")
-"""A language with where it is written (RFC 5646), as `de-ch`."""
+"""A language with its region (RFC 5646), such as `de-ch`."""
 
 log = logging.getLogger(__name__)
 
 
 class Readers:
-    """`default` is who reads where nobody has said anything."""
+    """Finds readers. `default` reads if nobody has said anything."""
 
     def __init__(self, approvers: Approvers, default: Reader) -> None:
         self._approvers = approvers
         self.default = default
 
     async def of(self, request: Request, approver: str) -> Reader:
-        """This approver, who opened a link."""
+        """Return this approver as a reader, who opened a link."""
         return _there(await self._preferred(self.of_browser(request), approver), request)
 
     async def of_program(self, approver: str) -> Reader:
-        """This approver, of whose program we know nothing."""
+        """Return this approver as a reader whose program we know nothing of."""
         return await self._preferred(self.default, approver)
 
     def of_browser(self, request: Request) -> Reader:
-        """Whoever sent this request."""
+        """Return the sender of this request as a reader."""
         return _there(self.default.preferring(wanted(_header(request))), request)
 
     async def _preferred(self, reader: Reader, approver: str) -> Reader:
@@ -49,18 +50,18 @@ class Readers:
 
 
 def wanted(header: str) -> str | None:
-    """The best of our languages for an `Accept-Language` (RFC 9110, section 12.5.4)."""
+    """Return the best of our languages for an `Accept-Language` (RFC 9110, section 12.5.4)."""
     return negotiate_locale(_names(header), LANGUAGES, sep="-")
 
 
 def region_of(language: str, header: str) -> str | None:
-    """Where this language is written, as the first entry says that names a place for it."""
+    """Return the region of this language, from the first entry that names one for it."""
     matches = (REGIONAL.fullmatch(name) for name in _names(header))
     return next((each[2].upper() for each in matches if each and each[1] == language), None)
 
 
 def _there(reader: Reader, request: Request) -> Reader:
-    """Where their browser says that they are: of the language they read, and of no other."""
+    """Return the region that their browser names for the language they read, and for no other."""
     return replace(reader, region=region_of(reader.language, _header(request)))
 
 
@@ -69,7 +70,7 @@ def _header(request: Request) -> str:
 
 
 def _names(header: str) -> list[str]:
-    """Those that are wanted, the best first."""
+    """Return the wanted languages, the best first."""
     ranked = sorted(map(_ranked, header[:500].split(",")), key=lambda entry: -entry[1])
     return [name for name, weight in ranked if weight > 0]
 

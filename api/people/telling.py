@@ -1,4 +1,4 @@
-"""What a page says about what went wrong: by its code, in the words of whoever reads the page."""
+"""A page's words for an error, by its code, in the reader's language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ LISTED = 300
 """Characters of a list inside a sentence."""
 
 GROUPED = 1_000_000
-"""From here on digits are grouped: with one group alone they would pass for a decimal elsewhere."""
+"""Number from which digits are grouped: with one group alone it would pass for a decimal
+elsewhere."""
 
 STATUSES = {
     Status.PENDING: N_("pending"),
@@ -33,7 +34,7 @@ STATUSES = {
     Status.EXPIRED: N_("expired"),
     Status.CANCELLED: N_("cancelled"),
 }
-"""As in “The decision is already …”."""
+"""Statuses as in “The decision is already …”."""
 
 DID_NOT_WORK = N_("That did not work")
 GENERAL = N_("Something went wrong. Please open the link in your message again.")
@@ -83,9 +84,9 @@ FAILURES = {
 
 
 def told(sentence: Sentence, reader: Reader, type: ResponseType | None = None) -> str:
-    """The sentence in the reader's language, without the field that it names.
+    """Return the sentence in the reader's language, without the field that it names.
 
-    `type` is what was asked for: the words on the buttons depend on it.
+    `type` is that of the question: the labels of the buttons depend on it.
     """
     text = words(reader).gettext(sentence.text)
     values = {
@@ -96,7 +97,7 @@ def told(sentence: Sentence, reader: Reader, type: ResponseType | None = None) -
 
 
 def failure_told(error: ApiError, reader: Reader) -> tuple[str, str]:
-    """A headline and an explanation."""
+    """Return a headline and an explanation."""
     say = words(reader).gettext
     headline, explanation = FAILURES.get(error.problem.code, (DID_NOT_WORK, GENERAL))
     if isinstance(error.sentence.text, Marked):
@@ -131,6 +132,6 @@ def _value(value: Any, reader: Reader, type: ResponseType) -> str:
 
 
 def _typeable(value: float | datetime, reader: Reader) -> str:
-    """As it can be typed into a field."""
+    """Return a value as it can be typed into a field."""
     said = words(reader)
     return said.typeable(value) if isinstance(value, datetime) else said.number(value)

@@ -1,7 +1,8 @@
-"""Numbers and times as people type them: taken where they can mean one thing, else asked back.
+"""Numbers and times as people type them, which are taken if they have one reading; otherwise the
+page asks back.
 
-What is taken is written as the reader's locale has it, and as nobody elsewhere reads it otherwise.
-`assets/typed.js` reads by the same rules, while somebody types.
+An entry is taken if it is written as in the reader's locale, and nobody elsewhere reads it
+otherwise. `assets/typed.js` reads by the same rules, while somebody types.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MAX_LENGTH = 100
 """Characters of a number or a time."""
 
 MAX_TOLD = 40
-"""Characters of it that are told when it is asked back."""
+"""Characters of an entry that a question about it repeats."""
 
 WHEN = Sentence(
     N_("Say when: choose “As soon as it is approved”, or give a date and time."), field="execute_at"
@@ -69,7 +70,7 @@ ANOTHER_WAY = N_(
 
 
 class UnclearError(ValueError):
-    """What was typed can mean several things, or is written as elsewhere; `sentence` asks back."""
+    """The entry has several readings, or is written as elsewhere; `sentence` asks back."""
 
     def __init__(self, typed: str, meanings: Iterable[float | datetime]) -> None:
         found = tuple(meanings)
@@ -81,7 +82,7 @@ class UnclearError(ValueError):
 
 
 def read_number(text: str, notation: Notation) -> int | float | None:
-    """None for what is no number at all. Raises `UnclearError`."""
+    """Read a number; None if it is none at all. Raises `UnclearError`."""
     typed = _plain(text)
     match = NUMBER.fullmatch(typed) if len(typed) <= MAX_LENGTH else None
     if match is None:
@@ -101,7 +102,7 @@ def read_number(text: str, notation: Notation) -> int | float | None:
 
 
 def read_time(text: str, notation: Notation) -> datetime | None:
-    """What a clock shows, with its offset where one was typed. None for what is no date and time.
+    """Read a clock's time, with its offset if one was typed. None if it is no date and time.
 
     Raises `UnclearError`.
     """
@@ -125,13 +126,13 @@ def read_time(text: str, notation: Notation) -> datetime | None:
 
 
 def _plain(text: str) -> str:
-    """With the digits and signs of ASCII."""
+    """Return the text with the digits and signs of ASCII."""
     ascii = (str(unicodedata.decimal(each, each)) for each in text.translate(SPELLINGS))
     return "".join(ascii).strip()
 
 
 def _own(digits: str, notation: Notation) -> list[str]:
-    """What the reader's own way of writing makes of them."""
+    """Return their value in the reader's own way of writing."""
     last, others = notation.sizes
     groups = "|".join(
         rf"[1-9][0-9]{{0,{others - 1}}}(?:{each}[0-9]{{{others}}})*{each}[0-9]{{{last}}}"
@@ -141,7 +142,7 @@ def _own(digits: str, notation: Notation) -> list[str]:
 
 
 def _elsewhere(digits: str) -> list[str]:
-    """What is read in them somewhere, in the West or in India."""
+    """Return their values somewhere, in the West or in India."""
     found: list[str] = []
     for decimal, groups in ((".", ",' "), (",", ".' ")):
         grouped = "|".join(
@@ -153,13 +154,13 @@ def _elsewhere(digits: str) -> list[str]:
 
 
 def _slips(digits: str) -> list[str]:
-    """What the one separator in them can stand for, where nobody writes it."""
+    """Return the values of their one separator if nobody writes it so."""
     is_one = re.fullmatch("[0-9]+([.,])[0-9]+", digits)
     return [digits.replace(is_one[1], point) for point in (".", "")] if is_one else []
 
 
 def _written(digits: str, decimal: str, whole: str) -> list[str]:
-    """As Python writes them."""
+    """Return the values as Python writes them."""
     match = re.fullmatch(rf"({whole}|)(?:{re.escape(decimal)}([0-9]*))?", digits)
     if match is None or not (match[1] or match[2]):
         return []
@@ -167,7 +168,7 @@ def _written(digits: str, decimal: str, whole: str) -> list[str]:
 
 
 def _as_double(number: Decimal) -> int | float | None:
-    """The nearest number that JSON keeps."""
+    """Return the nearest number that JSON keeps."""
     if number == number.to_integral_value() and abs(number) <= MAX_NUMBER:
         return int(number)
     nearest = float(number)
@@ -175,7 +176,7 @@ def _as_double(number: Decimal) -> int | float | None:
 
 
 def _days(text: str, notation: Notation) -> tuple[list[datetime], bool]:
-    """What days these can be, and whether one is written so here."""
+    """Return the possible days, and whether one is written so here."""
     if named := NAMED.fullmatch(text):
         month = notation.months.get((named["m"] or named["M"]).casefold(), 0)
         year, day = int(named["y"] or named["Y"]), int(named["d"] or named["D"])
@@ -193,7 +194,7 @@ def _days(text: str, notation: Notation) -> tuple[list[datetime], bool]:
 
 
 def _orders(parts: Sequence[str], separator: str, notation: Notation) -> list[str]:
-    """In which year, month and day may stand there; the reader's comes first."""
+    """Return the possible orders of year, month and day; the reader's comes first."""
     if len(parts[0]) == 4:
         return ["ymd"]
     if separator == ".":
@@ -215,7 +216,7 @@ def _day(year: int, month: int, day: int) -> Iterator[datetime]:
 
 
 def _hours(match: re.Match[str], *, halves: bool) -> list[int]:
-    """Those that this hour can be."""
+    """Return the possible meanings of this hour."""
     hour = int(match["hour"])
     if half := match["half"]:
         return [hour % 12 + (12 if half in "pP" else 0)] if 1 <= hour <= 12 else []
@@ -240,7 +241,7 @@ def _offset(match: re.Match[str]) -> timezone | None:
 
 
 def repair(text: str) -> str:
-    """Some charsets make half characters, which can neither be signed nor shown; PostgreSQL takes
-    no NUL; and forms end a line with CR LF."""
+    """Repair a text: some charsets make half characters, which can neither be signed nor displayed;
+    PostgreSQL takes no NUL; and forms end a line with CR LF."""
     text = text.encode(errors="replace").decode()
     return text.replace("\x00", "\ufffd").replace("\r\n", "\n")

@@ -35,11 +35,12 @@ RETRY_AFTER = 2
 
 
 class ApiError(Exception):
-    """Raises `KeyError` for a code that is not in the table, as its subclasses do when defined.
+    """An error with a problem document. A code that is not in the table raises `KeyError`, in a
+    subclass when it is defined.
 
-    `error` is English, and `sentence` the same in parts. Where its text is marked for translation,
-    pages tell it; else they tell what they have for the code.
-    `more` are further members of the document.
+    `error` is English, and `sentence` the same in parts. If its text is marked for translation,
+    pages display it; otherwise they display their words for the code. `more` are further members of
+    the document.
     """
 
     code: ClassVar[str] = "internal"
@@ -109,13 +110,13 @@ class TooLarge(ApiError):  # noqa: N818
 
 
 class Invalid(ApiError):  # noqa: N818
-    """`errors` is a list of `{field, message}`."""
+    """The request is not valid. `errors` is a list of `{field, message}`."""
 
     code = "invalid_request"
 
 
 class TooMany(ApiError):  # noqa: N818
-    """`retry_after` in seconds."""
+    """There are too many requests. `retry_after` is in seconds."""
 
     code = "rate_limited"
 
@@ -124,8 +125,8 @@ class TooMany(ApiError):  # noqa: N818
 
 
 class Unavailable(ApiError):  # noqa: N818
-    """`takes_operator`: it stays so until an operator does what `error` says, which people are told
-    too."""
+    """Something is away. `takes_operator`: it stays so until an operator does what `error` says,
+    which people read too."""
 
     code = "unavailable"
 
@@ -135,27 +136,28 @@ class Unavailable(ApiError):  # noqa: N818
 
 
 class Unconfirmed(Unavailable):
-    """It may have been taken: the connection broke, or the time was over, in the middle."""
+    """The request may have been taken: the connection broke, or the time was over, in the
+    middle."""
 
     code = "unconfirmed"
 
 
 class NeedsOperator(Unavailable):
-    """Whatever was asked for, it takes an operator first."""
+    """The request needs an operator first, whatever it is."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error, takes_operator=True)
 
 
 class Unread(StrEnum):
-    """Why one decision cannot be read."""
+    """Reasons why one decision cannot be read."""
 
     LATER_RULES = "later_rules"
-    """Only a newer release can, which is being rolled out."""
+    """A newer release, which is being rolled out, can read it."""
     UNKNOWN_KEY = "unknown_key"
-    """Only a process can that knows another key."""
+    """A process that knows another key can read it."""
     BROKEN = "broken"
-    """Nobody can make sense of what is kept of it."""
+    """Nobody can make sense of its stored data."""
 
 
 class Unreadable(Unavailable):
@@ -167,7 +169,7 @@ class Unreadable(Unavailable):
 
 
 def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) -> Invalid:
-    """One field that cannot stay as it is."""
+    """Return the error of one wrong field."""
     is_text = isinstance(message, str)
     sentence = Sentence(message, field=field) if is_text else replace(message, field=field)
     told = message if is_text else message.clause
@@ -176,5 +178,5 @@ def invalid(field: str, message: str | Sentence, *, code: str = Invalid.code) ->
 
 
 def request_id() -> str:
-    """The name of the request under way, by which the log has it."""
+    """Return the id of the request under way, by which the log has it."""
     return structlog.contextvars.get_contextvars().get("request_id", "unknown")

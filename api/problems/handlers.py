@@ -1,4 +1,5 @@
-"""Every error of the app as a problem document: those of ours, the framework's and the store's."""
+"""Handlers that turn every error of the app into a problem document: ours, the framework's and the
+store's."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from store import StoreAway
 log = logging.getLogger(__name__)
 
 ONE_OR_LIST = ("<one>", "<list>")
-"""Tags of a field that takes a word or a list of them: no names that a client would know."""
+"""Tags of a field that takes a word or a list of them; they are no names for clients."""
 
 OF_FRAMEWORK = {
     400: "bad_request",
@@ -30,7 +31,7 @@ OF_FRAMEWORK = {
     405: "method_not_allowed",
     413: "content_too_large",
 }
-"""The codes of what Starlette and FastAPI raise themselves."""
+"""Codes of the errors that Starlette and FastAPI raise themselves."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -70,7 +71,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, error: Exception) -> JSONResponse:
-        """In the middle of a body. For the log alone: nobody hears this any more."""
+        """Handle a client that left in the middle of a body. Only the log hears of it."""
         return problem(ApiError("The connection broke off.", code="bad_request"))
 
     @app.exception_handler(Exception)
@@ -90,7 +91,7 @@ def install(app: FastAPI) -> None:
 
 
 def _allowed(request: Request) -> dict[str, str]:
-    """The methods that this path takes: Starlette names those of its first route alone."""
+    """Return the methods of this path: Starlette names only those of its first route."""
 
     def takes(method: str) -> bool:
         scope = {**request.scope, "method": method}
@@ -107,20 +108,21 @@ def _named_fields(errors: Sequence[Any]) -> Invalid:
 
 
 def _message(error: Any) -> str:
-    """What to do, where the library says only what is not so."""
+    """Return what to do, if the library says only what is wrong."""
     said: str = error["msg"]
     return ADVICE.get(error["type"]) or said.removeprefix("Value error, ")
 
 
 def _named(field: str, message: str) -> dict[str, str]:
-    """A rule over several fields names the one to change at the start of its message."""
+    """Return the field to change, which a rule over several fields names at the start of its
+    message."""
     if field == "body" and (named := re.match(r"([a-z_]+[a-z_.0-9]*): (.+)", message)):
         field, message = named.groups()
     return {"field": field, "message": message}
 
 
 def _field(error: Any) -> str:
-    """`("body", "escalation", 0, "approvers")` as `escalation.0.approvers`."""
+    """Write `("body", "escalation", 0, "approvers")` as `escalation.0.approvers`."""
     location: Sequence[str | int] = error["loc"]
     if error["type"] == "json_invalid":
         return str(location[0])  # what follows is the place in the text

@@ -1,4 +1,5 @@
-"""Every problem that this API can answer: one table, which errors, OpenAPI and `/problems` read.
+"""The table of every problem that this API can answer with; errors, OpenAPI and `/problems` read
+it.
 
 A `code` is a promise: it keeps its meaning and its status. A test provokes each over HTTP.
 """
@@ -24,19 +25,19 @@ class Problem(BaseModel):
 
     @property
     def type(self) -> str:
-        """A reference to this entry of the table, which the service itself answers."""
+        """Return a reference to this entry of the table, which the service itself answers."""
         return f"/problems/{self.code}"
 
 
 class FieldError(BaseModel):
-    """`field` is its name in the request, with dots into lists and objects."""
+    """A wrong field. `field` is its name in the request, with dots into lists and objects."""
 
     field: str = Field(examples=["escalation.0.after_minutes"])
     message: str
 
 
 class ProblemDocument(BaseModel):
-    """What went wrong, after RFC 9457."""
+    """A problem document, after RFC 9457."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What Temporal and a history make of a request, as errors of the API: mapped here alone."""
+"""The one place that turns failures of Temporal and of a history into errors of the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workflows.unknown_keys import UnknownKeyError
 log = logging.getLogger(__name__)
 
 TEMPORAL_LIMIT = 5.0
-"""Seconds that one request to Temporal may take before we call it away."""
+"""Seconds after which we give up a request to Temporal."""
 
 UNCONFIRMED = (
     "Temporal did not say whether it took this: it may count, or not. Read the decision before you"
@@ -32,7 +32,7 @@ REFUSED = (
     RPCStatusCode.UNIMPLEMENTED,
     RPCStatusCode.RESOURCE_EXHAUSTED,
 )
-"""What Temporal answers before it does anything."""
+"""Statuses with which Temporal refuses before it does anything."""
 
 AWAY = (
     RPCStatusCode.UNAVAILABLE,
@@ -45,7 +45,7 @@ AWAY = (
 
 @asynccontextmanager
 async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerator[asyncio.Timeout]:
-    """Turn what Temporal's client raises into `NotFound` and `Unavailable`; `limit` in seconds."""
+    """Turn errors of Temporal's client into `NotFound` and `Unavailable`; `limit` is in seconds."""
     try:
         async with asyncio.timeout(limit) as timeout:
             yield timeout
@@ -65,8 +65,8 @@ async def asking_temporal(limit: float | None = TEMPORAL_LIMIT) -> AsyncGenerato
 
 @asynccontextmanager
 async def telling_temporal() -> AsyncGenerator[None]:
-    """As `asking_temporal`, for what changes something: `Unavailable` where it surely did not, and
-    `Unconfirmed` where nobody can know."""
+    """Turn errors of a request that changes something into `Unavailable` if it surely did not, and
+    into `Unconfirmed` if nobody can know."""
     try:
         async with asking_temporal():
             yield
@@ -80,8 +80,8 @@ async def telling_temporal() -> AsyncGenerator[None]:
 
 
 @contextmanager
-def reading(decision_id: str) -> Generator[None]:
-    """Turn whatever keeps this one decision from being understood into `Unreadable`."""
+def readable(decision_id: str) -> Generator[None]:
+    """Turn every obstacle to reading this one decision into `Unreadable`."""
     try:
         yield
     except (ApiError, UnprovenError):

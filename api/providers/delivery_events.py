@@ -1,4 +1,4 @@
-"""What a mail provider tells of messages that it took, and what decisions have to know of it."""
+"""Takes a mail provider's later reports about messages, and informs the decisions concerned."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from api.decisions.decisions import Decisions
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.problems.errors import NotFound, Unavailable
 from api.providers.sendgrid import PROVIDER, MailEvent
+from histories.reading import Live
 from store.events import DeliveryEvents as StoredEvents
 from store.events import SentMessage, Told
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
-"""Decisions that are told at the same time."""
+"""Decisions that are informed at the same time."""
 
 UNRECORDED = timedelta(minutes=2)
-"""How long a message may be known to its provider before we have it recorded."""
+"""Time for which a provider may know a message before our record does."""
 
 DECISION_ID = re.compile(r"dec_[0-9a-f]{26}")
 
 
 class DeliveryEvents:
-    def __init__(self, events: StoredEvents, decisions: Decisions, waiting: Waiting) -> None:
+    def __init__(self, events: StoredEvents, telling: Telling, waiting: Waiting) -> None:
         self._events = events
-        self._decisions = decisions
+        self._telling = telling
         self._waiting = waiting
 
     async def take(self, events: Sequence[MailEvent]) -> None:
-        """Keep these events, and tell the decisions whose messages are lost.
+        """Keep these events, and inform the decisions whose messages are lost.
 
-        An event is kept once its decision was told, so whatever ends this in between, the provider
-        tells it again and nothing is forgotten. Raises `Unavailable` where it is to do so.
+        An event is kept once its decision knows of it. So if anything stops this in between, the
+        provider reports it again and nothing is forgotten. Raises `Unavailable` to ask for that.
         """
         known = await self._events.known(PROVIDER, {event.id for event in events})
         new = [event for event in events if event.id not in known]
@@ -48,13 +49,13 @@ class DeliveryEvents:
         await self._look_for_unrecorded([event for event in new if not _told(event, sent)])
 
     async def _tell_all(self, lost: Sequence[Sequence[Told]]) -> None:
-        """Whatever fails for one mail, the decisions of all others are told."""
+        """Inform all decisions; a failure for one mail stops no other."""
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def tell(mail: Sequence[Told]) -> None:
             async with limit:
                 for told in mail:
-                    await self._decisions.report_failure(told)
+                    await self._telling.report_failure(told)
                     await self._events.keep([told])
 
         results = await asyncio.gather(*map(tell, lost), return_exceptions=True)
@@ -63,8 +64,8 @@ class DeliveryEvents:
             raise failed[0]
 
     async def _look_for_unrecorded(self, unknown: Sequence[MailEvent]) -> None:
-        """A message may bounce before we have noted that it was sent; one of somebody else with the
-        same account at the provider never is."""
+        """Look for unrecorded messages. A message may bounce before we have noted that it was sent;
+        a message by somebody else with the same account is never recorded."""
         since = datetime.now(UTC) - UNRECORDED
         recent = {event.decision_id for event in unknown if event.at > since and event.message_ids}
         for decision_id in recent:
@@ -73,14 +74,14 @@ class DeliveryEvents:
 
     async def _is_ours(self, decision_id: str) -> bool:
         try:
-            return (await self._waiting.look(decision_id)).state is not None
+            return isinstance(await self._waiting.look(decision_id), Live)
         except NotFound:
             return False
 
 
 def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[Told]:
-    """What it says of each message that was in the mail, the last under the event's own id: once
-    that is kept, all are."""
+    """Return the reports on each message of the mail, the last under the event's own id: once that
+    is kept, all are."""
     messages = next((sent[name] for name in event.message_ids if name in sent), list[SentMessage]())
     ids = [*(f"{event.id}/{number}" for number in range(1, len(messages))), event.id]
     return [_told_of(event, message, id) for message, id in zip(messages, ids, strict=False)]

@@ -1,4 +1,4 @@
-"""`/events/sendgrid`: SendGrid tells whether mails arrived."""
+"""`/events/sendgrid`: SendGrid reports whether mails arrived."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/events/sendgrid", status_code=204)
 async def sendgrid_events(service: The, request: Request) -> Response:
-    """Take a signed batch of events; what was told before is taken as if it were new."""
+    """Take a signed batch of events; a repeated event is taken as if it were new."""
     key, now = service.settings.sendgrid_event_key, datetime.now(UTC)
     if not key:
         raise NotFound("HANDOVER_SENDGRID_EVENT_KEY is not set: nobody tells of mails here.")
@@ -35,6 +35,6 @@ async def sendgrid_events(service: The, request: Request) -> Response:
         raise ApiError(f"This is not taken. {error.sentence}", code="bad_request") from error
     except ValueError as error:
         raise ApiError("This is no JSON list of events.", code="bad_request") from error
-    told = DeliveryEvents(service.store.delivery_events, service.decisions, service.waiting)
+    told = DeliveryEvents(service.store.delivery_events, service.telling, service.waiting)
     await told.take(events)
     return Response(status_code=204)

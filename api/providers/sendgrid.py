@@ -1,8 +1,8 @@
-"""SendGrid's Event Webhook: what it tells of our mails, once it is proven that SendGrid tells it.
+"""SendGrid's Event Webhook: its reports about our mails, once its signature is verified.
 
-SendGrid calls what it gives up `bounce`, `dropped` and, once it was taken, `spamreport`. A bounce
-of the type `blocked` is among them: the address may be good, but SendGrid tries this mail no more.
-A `deferred` one it does try again.
+SendGrid calls a mail that it gives up `bounce`, `dropped` and, after delivery, `spamreport`. A
+bounce of the type `blocked` is among them: the address may be good, but SendGrid no longer tries
+this mail. It does retry a `deferred` one.
 """
 
 # The library has no types.
@@ -27,7 +27,7 @@ SIGNATURE = EventWebhookHeader.SIGNATURE
 TIMESTAMP = EventWebhookHeader.TIMESTAMP
 
 TOLERANCE = timedelta(minutes=10)
-"""Between the time that is signed and ours: an older request may be somebody's copy."""
+"""Largest difference between the signed time and ours: an older request may be somebody's copy."""
 
 REASONS = {
     "bounce": "The receiving server refused it",
@@ -37,22 +37,22 @@ REASONS = {
 }
 LOST = ("bounce", "dropped", "spamreport")
 KEPT = ("delivered", "deferred", *LOST)
-"""The others tell of what was to be expected, or of what people do."""
+"""Events that are kept. The others report what was to be expected, or what people do."""
 
 MAX_REASON = 500
-"""Characters of what SendGrid says, which is mostly what some mail server said."""
+"""Characters of SendGrid's reason, which mostly quotes a mail server."""
 
 NAME = re.compile(r"[!-~]{1,200}")
 
 
 class ForgedError(Exception):
-    """It is not proven that SendGrid has sent this, now."""
+    """The request is not proven to be SendGrid's, or is old."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailEvent:
-    """`message_ids` are the names under which we may have recorded the mail, `decision_id` what
-    SendGrid was told that it is about."""
+    """A report about a mail. `message_ids` are the names under which we may have recorded it,
+    `decision_id` is the id that SendGrid has for it."""
 
     id: str
     event: str
@@ -63,7 +63,7 @@ class MailEvent:
 
     @property
     def is_loss(self) -> bool:
-        """Whether the mail did not arrive, or not where somebody reads it."""
+        """Return whether the mail did not arrive, or arrived where nobody reads it."""
         return self.event in LOST
 
 
@@ -83,7 +83,7 @@ def verify(key: str, headers: Mapping[str, str], body: bytes, now: datetime) -> 
 
 
 def read(body: bytes, now: datetime) -> list[MailEvent]:
-    """The events that tell whether a mail arrived, each once. Raises `ValueError`."""
+    """Return the events about a mail's arrival, each once. Raises `ValueError`."""
     try:
         told = read_json(body)
     except RecursionError as error:
@@ -114,7 +114,8 @@ def _event(told: dict[str, Any], now: datetime) -> MailEvent | None:
 
 
 def _message_ids(told: dict[str, Any]) -> Iterator[str]:
-    """What SendGrid returned for the mail is how its id of the message begins, up to some dot."""
+    """Return the possible ids of a mail: SendGrid's answer to it is how its message id begins, up
+    to some dot."""
     parts = _name(told.get("sg_message_id")).split(".")[:10]
     yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1) if parts[0])
     if smtp_id := _name(told.get("smtp-id")):

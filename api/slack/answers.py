@@ -1,4 +1,4 @@
-"""Answers from Slack: pressed, or typed into a form; by the one who was asked, or not at all."""
+"""Answers from Slack, pressed or typed into a form, and only by the person who was asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.access.limiting import ANSWER, Limits
 from api.answers.answering import Answers, is_outcome, normal, over
 from api.answers.verdicts import Over, Received, Recorded, Refused
-from api.decisions.decisions import decision_of
+from api.decisions.documents import decision_of
 from api.people.linked import Linked, reading_links
 from api.people.readers import Readers
 from api.people.telling import failure_told, told
@@ -24,6 +24,7 @@ from api.problems.errors import ApiError, NotFound, Unavailable
 from api.slack.forms import Answered, SlackForm
 from api.slack.interactions import Container, Pressed, Submitted
 from handover.models import Choice, ResponseType
+from histories.reading import Live
 from links import Link, LinkKeys, SlackLink
 from slack_app.app import Page, SlackApp
 from slack_app.web import SlackError
@@ -33,30 +34,29 @@ from templates.slack import is_whole
 from templates.slack_modals import NOT_ME, NOTE, Typed, answer_modal, opens_here
 from templates.words import words
 from workflows import objections
-from workflows.messages import Response
 from workflows.objections import Objection
-from workflows.reading import Fold
 from workflows.sentences import N_
+from workflows.statements import Response
 
 PATIENCE = 2.0
 """Seconds for judging a form, and for taking an answer; Slack waits for three in all."""
 
 EXPIRED = ("expired_trigger_id", "trigger_expired")
 OPENED = ("exchanged_trigger_id", "trigger_exchanged")
-"""The form is open already: Slack has told of one press twice."""
+"""Slack's codes for a form that is already open, because Slack reported one press twice."""
 
 METADATA = TypeAdapter(dict[str, str])
-"""What a form brings back of ours."""
+"""Our values that a form brings back."""
 
 log = logging.getLogger(__name__)
 
 Taking = partial[Coroutine[Any, Any, None]]
-"""The taking of an answer that has no objection."""
+"""The taking of an answer without an objection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who pressed something, where, and what it stands for."""
+    """The person who pressed something, where, and what it stands for."""
 
     slack: SlackAnswers
     link: SlackLink
@@ -69,7 +69,8 @@ class Visitor:
         return Link(self.link.decision_id, self.link.approver)
 
     async def whisper(self, text: str) -> None:
-        """Slack shows it to nobody who is not there any more; the page shows it at any time."""
+        """Write to the person. Slack drops this if they have left; the page shows it at any
+        time."""
         name = words(self.reader).gettext("Open the page")
         token = self.slack.links.mint(self.page_link)
         page = Page(name, f"{self.slack.public_url.rstrip('/')}/d/{token}")
@@ -89,7 +90,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class SlackAnswers:
-    """What takes answers from Slack; `app` writes back."""
+    """Takes answers from Slack; `app` writes back."""
 
     app: SlackApp
     answers: Answers
@@ -100,7 +101,7 @@ class SlackAnswers:
     public_url: str
 
     async def press(self, pressed: Pressed, received_at: datetime) -> None:
-        """Take the answer that a button is, or open the form that it stands for."""
+        """Take the answer of a button, or open its form."""
         [action, *_] = pressed.actions
         if action.action_id not in (*Choice, NOTE, NOT_ME):
             return  # of the buttons that open a page, Slack tells as well
@@ -117,7 +118,7 @@ class SlackAnswers:
     async def submit(
         self, submitted: Submitted, received_at: datetime
     ) -> tuple[dict[str, Any], Taking | None]:
-        """What Slack is to do with the form, and what is left to do then."""
+        """Return Slack's next step with the form, and the work that is left."""
         metadata = _metadata(submitted.view.private_metadata)
         link = self._read(metadata.get("value", ""))
         if link is None:
@@ -149,7 +150,7 @@ class SlackAnswers:
             log.warning("Slack did not take what was to be told: %s", error)
 
     def _read(self, value: str) -> SlackLink | None:
-        """Raises `NeedsOperator`, which Slack shows as a press that did not work."""
+        """Read a link. Raises `NeedsOperator`, which Slack shows as a press that did not work."""
         try:
             with reading_links():
                 return self.links.read_slack(value)
@@ -165,34 +166,34 @@ _AWAY = (ApiError, StoreAway)
 async def _press(visitor: Visitor, choice: str, trigger_id: str, received_at: datetime) -> None:
     slack, link = visitor.slack, visitor.link
     await slack.limits.count_link(visitor.page_link, ANSWER)
-    fold = await slack.linked.decision_behind(visitor.page_link)
-    response = _response(fold, link, choice if choice != NOTE else Choice.DENY, received_at)
-    request = fold.request
+    reading = await slack.linked.decision_behind(visitor.page_link)
+    response = _response(reading, link, choice if choice != NOTE else Choice.DENY, received_at)
+    request = reading.request
     is_direct = choice in (Choice.DENY, NOT_ME) or (
         choice == Choice.APPROVE and request.response_type.type in ("approve_deny", "confirm")
     )
     must_read = choice in (Choice.APPROVE, Choice.MODIFY) and not is_whole(request)
     if is_direct and not must_read:
-        await _take(visitor, fold, response)
+        await _take(visitor, reading, response)
         return
-    why = _objection(fold, response)
+    why = _objection(reading, response)
     if why and why.reason != "invalid_answer":
-        await _refused(visitor, fold, response, why)
+        await _refused(visitor, reading, response, why)
     elif opens_here(request, choice) and not must_read:
-        await _open_form(visitor, fold, choice, trigger_id)
+        await _open_form(visitor, reading, choice, trigger_id)
     else:
         await visitor.whisper(words(visitor.reader).gettext("Please answer on the page."))
 
 
-async def _open_form(visitor: Visitor, fold: Fold, choice: str, trigger_id: str) -> None:
-    """The token comes back with the form; nobody sees it there."""
+async def _open_form(visitor: Visitor, reading: Live, choice: str, trigger_id: str) -> None:
+    """Open a form. The token comes back with it; nobody sees it there."""
     metadata = {
         "value": visitor.slack.links.mint_slack(visitor.link),
         "choice": choice,
         "channel": visitor.message.channel_id,
         "message": visitor.message.message_ts,
     }
-    request = fold.request
+    request = reading.request
     view = answer_modal(
         request, choice, visitor.reader, json.dumps(metadata), whole=is_whole(request)
     )
@@ -211,33 +212,33 @@ async def _submit(
     visitor: Visitor, form: SlackForm, metadata: dict[str, str], received_at: datetime
 ) -> tuple[dict[str, Any], Taking | None]:
     await visitor.slack.limits.count_link(visitor.page_link, ANSWER)
-    fold = await visitor.slack.linked.decision_behind(visitor.page_link)
+    reading = await visitor.slack.linked.decision_behind(visitor.page_link)
     choice = metadata.get("choice", "")
-    answered = form.answer(fold.request, choice)
-    response = _response(fold, visitor.link, answered.choice, received_at).model_copy(
+    answered = form.answer(reading.request, choice)
+    response = _response(reading, visitor.link, answered.choice, received_at).model_copy(
         update={"notes": answered.notes, "data": answered.data}
     )
-    why = _objection(fold, response)
+    why = _objection(reading, response)
     if answered.wrong and (why is None or why.reason == "invalid_answer"):
         why = Objection("invalid_answer", answered.wrong)
     if why is None and answered.mark != metadata.get("understood"):
-        return _shown_again(visitor, fold, form, answered, metadata), None
+        return _shown_again(visitor, reading, form, answered, metadata), None
     if why is None:
-        return {}, partial(_guarded, visitor, _take, fold, response)
-    if is_outcome(fold, response):
+        return {}, partial(_guarded, visitor, _take, reading, response)
+    if is_outcome(reading, response):
         return {}, None  # told twice
     if why.sentence is not answered.wrong or not answered.asks_back:
-        await visitor.slack.answers.refuse(fold, response, why)
-    type = fold.request.response_type
+        await visitor.slack.answers.refuse(reading, response, why)
+    type = reading.request.response_type
     block = form.block_of(why.sentence.field, type)
     return _errors(form, block, told(why.sentence, visitor.reader, type)), None
 
 
 def _shown_again(
-    visitor: Visitor, fold: Fold, form: SlackForm, answered: Answered, metadata: dict[str, str]
+    visitor: Visitor, reading: Live, form: SlackForm, answered: Answered, metadata: dict[str, str]
 ) -> dict[str, Any]:
-    """The form with how it is read, which counts when it is sent again."""
-    request, mark = fold.request, answered.mark or ""
+    """Return the form with its reading, which counts when it is sent again."""
+    request, mark = reading.request, answered.mark or ""
     view = answer_modal(
         request,
         answered.choice,
@@ -249,19 +250,19 @@ def _shown_again(
     return {"response_action": "update", "view": view}
 
 
-async def _take(visitor: Visitor, fold: Fold, response: Response) -> None:
-    verdict = await visitor.slack.answers.take(fold, response)
+async def _take(visitor: Visitor, reading: Live, response: Response) -> None:
+    verdict = await visitor.slack.answers.take(reading, response)
     say = words(visitor.reader).gettext
     match verdict:
         case Recorded():
             pass  # the message changes
-        case Over(fold=fold, repeats=repeats):
-            await _too_late(visitor, fold, repeats=repeats)
+        case Over(reading=reading, repeats=repeats):
+            await _too_late(visitor, reading, repeats=repeats)
         case Received():
             headline, explanation = say("Your answer is received"), say(_RECEIVED)
             await visitor.whisper(f"{headline}. {explanation}")
-        case Refused(fold=fold, why=Objection() as why):
-            await _refused(visitor, fold, response, why)
+        case Refused(reading=reading, why=Objection() as why):
+            await _refused(visitor, reading, response, why)
         case _:
             await _step_back(visitor)
 
@@ -272,31 +273,31 @@ _RECEIVED = N_(
 )
 
 
-async def _refused(visitor: Visitor, fold: Fold, response: Response, why: Objection) -> None:
+async def _refused(visitor: Visitor, reading: Live, response: Response, why: Objection) -> None:
     if why.reason == "already_settled":
-        await _too_late(visitor, fold, repeats=is_outcome(fold, response))
+        await _too_late(visitor, reading, repeats=is_outcome(reading, response))
         return
-    if _is_recorded(fold, response):
+    if _is_recorded(reading, response):
         await _step_back(visitor)
         return
-    type = fold.request.response_type
+    type = reading.request.response_type
     await visitor.whisper(told(why.sentence, visitor.reader, type))
 
 
-def _is_recorded(fold: Fold, response: Response) -> bool:
-    """Whether they have said that they are the wrong person."""
-    return response.choice == NOT_ME and fold.has_declined(response.approver)
+def _is_recorded(reading: Live, response: Response) -> bool:
+    """Return whether they have said that they are the wrong person."""
+    return response.choice == NOT_ME and reading.has_declined(response.approver)
 
 
 async def _step_back(visitor: Visitor) -> None:
-    """What is asked of others now has no buttons here."""
+    """Remove the buttons here, since others are asked now."""
     recorded = words(visitor.reader).gettext("Recorded: you are not the one to ask")
     await visitor.change(recorded)
 
 
-async def _too_late(visitor: Visitor, fold: Fold, *, repeats: bool) -> None:
+async def _too_late(visitor: Visitor, reading: Live, *, repeats: bool) -> None:
     said = words(visitor.reader)
-    decision = decision_of(fold)
+    decision = decision_of(reading)
     verdict = said.verdict(
         {
             "status": str(decision.status),
@@ -311,7 +312,7 @@ async def _too_late(visitor: Visitor, fold: Fold, *, repeats: bool) -> None:
 
 
 async def _guarded(visitor: Visitor, work: Callable[..., Awaitable[None]], *what: Any) -> None:
-    """Nobody waits for this any more: what goes wrong is told to who pressed."""
+    """Run the work after Slack's answer; the person who pressed reads what goes wrong."""
     try:
         await work(visitor, *what)
     except _AWAY as error:
@@ -326,15 +327,14 @@ def _as_api_error(error: Exception) -> ApiError:
     return error if isinstance(error, ApiError) else Unavailable("The store cannot be reached.")
 
 
-def _objection(fold: Fold, response: Response) -> Objection | None:
-    assert fold.state  # noqa: S101 - `decision_behind` looked
-    return over(fold) or objections.objection(fold.state, normal(fold, response))
+def _objection(reading: Live, response: Response) -> Objection | None:
+    return over(reading) or objections.objection(reading.state, normal(reading, response))
 
 
-def _response(fold: Fold, link: SlackLink, choice: str, received_at: datetime) -> Response:
+def _response(reading: Live, link: SlackLink, choice: str, received_at: datetime) -> Response:
     return Response(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
         request_digest=link.digest,
         approver=link.approver,
         choice=choice,
@@ -350,6 +350,6 @@ def _metadata(text: str) -> dict[str, str]:
 
 
 def _errors(form: SlackForm, block: str | None, text: str) -> dict[str, Any]:
-    """Slack shows it beside a field, and nowhere else."""
+    """Return the errors in Slack's form, beside a field and nowhere else."""
     name = block or form.block_of(None, ResponseType())
     return {"response_action": "errors", "errors": {name: text}}

@@ -1,4 +1,4 @@
-"""What was typed into a form in Slack, as an answer."""
+"""Entries of a form in Slack, as an answer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from workflows.sentences import Sentence
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """`wrong` is what keeps it from being understood; its field is that of the form. `asks_back`
-    says that it could be several things, which is no attempt at an answer."""
+    """The answer of a form. `wrong` keeps it from being understood; its field is that of the form.
+    `asks_back` says that it has several readings, which is no attempt at an answer."""
 
     choice: str
     notes: str | None
@@ -31,7 +31,7 @@ class Answered:
 
     @property
     def mark(self) -> str | None:
-        """Of what has to be shown as it is read, before it counts."""
+        """Return the mark of an entry whose reading has to be shown before it counts."""
         is_read = not self.wrong and self.data and ("payload" in self.data or "value" in self.data)
         return digest(self.data) if is_read else None
 
@@ -49,7 +49,7 @@ class SlackForm:
         return list(self._values)
 
     def answer(self, request: DecisionRequest, choice: str) -> Answered:
-        """The answer to this request, for the button that opened the form."""
+        """Return the answer to this request, for the button that opened the form."""
         notes = self._typed("notes").strip()[:MAX_NOTES] or None
         if choice == NOTE:
             return Answered(self._chosen("choice"), notes, None)
@@ -60,11 +60,11 @@ class SlackForm:
 
     @property
     def typed(self) -> dict[str, str]:
-        """What stands in its fields."""
+        """Return the content of its fields."""
         return {block: self._typed(block) or self._chosen(block) for block in self._values}
 
     def block_of(self, name: str | None, type: ResponseType) -> str:
-        """The field of the form at fault, where an answer's is; else the first."""
+        """Return the field of the form at fault, if an answer's field is known; else the first."""
         fields = [field.name for field in type.fields or ()]
         candidates = [name, f"{TEXT}{fields.index(name)}" if name in fields else None]
         found = (each for each in candidates if each in self._values)
@@ -163,7 +163,7 @@ class SlackForm:
             raise _WrongError(Sentence(A_DATE_AND_TIME, field=block)) from error
 
     def _value(self, block: str) -> dict[str, Any]:
-        """Of the one element that a field has."""
+        """Return the value of a field's one element."""
         return self._values.get(block, {}).get(block, {})
 
 

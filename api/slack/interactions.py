@@ -1,4 +1,4 @@
-"""What somebody did in Slack, as Slack tells it."""
+"""Interactions: somebody's actions in Slack, as Slack reports them."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class View(BaseModel):
 
 
 class Interaction(BaseModel):
-    """`user` did something. Where an app is installed for a whole organization, there may be no
+    """An interaction by `user`. If an app is installed for a whole organization, there may be no
     `team`."""
 
     user: User
     team: Team | None = None
 
     def is_by(self, link: SlackLink) -> bool:
-        """Whether they are the one whom the link was made for. A user's id is another's elsewhere:
-        it takes the workspace, which is theirs or that in which they are."""
+        """Return whether this is the person for whom the link was made. A user's id is another's
+        elsewhere, so the workspace has to match: theirs, or that in which they are."""
         teams = (self.user.team_id, self.team and self.team.id)
         return self.user.id == link.user_id and link.team_id in teams
 
@@ -75,7 +75,7 @@ class Submitted(Interaction):
 
 
 class Other(BaseModel):
-    """What asks for nothing: a form was closed, say."""
+    """An interaction that asks for nothing: a closed form, for example."""
 
     type: str
 
@@ -85,7 +85,7 @@ TOLD: TypeAdapter[Told] = TypeAdapter(Annotated[Told, Field(union_mode="left_to_
 
 
 def read(body: bytes) -> Told:
-    """What Slack tells. Raises `ValueError`."""
+    """Read Slack's report. Raises `ValueError`."""
     try:
         [payload] = parse_qs(body.decode(), strict_parsing=True)["payload"]
         return TOLD.validate_python(read_json(payload))
@@ -94,7 +94,8 @@ def read(body: bytes) -> Told:
 
 
 def moment_of(seconds: int) -> str:
-    """What somebody chose by their clock, as an answer has it. Raises `ValueError`."""
+    """Return the time that somebody chose by their clock, as an answer has it. Raises
+    `ValueError`."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (OverflowError, OSError) as error:

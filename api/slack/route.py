@@ -1,9 +1,9 @@
-"""`/slack/interactions`: Slack tells what was pressed, and what was typed into a form.
+"""`/slack/interactions`: Slack reports presses, and entries of forms.
 
-Slack waits three seconds, and has its answer when theirs is in Temporal's history: should the
-process die before that, Slack shows that it did not work, and the person presses again. Only what
-takes longer goes on after the answer; a process that dies then has recorded nothing, and the
-message keeps its buttons.
+Slack waits three seconds, and gets its answer when the person's is in Temporal's history: if the
+process dies before that, Slack shows that it did not work, and the person presses again. Only
+slower work goes on after the answer; a process that dies then has recorded nothing, and the message
+keeps its buttons.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ async def interacted(service: The, request: Request) -> Response:
 
 
 async def _done_until(until: float, work: Coroutine[Any, Any, None]) -> BackgroundTask:
-    """Do it, and have what is not done by then done after the answer."""
+    """Run the work, and leave the rest of it for after the answer when the time is over."""
     task = asyncio.create_task(work)
     await asyncio.wait([task], timeout=max(0.0, until - asyncio.get_running_loop().time()))
     if task.done():

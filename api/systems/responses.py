@@ -1,6 +1,6 @@
 """`/responses/{token}`: approvers whose own systems answer, in JSON.
 
-The token is that of the link in a message, and the way in is the one of its page: what a page
+The token is that of the link in a message, and the way in is the page's: an answer that a page
 refuses is refused here.
 """
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from api.access.limiting import ANSWER
 from api.answers.answering import is_outcome, normal
 from api.answers.step_up import CodeNeeded
-from api.decisions.decisions import decision_of, refusal
+from api.decisions.documents import decision_of, refusal
 from api.decisions.schemas import NewResponse
 from api.doors.deps import Service, The
 from api.doors.links import LinkRoute, TheLink
@@ -25,16 +25,16 @@ from api.http.openapi import answers, body_examples
 from api.people.linked import may_read
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from handover.models import Attachment, Decision
+from histories.decision import as_json_for
+from histories.reading import Live
 from links import Link
 from store.attachments import StoredFile
 from store.codes import HOLDS_FOR
 from workflows import objections
-from workflows.messages import Response as Answer
-from workflows.reading import Fold, as_json_for
-from workflows.state import State
+from workflows.statements import Response as Answer
 
 MOST_FILES = 20
-"""Files that are kept for one approver's answer to one decision, also of those that it leaves
+"""Files that are kept for one approver's answer to one decision, including those that it leaves
 out."""
 
 OF_LINKS = ("not_found", "gone", "rate_limited", "unavailable")
@@ -43,7 +43,7 @@ router = APIRouter(tags=["responses"], route_class=LinkRoute)
 
 
 class Question(BaseModel):
-    """What this approver is asked, or what became of it: the `data` of a webhook."""
+    """This approver's question, or what became of it: the `data` of a webhook."""
 
     decision: Decision
     approver: str
@@ -54,7 +54,7 @@ class Question(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What the decision is once the answer was taken."""
+    """The decision once the answer was taken."""
 
     id: str
     status: str
@@ -69,18 +69,18 @@ class Outcome(BaseModel):
     responses=answers(*OF_LINKS),
 )
 async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
-    """What is asked, as it stands; after the end, for 90 days, the outcome."""
-    fold = await service.linked.decision_behind(link)
-    if not may_read(link, fold):
+    """Return the question as it stands; after the end, for 90 days, the outcome."""
+    reading = await service.linked.decision_behind(link)
+    if not may_read(reading, link):
         raise NotFound(str(objections.NOT_ASKED))
     base = service.settings.public_url.rstrip("/")
     return {
-        "decision": as_json_for(decision_of(fold), link.approver),
+        "decision": as_json_for(decision_of(reading), link.approver),
         "approver": link.approver,
         "respond_url": f"{base}/responses/{token}",
         "page_url": f"{base}/d/{token}",
-        "digest": _state(fold).shown,
-        "expires_at": _state(fold).rules.expires_at,
+        "digest": reading.state.shown,
+        "expires_at": reading.state.rules.expires_at,
     }
 
 
@@ -94,18 +94,18 @@ async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
     openapi_extra=body_examples(RESPOND),
 )
 async def respond(service: The, link: TheLink, body: NewResponse, response: Response) -> Outcome:
-    """Answer, held to the same rules as the page. 202 while it is not known what comes of it.
+    """Answer, by the same rules as on the page. 202 while the effect is not known.
 
-    Where a code is needed besides, the first attempt has it mailed to the approver and is 422,
-    with `form`: sent back with the code, it keeps tries of others from counting against this one.
-    An answer that is already the outcome is answered as the first time.
+    If a code is needed, the first attempt has it mailed to the approver and is 422, with `form`:
+    sent back with the code, it keeps tries of others from counting against this one. An answer that
+    is already the outcome gets the same response again.
     """
     received_at = await service.clock.now()
     await service.limits.count_link(link, ANSWER)
-    fold = await service.linked.decision_behind(link)
+    reading = await service.linked.decision_behind(link)
     given = Answer(
-        decision_id=fold.decision_id,
-        run_id=fold.run_id,
+        decision_id=reading.decision_id,
+        run_id=reading.run_id,
         request_digest=body.digest,
         approver=link.approver,
         choice=body.choice,
@@ -113,10 +113,10 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
         data=await _data(service, link, body),
         received_at=received_at,
     )
-    if not _is_heard(fold, given):
-        fold = await _take(service, fold, await _with_code(service, fold, given, body))
-    response.status_code = 200 if _is_heard(fold, given) else 202
-    return _outcome(fold)
+    if not _is_heard(reading, given):
+        reading = await _take(service, reading, await _with_code(service, reading, given, body))
+    response.status_code = 200 if _is_heard(reading, given) else 202
+    return _outcome(reading)
 
 
 @router.post(
@@ -128,20 +128,19 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
 async def upload(service: The, link: TheLink, request: Request) -> Attachment:
     """Send a file before the answer, whose `response_data.uploaded_files` names it by its id."""
     await service.limits.count_link(link, ANSWER)
-    fold = await service.linked.decision_behind(link)
-    await _check_wants_files(service, fold, link)
-    assert fold.input  # noqa: S101 - `decision_behind` answered 404 where there was none
+    reading = await service.linked.decision_behind(link)
+    await _check_wants_files(service, reading, link)
     async with read_form(request) as form:
         return await service.uploads.receive(
             the_file(form),
-            agent=fold.input.agent,
+            agent=reading.input.agent,
             uploaded_by=link.approver,
-            decision_id=fold.decision_id,
+            decision_id=reading.decision_id,
         )
 
 
 async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, Any] | None:
-    """With the files in full. Raises `Invalid`."""
+    """Return the data with the files in full. Raises `Invalid`."""
 
     def is_theirs(file: StoredFile) -> bool:
         return (file.uploaded_by, file.decision_id) == (link.approver, link.decision_id)
@@ -150,47 +149,51 @@ async def _data(service: Service, link: Link, body: NewResponse) -> dict[str, An
     return await service.answers.with_files(body.response_data, is_theirs, sent)
 
 
-async def _with_code(service: Service, fold: Fold, given: Answer, body: NewResponse) -> Answer:
-    """The answer with the name of its code, where it needs one and nothing else is wrong with it.
+async def _with_code(service: Service, reading: Live, given: Answer, body: NewResponse) -> Answer:
+    """Return the answer with the name of its code, if it needs one and nothing else is wrong with
+    it.
 
-    Raises `Invalid` where the code is still to come, and as `_over` does.
+    Raises `Invalid` if the code is still to come, and as `_over` does.
     """
-    why = objections.objection(_state(fold), normal(fold, given))
-    if fold.settled or why is None or why.reason != "needs_code":
+    why = objections.objection(reading.state, normal(reading, given))
+    if reading.settled or why is None or why.reason != "needs_code":
         return given
     try:
-        step = await service.step_up.pass_step(fold, given, body.code or "", form=body.form or "")
+        step = await service.step_up.pass_step(
+            reading, given, body.code or "", form=body.form or ""
+        )
     except Conflict as error:
-        now = await service.decisions.read(fold.decision_id)
+        now = await service.decisions.read_live(reading.decision_id)
         raise _over(now, given) if now.settled else error from error
     if isinstance(step, CodeNeeded):
         raise _code_needed(step)
     return step
 
 
-async def _take(service: Service, fold: Fold, given: Answer) -> Fold:
-    """The decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
-    verdict = await service.answers.take(fold, given)
-    fold = verdict.fold
-    if fold.settled and not _is_heard(fold, given):
-        raise _over(fold, given)
-    if verdict.why and not _is_heard(fold, given):
+async def _take(service: Service, reading: Live, given: Answer) -> Live:
+    """Return the decision once it has heard of this answer. Raises `Conflict` and `Invalid`."""
+    verdict = await service.answers.take(reading, given)
+    reading = verdict.reading
+    if reading.settled and not _is_heard(reading, given):
+        raise _over(reading, given)
+    if verdict.why and not _is_heard(reading, given):
         raise refusal(verdict.why, "choice")
-    return fold
+    return reading
 
 
-def _is_heard(fold: Fold, given: Answer) -> bool:
-    """Whether the workflow has this answer, or an equal one: programs repeat what got no answer."""
+def _is_heard(reading: Live, given: Answer) -> bool:
+    """Return whether the workflow has this answer, or an equal one: programs repeat a request
+    without an answer."""
     if given.choice == objections.NOT_ME:
-        return fold.has_declined(given.approver)
-    return is_outcome(fold, given)
+        return reading.has_declined(given.approver)
+    return is_outcome(reading, given)
 
 
-async def _check_wants_files(service: Service, fold: Fold, link: Link) -> None:
-    """Raises `Conflict` and `Invalid` where a file could be no part of an answer."""
-    state = _state(fold)
-    if fold.settled:
-        raise _over(fold, link)
+async def _check_wants_files(service: Service, reading: Live, link: Link) -> None:
+    """Check that a file can be part of an answer. Raises `Conflict` and `Invalid`."""
+    state = reading.state
+    if reading.settled:
+        raise _over(reading, link)
     if not state.may_answer(link.approver):
         raise invalid("file", str(objections.NOT_ASKED), code="invalid_answer")
     if state.rules.response_type.type != "file_upload":
@@ -199,15 +202,15 @@ async def _check_wants_files(service: Service, fold: Fold, link: Link) -> None:
         raise invalid("file", f"at most {MOST_FILES} files are kept for one answer.")
 
 
-def _over(fold: Fold, about: Answer | Link) -> Conflict:
-    """409, with the outcome as this approver may see it."""
-    decision = as_json_for(decision_of(fold), about.approver)
+def _over(reading: Live, about: Answer | Link) -> Conflict:
+    """Return 409, with the outcome as this approver may see it."""
+    decision = as_json_for(decision_of(reading), about.approver)
     said = f"The decision is already {decision['status']}."
     return Conflict(said, code="already_settled", decision=decision)
 
 
 def _code_needed(step: CodeNeeded) -> Invalid:
-    """What its reader has to do about it."""
+    """Return what the program's person has to do about the code."""
     if step.wrong:
         tries = f"tries left: {step.tries}" if step.tries else _where(step)
         said = f"this is not the code that was mailed to {step.sent_to}; {tries}."
@@ -221,7 +224,7 @@ def _code_needed(step: CodeNeeded) -> Invalid:
 
 
 def _where(step: CodeNeeded) -> str:
-    """Where the code is, or will be."""
+    """Return where the code is, or will be."""
     if step.sent_at:
         until = step.sent_at + HOLDS_FOR
         return (
@@ -233,16 +236,11 @@ def _where(step: CodeNeeded) -> str:
     return f"the next can be mailed in {step.next_in} s: send the same again then, without a code"
 
 
-def _outcome(fold: Fold) -> Outcome:
-    decision = decision_of(fold)
+def _outcome(reading: Live) -> Outcome:
+    decision = decision_of(reading)
     return Outcome(
         id=decision.id,
         status=decision.status,
         resolved_by=decision.resolved_by,
         resolved_at=decision.resolved_at,
     )
-
-
-def _state(fold: Fold) -> State:
-    assert fold.state  # noqa: S101 - `decision_behind` answered 404 where there was none
-    return fold.state

@@ -12,7 +12,8 @@ from activities.channels.notice import Notice, Unreached
 from api.decisions.signing import Signer
 from handover.models import DecisionRequest, EscalationStep, Origin, Status
 from workflows import lifecycle, proof
-from workflows.messages import DecisionInput, Outcome, Reminders, Response, SignedResponse
+from workflows.messages import DecisionInput, Outcome, Reminders
+from workflows.statements import Response, SignedResponse
 
 SIGNER = Signer([base64.b64encode(bytes(range(32))).decode()])
 OTHER_SIGNER = Signer([base64.b64encode(bytes(32)).decode()])
@@ -79,7 +80,7 @@ def sign_response(
         "choice": choice,
         "received_at": NOW + timedelta(minutes=1),
     }
-    return signer.sign_response(Response(**(fields | changes)))
+    return signer.sign(Response(**(fields | changes)), SignedResponse)
 
 
 def make_outcome(

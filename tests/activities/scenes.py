@@ -18,24 +18,26 @@ from activities.channels.notice import Channel, Notice
 from activities.deliveries import DeliveryLog
 from activities.digests import HeldMessages
 from activities.notifications import Notifications
+from activities.requests import Requests
+from activities.task_queues import working
 from api.decisions.signing import Signer
+from histories.fold import Fold
+from histories.loading import Histories
 from links import Codes, LinkKeys
 from store import Store
-from task_queues import working
 from templates import Reader
 from tests.activities.samples import ANN, SIGNER, make_decision, make_outcome
 from tests.activities.stores import FakeApprovers, FakeContents, FakeDeliveries, NothingHeld
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
 from workflows.messages import (
-    RESPOND,
     WORKFLOW,
     DecisionInput,
     NotificationSent,
     Outcome,
     SendNotificationInput,
 )
-from workflows.reading import Fold
+from workflows.statements import RESPOND
 
 LINK_KEYS = LinkKeys(["k" * 32])
 
@@ -77,15 +79,13 @@ class Scene:
 
     def _made(self, deliveries: DeliveryLog, held: HeldMessages) -> Notifications:
         return Notifications(
-            client=self.client,
-            keyring=SIGNER.keyring,
+            requests=Requests(Histories(self.client, SIGNER.keyring), self.contents),
             links=LINK_KEYS,
             codes=Codes(["k" * 32]),
             public_url="https://handover.example.com/",
             channels=self.channels,
             deliveries=deliveries,
             held=held,
-            contents=self.contents,
             approvers=self.approvers,
             reader=Reader(),
         )

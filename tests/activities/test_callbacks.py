@@ -19,12 +19,16 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.callbacks import SCHEDULE, Callbacks, callback_of
+from activities.requests import Requests
+from activities.task_queues import working
 from api.decisions.signing import Signer
+from histories.decision import as_json, read_decision
+from histories.loading import Histories
 from outgoing import Exceptions, GuardedClient
-from task_queues import working
 from tests.activities.samples import ANN, OTHER_SIGNER, SIGNER, make_decision, sign_response
 from tests.activities.stores import NEW, OLD, FakeContents
 from tests.dev_server import DevServer
+from tests.readings import read, read_all
 from tests.receiver import Receiver, drip_body, drip_head, hang, hang_up, say
 from tests.support import free_port
 from tests.workflows.harness import Mailroom
@@ -32,13 +36,12 @@ from tests.workflows.record import HISTORIES
 from workflows.messages import (
     DELIVER_CALLBACK,
     GAVE_UP,
-    RESPOND,
     WORKFLOW,
     CallbackDelivered,
     DecisionInput,
     DeliverCallbackInput,
 )
-from workflows.reading import Fold, as_json, read_decision
+from workflows.statements import RESPOND
 from workflows.stored import set_aside
 
 
@@ -91,11 +94,10 @@ class Scene:
     def callbacks(self, *exceptions: str, limit_seconds: float = 20) -> Callbacks:
         return Callbacks(
             client=self.client,
-            keyring=SIGNER.keyring,
+            requests=Requests(Histories(self.client, SIGNER.keyring), self.contents),
             outgoing=GuardedClient(Exceptions.parse(exceptions)),
             secrets=self.secrets,
             deliveries=self.deliveries,
-            contents=self.contents,
             limit_seconds=limit_seconds,
         )
 
@@ -172,10 +174,9 @@ async def test_the_agent_is_told_what_a_read_would_tell(scene: Scene) -> None:
     )
     [request] = scene.receiver.requests
     event = Webhook(NEW).verify(request.body, request.headers)
-    fold = Fold(decision.id, SIGNER.keyring)
-    async for happened in scene.client.get_workflow_handle(decision.id).fetch_history_events():
-        fold.feed(happened)
-    data = as_json(read_decision(fold, datetime.now(UTC)))
+    events = scene.client.get_workflow_handle(decision.id).fetch_history_events()
+    reading = await read_all(decision.id, SIGNER.keyring, events)
+    data = as_json(read_decision(reading, datetime.now(UTC)))
     assert event == {"type": "decision.approved", "timestamp": data["resolved_at"], "data": data}
     assert (data["status"], data["action_permitted"]) == ("approved", True)
     assert data["response_notes"] == "Überprüft 送金"
@@ -221,13 +222,10 @@ def test_another_run_has_another_id() -> None:
     history = WorkflowHistory.from_json("any", recorded.read_text())
     started = history.events[0].workflow_execution_started_event_attributes
     input = json.loads(started.input.payloads[0].data)
-    fold = Fold(input["id"], input["keyring"])
-    for event in history.events:
-        fold.feed(event)
-    first = callback_of(fold).event.id
-    assert callback_of(fold).event.id == first
-    fold.run_id = "another"
-    assert callback_of(fold).event.id != first
+    reading = read(input["id"], input["keyring"], history.events)
+    first = callback_of(reading).event.id
+    assert callback_of(reading).event.id == first
+    assert callback_of(replace(reading, run_id="another")).event.id != first
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -9,11 +9,12 @@ import pytest
 
 from activities.channels.notice import Unreached
 from activities.deliveries import delivery_key
+from activities.task_queues import working
 from links import Codes
 from store.approvers import Preferences
-from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, make_decision
 from tests.activities.scenes import LINK_KEYS, Scene, sending
+from tests.readings import read_all
 from tests.support import eventually
 from tests.workflows.harness import Mailroom
 from workflows.messages import (
@@ -21,14 +22,12 @@ from workflows.messages import (
     CODES_USED_UP,
     DELIVERY_FAILURE,
     REMINDER,
-    STEP_UP,
     WORKFLOW,
-    CodeRequest,
     DecisionInput,
     SendNotificationInput,
 )
 from workflows.objections import MAX_CODES
-from workflows.reading import Fold
+from workflows.statements import STEP_UP, CodeRequest, SignedCodeRequest
 
 OPERATOR = "ops@example.com"
 
@@ -48,10 +47,9 @@ async def with_codes(scene: Scene, decision: DecisionInput, *code_ids: str) -> N
     handle = await scene.client.start_workflow(WORKFLOW, decision, id=decision.id, task_queue=queue)
 
     async def heard() -> bool:
-        fold = Fold(decision.id, SIGNER.keyring)
-        async for event in handle.fetch_history_events():
-            fold.feed(event)
-        asked = [entry for entry in fold.entries if entry.type == "code.requested"]
+        events = handle.fetch_history_events()
+        reading = await read_all(decision.id, SIGNER.keyring, events)
+        asked = [entry for entry in reading.entries if entry.type == "code.requested"]
         return len(asked) == len(code_ids)
 
     async with working(scene.client, queue, Mailroom().send_notification):
@@ -64,7 +62,7 @@ async def with_codes(scene: Scene, decision: DecisionInput, *code_ids: str) -> N
                 approver=ANN,
                 code_id=code_id,
             )
-            await handle.signal(STEP_UP, SIGNER.sign_code_request(request))
+            await handle.signal(STEP_UP, SIGNER.sign(request, SignedCodeRequest))
         await eventually(heard)
 
 

@@ -13,21 +13,18 @@ from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities.holding import Due, due, is_needless
+from activities.task_queues import working
 from handover.models import Notification
+from histories.entries import AuditEntry
+from histories.reading import Live, Message
 from store.approvers import Preferences, QuietHours
-from task_queues import working
 from tests.activities.samples import ANN, BOB, CARL, SIGNER, begun_now, make_decision, make_outcome
 from tests.activities.scenes import Scene, sending
+from tests.readings import read_all
 from tests.support import eventually
-from workflows.messages import (
-    HELD_BACK,
-    RESPOND,
-    WORKFLOW,
-    DecisionInput,
-    Outcome,
-    SendNotificationInput,
-)
-from workflows.reading import AuditEntry, Fold
+from workflows.lifecycle import begin
+from workflows.messages import HELD_BACK, WORKFLOW, DecisionInput, Outcome, SendNotificationInput
+from workflows.statements import RESPOND
 
 MINUTE = timedelta(minutes=1)
 
@@ -166,11 +163,9 @@ class Night:
         )
         await self.handle.signal(RESPOND, outcome.response)
 
-    async def fold(self) -> Fold:
-        fold = Fold(self.decision.id, SIGNER.keyring)
-        async for event in self.handle.fetch_history_events():
-            fold.feed(event)
-        return fold
+    async def reading(self) -> Live:
+        events = self.handle.fetch_history_events()
+        return await read_all(self.decision.id, SIGNER.keyring, events)
 
     async def pending(self) -> tuple[str, timedelta] | None:
         """Of the one activity that waits to be tried again: why, and for how much longer."""
@@ -200,8 +195,8 @@ async def test_operators_see_why_it_waits_and_until_when(scene: Scene):
         why, left = await eventually(asked.pending) or ("", timedelta())
         assert why.startswith("held back until ")
         assert 25 * MINUTE < left <= 30 * MINUTE
-        fold = await asked.fold()
-        assert [each.result for each in fold.notifications] == ["pending"]
+        reading = await asked.reading()
+        assert [each.result for each in reading.notifications] == ["pending"]
         await asked.handle.terminate()
     assert scene.channel.notices == []
 
@@ -235,16 +230,23 @@ def reminding(number: int = 1) -> SendNotificationInput:
 DUE = datetime(2026, 3, 12, 22, tzinfo=UTC)
 
 
-def folded(*told: tuple[str, str, str, timedelta, timedelta | None]) -> Fold:
+def reading_with(*told: tuple[str, str, str, timedelta, timedelta | None]) -> Live:
     """A decision with these messages: which, to whom, by what, when scheduled, and when sent."""
-    fold = Fold("dec_1", SIGNER.keyring)
+    messages, entries, decision = list[Message](), list[AuditEntry](), make_decision()
     for message, approver, channel, scheduled, sent in told:
         what: dict[str, Any] = {"message": message, "approver": approver, "channel": channel}
         result = "pending" if sent is None else "sent"
-        fold.notifications.append(Notification(**what, result=result, at=DUE + scheduled))
+        messages.append(Message("1", Notification(**what, result=result, at=DUE + scheduled)))
         if sent is not None:
-            fold.entries.append(AuditEntry(1, "notification.sent", DUE + sent, what))
-    return fold
+            entries.append(AuditEntry(1, "notification.sent", DUE + sent, what))
+    return Live(
+        decision_id=decision.id,
+        run_id="run_1",
+        input=decision,
+        state=begin(decision),
+        messages=messages,
+        entries=entries,
+    )
 
 
 BEFORE, AFTER, AT = -30 * MINUTE, 30 * MINUTE, timedelta()
@@ -267,8 +269,8 @@ SELF = ("reminder", ANN, "email", AT, None)
 )
 def test_a_reminder_of_what_goes_out_only_now(earlier: Any, needless: bool):
     """Nobody gets a question and its reminder in one minute; nor two reminders."""
-    assert is_needless(reminding(2), folded(earlier, SELF), DUE) == needless
-    assert not is_needless(sending(make_decision()), folded(earlier), DUE)
+    assert is_needless(reminding(2), reading_with(earlier, SELF), DUE) == needless
+    assert not is_needless(sending(make_decision()), reading_with(earlier), DUE)
 
 
 async def test_a_needless_reminder_is_not_sent(scene: Scene):
@@ -279,11 +281,11 @@ async def test_a_needless_reminder_is_not_sent(scene: Scene):
         await eventually(lambda: list(scene.channel.notices), timeout=30)
 
         async def both_ended() -> bool:
-            told = {each.message: each.result for each in (await asked.fold()).notifications}
+            told = {each.message: each.result for each in (await asked.reading()).notifications}
             return told == {"decision-request": "sent", "reminder": "failed"}
 
         await eventually(both_ended)
-        entries = (await asked.fold()).entries
+        entries = (await asked.reading()).entries
         [failed] = [each for each in entries if each.type == "notification.failed"]
         assert failed.details["reason"] == "Not sent: what it reminds of goes out only now."
         assert not [each for each in entries if each.type == "delivery.failed"]
@@ -294,12 +296,11 @@ async def test_a_needless_reminder_is_not_sent(scene: Scene):
 async def test_the_time_that_is_left_ends_with_what_temporal_gives_it(scene: Scene):
     """A decision that was given more time has messages that were scheduled for less."""
     decision = await scene.decision(escalation=[], timeout_minutes=600)
-    fold = Fold(decision.id, SIGNER.keyring)
-    async for event in scene.client.get_workflow_handle(decision.id).fetch_history_events():
-        fold.feed(event)
+    events = scene.client.get_workflow_handle(decision.id).fetch_history_events()
+    reading = await read_all(decision.id, SIGNER.keyring, events)
     at = decision.created_at
-    assert due(sending(decision), fold, at, None) == Due(at, decision.expires_at)
+    assert due(sending(decision), reading, at, None) == Due(at, decision.expires_at)
     short = timedelta(minutes=20)
-    assert due(sending(decision), fold, at, short) == Due(at, at + short)
+    assert due(sending(decision), reading, at, short) == Due(at, at + short)
     told = sending(decision, "settled", CARL)
-    assert due(told, fold, at, timedelta(hours=24)).latest == at + timedelta(hours=12)
+    assert due(told, reading, at, timedelta(hours=24)).latest == at + timedelta(hours=12)

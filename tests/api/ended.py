@@ -10,14 +10,14 @@ from typing import Any, cast
 from api.access.limiting import Limits
 from api.people.linked import Linked
 from api.people.readers import Readers
-from config import Settings
 from handover.models import Origin
+from histories.reading import Live
 from links import LinkKeys
+from settings.model import Settings
 from store.approvers import Preferences
 from templates import Reader
 from tests.workflows.harness import make_input
 from workflows import events, lifecycle
-from workflows.reading import Fold
 
 LINKS = LinkKeys(["a key of thirty-two letters or more"])
 
@@ -39,17 +39,17 @@ class NothingSet:
 class Glances:
     """Decisions, all of which are what `glance` says."""
 
-    def __init__(self, glance: Callable[[], Fold]) -> None:
+    def __init__(self, glance: Callable[[], Live]) -> None:
         self._glance = glance
 
-    async def glance(self, decision_id: str) -> Fold:
+    async def glance(self, decision_id: str) -> Live:
         return self._glance()
 
 
 class Parts:
     """What the ways in by a link take of a service before there is an answer."""
 
-    def __init__(self, glance: Callable[[], Fold]) -> None:
+    def __init__(self, glance: Callable[[], Live]) -> None:
         decisions = cast(Any, Glances(glance))
         self.links = LINKS
         self.limits = Limits("memory://", rate=0, link_rate=0, fail_open=True)
@@ -59,13 +59,11 @@ class Parts:
         self.readers = Readers(cast(Any, NothingSet()), Reader())
 
 
-def ended(ago: timedelta) -> Fold:
+def ended(ago: timedelta) -> Live:
     """A decision that was withdrawn so long ago."""
     then = datetime.now(UTC) - ago
     input = make_input(action="Refund").model_copy(
         update={"created_at": then, "expires_at": then + timedelta(hours=1)}
     )
-    fold = Fold(input.id, input.keyring)
     state = lifecycle.apply(lifecycle.begin(input), events.Withdrawn(then, Origin.AGENT))
-    fold.input, fold.state = input, state
-    return fold
+    return Live(decision_id=input.id, run_id="run_1", input=input, state=state)

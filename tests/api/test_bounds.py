@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -17,9 +17,10 @@ from temporalio.client import Client
 
 from api.decisions.waiting import Waiting
 from api.protocol import MAX_HEAD
-from config import Settings
 from embedded.plan import ROOT, Plan
 from embedded.ports import read_ports
+from histories.loading import Histories
+from settings.model import Settings
 from tests import web
 from tests.api.agent import PROBLEM, Agent, keyring_of, metric, question
 from tests.api.connections import Connection, request_of
@@ -92,25 +93,25 @@ async def test_people_who_answer_have_polls_in_reserve(
     """With no poll left for agents, one who waits for their own answer is told it; the reserve has
     an end as well."""
     monkeypatch.setattr("api.decisions.waiting.RESERVE", 1)
-    waits = Waiting(temporal, keyring_of(agent.service), most=0)
+    waits = Waiting(temporal, Histories(temporal, keyring_of(agent.service)), most=0)
     decision, another = (await agent.ask())["id"], (await agent.ask())["id"]
 
-    def closed(fold: object) -> bool:
-        return getattr(fold, "closed", False)
+    def closed(reading: object) -> bool:
+        return getattr(reading, "closed", False)
 
     assert await waits.until(decision, 60, closed) is None
     answered = asyncio.create_task(waits.until(decision, 60, closed, reserve=True))
     await eventually(lambda: waits.glance(decision))
     assert await waits.until(another, 60, closed, reserve=True) is None
     await temporal.get_workflow_handle(decision).terminate()
-    fold = await answered
-    assert fold is not None
-    assert fold.decision_id == decision
+    reading = await answered
+    assert reading is not None
+    assert reading.decision_id == decision
 
 
 async def test_a_wait_begun_after_its_client_left_ends_at_once() -> None:
     """Whoever was released is not held again."""
-    waits = Waiting(cast(Client, None), {}, most=0)
+    waits = Waiting(cast(Any, None), cast(Any, None), most=0)
     task = asyncio.current_task()
     assert task
     waits.release(task)

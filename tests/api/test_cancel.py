@@ -15,17 +15,19 @@ from temporalio.client import Client
 from api.agents import decisions as routes
 from api.decisions.clock import Clock
 from api.decisions.decisions import Decisions
+from api.decisions.executions import Executions
 from api.decisions.signing import Signer
+from api.decisions.telling import Telling
 from api.decisions.waiting import Waiting
 from api.problems.errors import Conflict
-from encryption import Encryption
-from store import Store, open_store
+from histories.loading import Histories
+from histories.reading import Reading
+from store import open_store
 from store.keys import ApiKey
 from tests.api.agent import Agent, link_to, refused_fields, someone
 from tests.approver import newest_mail, press
 from tests.service import RunningService
 from tests.support import eventually
-from workflows.reading import Fold
 
 
 async def test_a_withdrawn_decision_says_so_everywhere(
@@ -112,17 +114,20 @@ async def test_a_decision_that_ends_just_before_the_withdrawal_is_a_conflict(
     decision = (await agent.ask(approver=approver))["id"]
     secrets = json.loads((service.data_dir / "secrets.json").read_text())
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path}/store.db")
-    decisions = ReadsLate(temporal, store, Signer([secrets["signing_keys"]]))
+    signer, clock = Signer([secrets["signing_keys"]]), Clock(temporal)
+    waiting = Waiting(temporal, Histories(temporal, signer.keyring), most=10)
+    decisions = ReadsLate(temporal, store, Executions(store, signer, clock), waiting)
+    telling = Telling(temporal, store.contents, signer, waiting, clock, decisions)
     decisions.before = await decisions.read(decision)
     await press(await link_to(service, approver), "approve")
 
     async def ended() -> bool:
-        return (await decisions.read(decision)).closed
+        return (await decisions.read_live(decision)).closed
 
     await eventually(ended)
     with pytest.raises(Conflict) as conflict:
         await routes.cancel(
-            cast(Any, Parts(decisions)),
+            cast(Any, Parts(decisions, telling)),
             ApiKey("key_1", agent.name),
             decision,
             Response(),
@@ -136,30 +141,15 @@ class Parts:
     """What the route takes of a service."""
 
     decisions: Decisions
+    telling: Telling
 
 
 class ReadsLate(Decisions):
     """Reads the decision for its agent as it was a moment `before`, once."""
 
-    before: Fold | None = None
+    before: Reading | None = None
 
-    def __init__(self, client: Client, store: Store, signer: Signer) -> None:
-        waiting = Waiting(client, signer.keyring, most=10)
-        super().__init__(
-            client,
-            store,
-            signer,
-            waiting,
-            Clock(client),
-            task_queue="",
-            receipts=True,
-            operator=None,
-            encryption=Encryption(),
-            outgoing=cast(Any, None),
-            backlog=cast(Any, None),
-        )
-
-    async def read_own(self, agent: ApiKey, decision_id: str) -> Fold:
+    async def read_own(self, agent: ApiKey, decision_id: str) -> Reading:
         before, self.before = self.before, None
         return before or await super().read_own(agent, decision_id)
 

@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 from api.answers.answering import Answers
 from api.answers.step_up import APART, CodeNeeded, StepUp
 from api.problems.errors import ApiError, Conflict, NotFound, Unavailable, Unconfirmed
+from histories.reading import Live
 from links import Codes
 from store import Store, open_store
 from store.codes import HOLDS_FOR, MAX_TRIES, OTHERS_TRIES
 from tests.volume import volume
-from workflows.messages import Response
+from tests.workflows.harness import make_input
+from workflows.lifecycle import begin
 from workflows.objections import MAX_CODES
-from workflows.reading import Fold
+from workflows.statements import Response
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 ANN = "ann@example.com"
@@ -57,11 +59,15 @@ class Play:
     form: str = ""
     fails: ApiError | None = None
 
-    async def request_code(self, fold: Fold, approver: str, code_id: str) -> None:
-        assert (fold.decision_id, approver) == (self.id, ANN)
+    async def request_code(self, reading: Live, approver: str, code_id: str) -> None:
+        assert (reading.decision_id, approver) == (self.id, ANN)
         if self.fails:
             raise self.fails
         self.mailed.append((code_id, self.now))
+
+    def _reading(self) -> Live:
+        input = make_input(self.id)
+        return Live(decision_id=self.id, run_id="run", input=input, state=begin(input))
 
     def holds(self, typed: str, code_id: str) -> bool:
         self.compared.append((self.form, code_id))
@@ -71,7 +77,7 @@ class Play:
         """What comes of it: an answer, what to type, or what keeps both from being."""
         self.form = form
         parts: Any = self
-        answers = Answers(parts, self.store.attachments, cast(Any, Record()), parts)
+        answers = Answers(parts, parts, self.store.attachments, cast(Any, Record()), parts)
         step_up = StepUp(parts, self.store.codes, parts, answers)
         response = Response(
             decision_id=self.id,
@@ -82,9 +88,7 @@ class Play:
             received_at=self.now,
         )
         try:
-            return await step_up.pass_step(
-                Fold(self.id, {}), response, typed, form=form, again=again
-            )
+            return await step_up.pass_step(self._reading(), response, typed, form=form, again=again)
         except Conflict as error:
             return error
 

@@ -14,20 +14,22 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from api.decisions import delays
-from api.decisions.backlog import Backlog
 from api.decisions.clock import Clock
-from api.decisions.decisions import Decisions, decision_of
+from api.decisions.decisions import Decisions
+from api.decisions.documents import decision_of
+from api.decisions.executions import Executions
 from api.decisions.waiting import Waiting
 from api.problems.errors import Unavailable
-from encryption import Encryption
 from handover.models import Decision
-from outgoing import Exceptions, GuardedClient
+from histories.decision import read_decision
+from histories.loading import Histories
+from histories.reading import Live
 from store import open_store
 from store.keys import ApiKey
+from tests.readings import live
 from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, Asking, signer
 from workflows.messages import HELD_BACK
-from workflows.reading import Fold, read_decision
 
 REFUSED = "The mail server refuses our login. Check HANDOVER_SMTP_PASSWORD."
 MINUTE = timedelta(minutes=1)
@@ -41,42 +43,35 @@ async def decisions(
     """As the API reads them, and which ask at once what keeps a message."""
     monkeypatch.setattr(delays, "AT_ONCE", timedelta())
     store = await open_store(tmp_path / "store.db")
-    yield Decisions(
-        temporal,
-        store,
-        signer,
-        Waiting(temporal, signer.keyring, 10),
-        task_queue="nobody",
-        receipts=False,
-        operator=None,
-        encryption=Encryption(),
-        outgoing=GuardedClient(Exceptions.parse([])),
-        clock=Clock(temporal),
-        backlog=Backlog(temporal, "nobody", 0),
-    )
+    waiting = Waiting(temporal, Histories(temporal, signer.keyring), 10)
+    yield Decisions(temporal, store, Executions(store, signer, Clock(temporal)), waiting)
     await store.close()
 
 
-async def read(decisions: Decisions, asking: Asking) -> Fold:
-    return await decisions.read_for(ApiKey("key_1", asking.input.agent), asking.input.id)
+async def read(decisions: Decisions, asking: Asking) -> Live:
+    key = ApiKey("key_1", asking.input.agent)
+    return live(await decisions.read_for(key, asking.input.id))
 
 
-async def kept(decisions: Decisions, asking: Asking, reason: str) -> Fold:
+async def kept(decisions: Decisions, asking: Asking, reason: str) -> Live:
     """The decision, once a message of it says that this keeps it."""
 
-    async def is_kept() -> Fold | None:
-        fold = await read(decisions, asking)
-        return fold if reason in [each.reason for each in decision_of(fold).undelivered] else None
+    async def is_kept() -> Live | None:
+        reading = await read(decisions, asking)
+        return (
+            reading
+            if reason in [each.reason for each in decision_of(reading).undelivered]
+            else None
+        )
 
-    fold = await eventually(is_kept)
-    assert fold
-    return fold
+    reading = await eventually(is_kept)
+    assert reading
+    return reading
 
 
-def after(fold: Fold, span: timedelta) -> Decision:
+def after(reading: Live, span: timedelta) -> Decision:
     """As it would read so long after it was asked, were nothing to happen."""
-    assert fold.input
-    return read_decision(fold, fold.input.created_at + span)
+    return read_decision(reading, reading.input.created_at + span)
 
 
 async def test_why_and_since_when_until_it_goes_out(temporal: Client, decisions: Decisions) -> None:
@@ -86,15 +81,15 @@ async def test_why_and_since_when_until_it_goes_out(temporal: Client, decisions:
     asking.mailroom.fail[ALICE] = ApplicationError(REFUSED, next_retry_delay=SOON)
     async with asking.worker():
         await asking.start()
-        fold = await kept(decisions, asking, REFUSED)
-        [message] = decision_of(fold).notifications
+        reading = await kept(decisions, asking, REFUSED)
+        [message] = decision_of(reading).notifications
         asking.mailroom.fail.clear()
         await asking.recorded("notification.sent")
         sent = await read(decisions, asking)
         await asking.handle.terminate()
     assert (message.result, message.reason, message.since) == ("pending", REFUSED, message.at)
-    assert not after(fold, 5 * MINUTE - timedelta(seconds=1)).unreachable
-    assert after(fold, 5 * MINUTE).unreachable
+    assert not after(reading, 5 * MINUTE - timedelta(seconds=1)).unreachable
+    assert after(reading, 5 * MINUTE).unreachable
     [told] = after(sent, 30 * MINUTE).notifications
     assert (told.result, told.reason, told.since) == ("sent", None, None)
     assert not after(sent, 30 * MINUTE).unreachable
@@ -104,11 +99,11 @@ async def test_half_of_a_short_life_is_long(temporal: Client, decisions: Decisio
     """Also where no worker has looked at the decision, so that there is no message at all."""
     asking = Asking.of(temporal, timeout_minutes=4)
     await asking.start()
-    fold = await read(decisions, asking)
+    reading = await read(decisions, asking)
     await asking.handle.terminate()
-    assert decision_of(fold).notifications == []
-    assert not after(fold, 1.9 * MINUTE).unreachable
-    assert after(fold, 2 * MINUTE).unreachable
+    assert decision_of(reading).notifications == []
+    assert not after(reading, 1.9 * MINUTE).unreachable
+    assert after(reading, 2 * MINUTE).unreachable
 
 
 async def test_what_is_held_back_is_no_failure(temporal: Client, decisions: Decisions) -> None:
@@ -118,10 +113,10 @@ async def test_what_is_held_back_is_no_failure(temporal: Client, decisions: Deci
     asking.mailroom.fail[ALICE] = ApplicationError(held, type=HELD_BACK)
     async with asking.worker():
         await asking.start()
-        fold = await kept(decisions, asking, held)
+        reading = await kept(decisions, asking, held)
         await asking.handle.terminate()
-    assert [each.reason for each in decision_of(fold).notifications] == [held]
-    assert not after(fold, 30 * MINUTE).unreachable
+    assert [each.reason for each in decision_of(reading).notifications] == [held]
+    assert not after(reading, 30 * MINUTE).unreachable
 
 
 async def test_one_who_was_reached_is_enough(temporal: Client, decisions: Decisions) -> None:
@@ -131,10 +126,10 @@ async def test_one_who_was_reached_is_enough(temporal: Client, decisions: Decisi
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        fold = await kept(decisions, asking, REFUSED)
+        reading = await kept(decisions, asking, REFUSED)
         await asking.handle.terminate()
-    assert [each.approver for each in decision_of(fold).undelivered] == [BOB]
-    assert not after(fold, 30 * MINUTE).unreachable
+    assert [each.approver for each in decision_of(reading).undelivered] == [BOB]
+    assert not after(reading, 30 * MINUTE).unreachable
 
 
 async def test_where_temporal_does_not_tell_nothing_is_claimed(
@@ -143,8 +138,8 @@ async def test_where_temporal_does_not_tell_nothing_is_claimed(
     """Lists and records do not ask, and the decision is read all the same."""
     asking = Asking.of(temporal)
     await asking.start()
-    fold = await asking.fold()
-    assert not after(fold, 30 * MINUTE).unreachable
+    reading = await asking.reading()
+    assert not after(reading, 30 * MINUTE).unreachable
     monkeypatch.setattr(delays, "asking_temporal", away)
     unasked = await read(decisions, asking)
     await asking.handle.terminate()

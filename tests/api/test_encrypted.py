@@ -16,9 +16,9 @@ from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
-from config import new_secrets
-from encryption import ENCODING, Encryption
 from handover.models import DecisionRequest
+from histories.encryption import ENCODING, Encryption
+from settings.keys import new_secrets
 from store.keys import AUDIT
 from tests import web
 from tests.api.agent import Agent, link_to, question, refused_fields, someone
@@ -28,7 +28,7 @@ from tests.service import RunningService
 from tests.support import eventually
 from tests.workflows.harness import stranger
 from workflows import options
-from workflows.messages import RESPOND, Response
+from workflows.statements import RESPOND, Response, SignedResponse
 
 UI = "http://127.0.0.1:8233"
 OLD, NEW = (new_secrets()["encryption_keys"] for _ in range(2))
@@ -196,7 +196,7 @@ async def test_noise_and_a_forged_approval_change_nothing(agent: Agent, temporal
     decision = await agent.ask(approver=ann)
     handle = temporal.get_workflow_handle(decision["id"])
     request = DecisionRequest(action="Refund order 1142", approver=ann)
-    forged = stranger.sign_response(
+    forged = stranger.sign(
         Response(
             decision_id=decision["id"],
             run_id=(await handle.describe()).run_id,
@@ -204,7 +204,8 @@ async def test_noise_and_a_forged_approval_change_nothing(agent: Agent, temporal
             approver=request.approvers[0],
             choice="approve",
             received_at=decision["created_at"],
-        )
+        ),
+        SignedResponse,
     )
     foreign = Client(**{**temporal.config(), "data_converter": Encryption([NEW]).converter})
     await handle.signal(RESPOND, forged)

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.decisions.decisions import refusal
+from api.decisions.documents import refusal
 from api.http.requests import Requests
 from api.problems import errors, handlers
 from api.problems.errors import ApiError, NotFound, Unavailable

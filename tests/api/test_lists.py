@@ -24,8 +24,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions.listing import Filters, Listed, Listing, ListsUnavailable, index_names
 from api.problems.errors import ApiError, Invalid
-from encryption import Encryption
 from handover.models import Status
+from histories.encryption import Encryption
 from store import open_store
 from store.keys import AGENT_SCOPES, RESOLVE, new_key
 from tests import dev_server as dev_servers

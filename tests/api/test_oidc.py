@@ -27,7 +27,8 @@ from api.access import oidc
 from api.access.bearers import Bearers
 from api.access.oidc import MAX_BYTES, Issuer
 from api.problems.errors import Unauthorized, Unavailable
-from config import ConfigurationError, load_settings
+from settings.errors import ConfigurationError
+from settings.loading import load_settings
 from store.keys import ADMIN, AUDIT, RESOLVE, ApiKey
 from tests.api.agent import Agent
 from tests.dev_server import DevServer

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from temporalio.client import Client
 
 from api.pages import page as pages
+from histories.reading import Live
 from links import Link, LinkKeys
 from store import StoreAway
 from templates.payload import fingerprint, grouped
@@ -32,7 +33,6 @@ from tests.api.ended import LINKS, Parts, ended
 from tests.approver import Form, mails, press
 from tests.service import RunningService
 from tests.support import eventually
-from workflows.reading import Fold
 
 
 async def test_opening_a_hundred_times_changes_nothing(agent: Agent, temporal: Client) -> None:
@@ -607,7 +607,7 @@ async def test_a_link_is_a_secret_that_no_log_has(agent: Agent, service: Running
 
 
 @asynccontextmanager
-async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClient]:
+async def browsing(glance: Callable[[], Live]) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser of an application whose decisions are what `glance` says."""
 
     app = FastAPI()
@@ -621,9 +621,9 @@ async def browsing(glance: Callable[[], Fold]) -> AsyncIterator[httpx2.AsyncClie
 @pytest.mark.parametrize(("days", "status"), [(89, 200), (91, 410)])
 async def test_a_link_shows_the_outcome_for_ninety_days(days: int, status: int) -> None:
     """Then it is gone: the page says so and no longer tells what was asked."""
-    fold = ended(timedelta(days=days))
-    token = LINKS.mint(Link(fold.decision_id, "alice@example.com"))
-    async with browsing(lambda: fold) as browser:
+    reading = ended(timedelta(days=days))
+    token = LINKS.mint(Link(reading.decision_id, "alice@example.com"))
+    async with browsing(lambda: reading) as browser:
         page = await browser.get(f"/d/{token}")
     assert page.status_code == status
     assert ("Refund" in page.text) is (status == 200)
@@ -649,7 +649,7 @@ async def test_nobodys_bytes_are_taken_without_a_token() -> None:
 async def test_a_person_reads_a_page_also_when_the_store_is_away() -> None:
     """503 in words, with `Retry-After`; a problem document is for programs."""
 
-    def fail() -> Fold:
+    def fail() -> Live:
         raise StoreAway("gone")
 
     async with browsing(fail) as browser:

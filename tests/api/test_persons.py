@@ -12,10 +12,10 @@ import pytest
 from temporalio.client import Client
 
 from api.decisions.approvers import check_places
-from api.decisions.decisions import search_attributes
 from api.decisions.signing import Signer
+from api.decisions.starting import search_attributes
 from api.problems.errors import Invalid
-from encryption import Encryption
+from histories.encryption import Encryption
 from store.keys import ADMIN, AGENT_SCOPES, RESOLVE
 from tests.api.agent import Agent, question, refused_fields, someone
 from tests.api.inboxes import Inbox, page_url, results

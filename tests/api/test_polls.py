@@ -18,19 +18,19 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryResponse,
 )
-from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.decisions import waiting
 from api.decisions.waiting import Waiting
 from api.problems.errors import Unavailable
+from histories.loading import Histories
+from histories.reading import Reading
 from tests.support import eventually
 from tests.workflows.harness import make_input, signer
-from workflows.reading import Fold
 
 
-class Histories:
+class Serving:
     """Each has its first event, and no other: a poll for more is held until `news`."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Histories:
         self.ends: RPCStatusCode | None = None
 
     def waiting(self, most: int = 100) -> Waiting:
-        return Waiting(cast(Client, self), signer.keyring, most)
+        return Waiting(cast(Any, self), Histories(cast(Any, self), signer.keyring), most)
 
     async def get_workflow_execution_history(
         self, request: GetWorkflowExecutionHistoryRequest, **how: Any
@@ -92,17 +92,17 @@ def started(decision_id: str) -> HistoryEvent:
     )
 
 
-def never(_: Fold) -> bool:
+def never(_: Reading) -> bool:
     return False
 
 
 @pytest.fixture
-def histories() -> Histories:
-    return Histories()
+def serving() -> Serving:
+    return Serving()
 
 
 async def test_waits_that_begin_together_do_not_end_together(
-    histories: Histories, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long ones, at random, up to a quarter early; a short one is as long as was asked."""
 
@@ -110,76 +110,75 @@ async def test_waits_that_begin_together_do_not_end_together(
         await waits.until(decision, 0.8, never)
         return time.monotonic() - began
 
-    waits, began = histories.waiting(), time.monotonic()
+    waits, began = serving.waiting(), time.monotonic()
     assert min(await asyncio.gather(*(timed(f"dec_{n}") for n in range(20)))) >= 0.8
     monkeypatch.setattr(waiting, "LONG", 0.5)
-    waits, began = histories.waiting(), time.monotonic()
+    waits, began = serving.waiting(), time.monotonic()
     took = sorted(await asyncio.gather(*(timed(f"dec_{n}") for n in range(50))))
     assert took[0] >= 0.8 * 0.75
     assert took[-1] - took[0] > 0.8 * 0.1
 
 
 async def test_who_asks_again_finds_the_decision_followed(
-    histories: Histories, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The history is read once, and what a wait has followed is known when it ends."""
     monkeypatch.setattr(waiting, "LINGER", 0.3)
-    waits = histories.waiting()
+    waits = serving.waiting()
     for _ in range(3):
         assert await waits.until("dec_1", 0.1, never) is None
         known = waits.glance("dec_1")
         assert known
-        assert known.input
-    assert histories.read == {"dec_1": 1}
-    await eventually(lambda: histories.held == 0, timeout=10)
+    assert serving.read == {"dec_1": 1}
+    await eventually(lambda: serving.held == 0, timeout=10)
     assert waits.glance("dec_1") is None
 
 
-async def test_what_is_followed_for_nobody_makes_room(histories: Histories) -> None:
+async def test_what_is_followed_for_nobody_makes_room(serving: Serving) -> None:
     """With room for one poll, the next decision takes it at once."""
-    waits = histories.waiting(most=1)
+    waits = serving.waiting(most=1)
     assert await waits.until("dec_1", 0.1, never) is None
     assert await waits.until("dec_2", 0.1, never) is None
-    assert histories.read == {"dec_1": 1, "dec_2": 1}
+    assert serving.read == {"dec_1": 1, "dec_2": 1}
     assert waits.glance("dec_1") is None
-    await eventually(lambda: histories.held == 1)
+    await eventually(lambda: serving.held == 1)
 
 
-async def test_a_poll_that_ends_without_news_is_followed_by_another(histories: Histories) -> None:
+async def test_a_poll_that_ends_without_news_is_followed_by_another(serving: Serving) -> None:
     """Also where Temporal is too slow to say so itself; nobody who waits hears of it. Each is of
     another length, the first a short one, so that those of many decisions part."""
-    histories.ends = RPCStatusCode.DEADLINE_EXCEEDED
-    waits = histories.waiting()
+    serving.ends = RPCStatusCode.DEADLINE_EXCEEDED
+    waits = serving.waiting()
     assert await waits.until("dec_1", 0.5, never) is None
-    first, *later = [seconds for _, seconds in histories.polls]
+    first, *later = [seconds for _, seconds in serving.polls]
     assert waiting.FIRST_POLL[0] <= first <= waiting.FIRST_POLL[1]
     assert len(set(later)) > 1
     assert all(waiting.POLL[0] <= seconds <= waiting.POLL[1] for seconds in later)
 
 
-async def test_a_poll_that_fails_is_told_and_forgotten(histories: Histories) -> None:
+async def test_a_poll_that_fails_is_told_and_forgotten(serving: Serving) -> None:
     """Who asks again is not told of the failure of before."""
-    histories.ends = RPCStatusCode.UNAVAILABLE
-    waits = histories.waiting()
+    serving.ends = RPCStatusCode.UNAVAILABLE
+    waits = serving.waiting()
     with pytest.raises(Unavailable):
         await waits.until("dec_1", 5, never)
     assert waits.glance("dec_1") is None
-    histories.ends = None
+    serving.ends = None
     assert await waits.until("dec_1", 0.1, never) is None
-    assert histories.read == {"dec_1": 2}
+    assert serving.read == {"dec_1": 2}
 
 
-async def test_a_thousand_that_come_together_are_read_in_turn(histories: Histories) -> None:
+async def test_a_thousand_that_come_together_are_read_in_turn(serving: Serving) -> None:
     """And a person's own answer stands behind none of them."""
-    histories.slow.clear()
-    waits = histories.waiting(most=1000)
+    serving.slow.clear()
+    waits = serving.waiting(most=1000)
     many = [asyncio.create_task(waits.until(f"dec_{n}", 5, never)) for n in range(100)]
-    await eventually(lambda: histories.reading == waiting.FIRST_READS)
-    person = asyncio.create_task(waits.until("dec_p", 5, lambda fold: True, reserve=True))
-    await eventually(lambda: person.done() or histories.read["dec_p"])
-    histories.slow.set()
+    await eventually(lambda: serving.reading == waiting.FIRST_READS)
+    person = asyncio.create_task(waits.until("dec_p", 5, lambda _: True, reserve=True))
+    await eventually(lambda: person.done() or serving.read["dec_p"])
+    serving.slow.set()
     await person
-    await eventually(lambda: histories.held == 100, timeout=30)
-    assert histories.most_read_at_once <= waiting.FIRST_READS + 1
+    await eventually(lambda: serving.held == 100, timeout=30)
+    assert serving.most_read_at_once <= waiting.FIRST_READS + 1
     waits.close()
     assert set(await asyncio.gather(*many)) == {None}

@@ -26,7 +26,7 @@ from tests.api.agent import Agent, in_store, no_worker, question
 from tests.api.codes import use_up_codes
 from tests.api.systems import System
 from tests.dev_server import SEARCH_ATTRIBUTES, DevServer
-from tests.line import Line
+from tests.line import READ, SIGNAL, Line
 from tests.service import RunningService
 from tests.support import eventually
 
@@ -335,9 +335,9 @@ async def unconfirmed(w: World) -> httpx2.Response:
         decision = (await agent.ask())["id"]
         line.keep_back()
         cancelling = asyncio.create_task(agent.cancel(decision))
-        await line.has_answers(1)
+        await line.has_answers(READ, 1)
         line.pass_on()
-        await line.has_answers(1)
+        await line.has_answers(SIGNAL, 1)
         await line.cut(losing=True)
         return await cancelling
 

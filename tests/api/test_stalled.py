@@ -14,10 +14,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from api.decisions.waiting import Waiting
 from api.problems.errors import ApiError
 from handover.models import Status
+from histories.decision import read_decision
+from histories.loading import Histories
+from histories.reading import STALLED_AFTER
+from tests.readings import live
 from tests.workflows.harness import Asking, signer
-from workflows import reading
 from workflows.messages import WORKFLOW
-from workflows.reading import STALLED_AFTER, read_decision
 
 
 @workflow.defn(name=WORKFLOW)
@@ -34,7 +36,7 @@ async def test_a_workflow_that_does_not_go_on(
 ) -> None:
     """Since when and why; and nothing any more once a worker goes on with it."""
     asking = Asking.of(temporal)
-    waiting = Waiting(temporal, signer.keyring, most=1)
+    waiting = Waiting(temporal, Histories(temporal, signer.keyring), most=1)
     broken = Worker(
         temporal,
         task_queue=asking.task_queue,
@@ -45,20 +47,20 @@ async def test_a_workflow_that_does_not_go_on(
         # A task that fails again is left to its time limit by Temporal's SDK: ten seconds.
         await asking.start(task_timeout=timedelta(seconds=1))
         await asking.happened(EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
-    fold = await waiting.look(asking.input.id)
-    assert fold.failing
-    assert read_decision(fold, fold.failing.since + STALLED_AFTER / 2).stalled is None
-    told = read_decision(fold, datetime.now(UTC) + STALLED_AFTER).stalled
+    reading = live(await waiting.look(asking.input.id))
+    assert reading.failing
+    assert read_decision(reading, reading.failing.since + STALLED_AFTER / 2).stalled is None
+    told = read_decision(reading, datetime.now(UTC) + STALLED_AFTER).stalled
     assert told
-    assert f"{fold.failing.since:%H:%M:%S} UTC" in told
+    assert f"{reading.failing.since:%H:%M:%S} UTC" in told
     assert "a fault of this release" in told
     await waiting.stalled.check(waiting.look)  # it may pass
-    monkeypatch.setattr(reading, "STALLED_AFTER", timedelta())
+    monkeypatch.setattr("histories.reading.STALLED_AFTER", timedelta())
     with pytest.raises(ApiError, match=f"{asking.input.id} does not go on.+worker that can go on"):
         await waiting.stalled.check(waiting.look)
     async with asking.worker():
         await asking.recorded("notification.sent")
-        assert (await waiting.look(asking.input.id)).failing is None
+        assert live(await waiting.look(asking.input.id)).failing is None
         await asking.respond("approve")
         assert (await asking.result()).status == Status.APPROVED
     await waiting.stalled.check(waiting.look)

@@ -26,7 +26,7 @@ from tests.api.codes import CRITICAL
 from tests.api.inboxes import Inbox, link_keys, page_url
 from tests.api.systems import System
 from tests.dev_server import DevServer
-from tests.line import Line
+from tests.line import READ, SIGNAL, Line
 from tests.service import RunningService
 from tests.slack_server import SIGNING_SECRET, TOKEN, Message, SlackServer
 from tests.slack_user import SlackUser
@@ -141,9 +141,9 @@ class Place:
         their answers have come, or, `losing` them, before."""
         self.line.keep_back()
         sending = asyncio.gather(*(door.send() for door in doors))
-        await self.line.has_answers(len(doors))  # what each decision is
+        await self.line.has_answers(READ, len(doors))  # what each decision is
         self.line.pass_on()
-        await self.line.has_answers(len(doors))  # that it is signalled
+        await self.line.has_answers(SIGNAL, len(doors))
         await self.line.cut(losing=losing)
         return sending
 

@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from api.decisions.waiting import Waiting
+from histories.loading import Histories
 from tests.api.agent import (
     Agent,
     keyring_of,
@@ -69,8 +70,9 @@ async def test_a_wait_that_is_over_answers_pending(agent: Agent) -> None:
 async def test_a_poll_ends_with_the_last_who_waits(agent: Agent, temporal: Client) -> None:
     """Temporal takes a limited number of them, and a decision may live for a year."""
     decision = (await agent.ask())["id"]
-    waiting, before = Waiting(temporal, keyring_of(agent.service), most=1), len(asyncio.all_tasks())
-    await asyncio.gather(*(waiting.until(decision, 0.3, lambda fold: False) for _ in range(2)))
+    histories = Histories(temporal, keyring_of(agent.service))
+    waiting, before = Waiting(temporal, histories, most=1), len(asyncio.all_tasks())
+    await asyncio.gather(*(waiting.until(decision, 0.3, lambda _: False) for _ in range(2)))
     await eventually(lambda: len(asyncio.all_tasks()) <= before, timeout=5)
 
 
@@ -132,7 +134,7 @@ async def test_stopping_answers_open_waits_at_once(spare: Agent) -> None:
 
 async def test_stopping_answers_also_beside_a_wait_that_is_just_ending() -> None:
     """A wait whose time runs out at the very moment of the stop keeps nobody else waiting."""
-    waiting = Waiting(cast(Client, None), {}, most=0)
+    waiting = Waiting(cast(Any, None), cast(Any, None), most=0)
     ending = asyncio.create_task(waiting.until("dec_1", 0, lambda _: False))
     other = asyncio.create_task(waiting.until("dec_2", 60, lambda _: False))
     for _ in range(2):  # both begin; the first one's time is over, and it has not noticed yet

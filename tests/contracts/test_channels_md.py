@@ -19,8 +19,8 @@ from api.operators import approvers
 from api.providers import route as events
 from api.providers.sendgrid import KEPT
 from api.slack import route as slack
-from config import Settings
 from handover.models import DecisionRequest
+from settings.model import Settings
 from slack_app.web import BUSY, RECIPIENT
 from tests.contracts.headings import anchors
 from tests.slack_server import METHODS
@@ -180,7 +180,7 @@ def test_what_providers_say_is_what_we_know() -> None:
     gone, later, *_ = slack.splitlines()[2:]
     assert set(re.findall(r"`([a-z]+_[a-z_]+)`", gone)) <= RECIPIENT
     assert set(re.findall(r"`([a-z]+_?[a-z_]+)`", later)) <= BUSY
-    sendgrid = TEXT[TEXT.index("| SendGrid tells |") :].split("\n\n")[0]
+    sendgrid = TEXT[TEXT.index("| SendGrid reports |") :].split("\n\n")[0]
     told = [row.split("|")[1] for row in sendgrid.splitlines()[2:]]
     assert {name for row in told for name in re.findall(r"`([a-z]+)`", row)} == set(KEPT)
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 PARSER = "sdk/python/handover/addresses.py"
 ROOMS = (
     *("activities", "api", "deploy", "embedded", "examples", "links", "outgoing", "store"),
-    *("slack_app", "templates", "workflows", "sdk/python/handover"),
+    *("histories", "settings", "slack_app", "templates", "workflows", "sdk/python/handover"),
 )
 
 FOLDING = {"lower", "upper", "casefold", "swapcase", "capitalize", "title"}
@@ -20,7 +20,7 @@ CODECS = {"idna", "punycode"}
 LIBRARIES = {"idna", "email_validator", "parseaddr", "formataddr", "getaddresses"}
 
 NO_ADDRESSES = {
-    "api/decisions/decisions.py": ["error.message.lower"],
+    "api/decisions/starting.py": ["error.message.lower"],
     "api/files/documents.py": ["name.lower"],  # of a file
     "api/problems/errors.py": ["self.problem.title"],
     "api/files/filetypes.py": ["name.lower"],
@@ -32,7 +32,7 @@ NO_ADDRESSES = {
     "api/http/requests.py": ["name.lower"],  # of a header
     "api/people/typed.py": ["(named['m'] or named['M']).casefold"],  # of a day
     "api/http/multipart.py": ["request.headers.get('Content-Type', '').lower"],
-    "config.py": ["field.upper"],
+    "settings/errors.py": ["field.upper"],
     "deploy/worker_health.py": ["poller.identity.partition('@')"],
     "embedded/programs.py": ["package.rpartition('/')[2].partition('@')"],  # its version
     "outgoing/exceptions.py": ["host.lower"],
@@ -54,8 +54,8 @@ NO_ADDRESSES = {
     ],
     "sdk/python/handover/policy.py": ["unicodedata.normalize('NFKC', text).casefold"],
     "sdk/python/handover/webhooks.py": ["name.lower"],
-    "secret_checks.py": ["secret.value.casefold"],
-    "setting_names.py": ["name.upper", "variable.upper"],
+    "settings/secret_checks.py": ["secret.value.casefold"],
+    "settings/names.py": ["name.upper", "variable.upper"],
     "slack_app/web.py": ["k.lower"],  # of a header
     "store/keys.py": ["name.casefold"],  # of a key
     "templates/notation.py": ["day.lower", "name.casefold"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
+from settings.model import Settings
 from store.keys import SCOPES
 from store.tables import metadata
 from tests.contracts.headings import anchors

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from temporalio.envconfig import ClientConfigProfile
 
-from config import Settings
+from settings.model import Settings
 from tests.deploy import compose
 from tests.deploy.compose import ENV_EXAMPLE, ROOT, SERVICES
 

@@ -25,7 +25,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
-from config import new_secrets
+from settings.keys import new_secrets
 from tests import web
 from tests.approver import answer_link, press
 from tests.deploy import compose

@@ -28,7 +28,8 @@ from tests.support import eventually
 from tests.workflows.harness import make_input, stranger
 from tests.workflows.rogue import RogueWorkflow, UpsertingWorkflow
 from workflows import proof
-from workflows.messages import RESPOND, WORKFLOW, DecisionInput, Outcome, Response, SignedResponse
+from workflows.messages import WORKFLOW, DecisionInput, Outcome
+from workflows.statements import RESPOND, Response, SignedResponse
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Intruder:
     async def forged_approval(self, input: DecisionInput) -> SignedResponse:
         """Right in everything but the key that signed it."""
         run = await self.client.get_workflow_handle(self.decision_id).describe()
-        return stranger.sign_response(
+        return stranger.sign(
             Response(
                 decision_id=input.id,
                 run_id=run.run_id,
@@ -75,7 +76,8 @@ class Intruder:
                 approver=self.approver,
                 choice="approve",
                 received_at=input.created_at,
-            )
+            ),
+            SignedResponse,
         )
 
     async def start_again(self, input: DecisionInput) -> None:
@@ -283,7 +285,7 @@ async def test_a_response_signalled_past_the_api(intruder: Intruder) -> None:
 
 async def test_an_old_decision_started_again_much_later(intruder: Intruder) -> None:
     """Its seal is good and its content the same, but it is not the run that was started then."""
-    from workflows.reading import START_TOLERANCE, Fold
+    from histories.fold import START_TOLERANCE, Fold
 
     keyring = (await intruder.recorded_input()).keyring
     fold = Fold(intruder.decision_id, keyring)
@@ -293,5 +295,5 @@ async def test_an_old_decision_started_again_much_later(intruder: Intruder) -> N
         late = event.event_time.ToDatetime() + START_TOLERANCE + timedelta(seconds=1)
         event.event_time.FromDatetime(late)
         fold.feed(event)
-    assert fold.void == "started again after the decision was created"
+    assert fold.reading.annulled == "started again after the decision was created"
     assert proof.key_id(next(iter(keyring.values()))) == next(iter(keyring))

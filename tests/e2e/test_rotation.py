@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-import config
 import links.tokens
 from api.main import FIRST_KEY
-from encryption import Encryption
 from handover import AsyncHandoverClient, Decision, ProofError, Status
+from histories.encryption import Encryption
+from settings.keys import new_secrets
 from store import open_store
 from tests import web
 from tests.approver import answer_link, newest_mail, press
@@ -22,7 +22,7 @@ from tests.service import RunningService
 from tests.support import eventually
 from workflows.proof import key_id
 
-A, B = (config.new_secrets() for _ in range(2))
+A, B = (new_secrets() for _ in range(2))
 KEY_A, KEY_B = (key_id(made["verify_keys"]) for made in (A, B))
 ENCRYPTION_KEY_A = Encryption([A["encryption_keys"]]).key_ids[0]
 LINK_KEY_A = links.tokens.key_id(A["link_keys"])

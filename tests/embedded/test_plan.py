@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
 from embedded.plan import Plan
 from embedded.ports import read_ports
+from settings.model import Settings
 
 
 @pytest.fixture

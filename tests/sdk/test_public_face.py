@@ -7,7 +7,6 @@ import inspect
 import re
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,9 +229,3 @@ def name_in(requirement: str) -> str:
 
 def extra_in(requirement: str) -> str:
     return requirement.split("extra == ")[1].strip("'")
-
-
-def test_version_is_one() -> None:
-    """The package says the version that its project file has."""
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == handover.__version__

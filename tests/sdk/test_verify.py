@@ -39,7 +39,7 @@ from tests.proven import (
 )
 from tests.sdk.service import Behaviour, Service, decision, replies
 from workflows import proof
-from workflows.messages import Response
+from workflows.statements import Response, SignedResponse
 
 Serve = Callable[..., Service]
 
@@ -411,7 +411,7 @@ def test_somebody_who_was_not_asked() -> None:
     settled, mallory = proven(), "mallory@example.com"
     assert settled.proof
     said = settled.proof.model_dump(exclude={"data_digest", "signature"}) | {"approver": mallory}
-    signed = signer.sign_response(Response.model_validate(said))
+    signed = signer.sign(Response.model_validate(said), SignedResponse)
     theirs = proof.proof_of(signed).model_dump(mode="json")
     with pytest.raises(ProofError, match="is none of the approvers"):
         changed(settled, resolved_by=mallory, proof=theirs).verify(KEYS)

@@ -13,19 +13,20 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from api.decisions.signing import Signer
 from handover.models import Status
+from histories.entries import AuditEntry
+from histories.fold import Fold
+from histories.reading import Live
+from tests.readings import live
 from tests.workflows.harness import ALICE, BOB, make_input, signer
-from workflows.messages import (
+from workflows.messages import SEND_NOTIFICATION, NotificationSent, SendNotificationInput, Wire
+from workflows.statements import (
     DELIVERY_FAILED,
     RESPOND,
-    SEND_NOTIFICATION,
     FailedDelivery,
-    NotificationSent,
-    SendNotificationInput,
+    SignedFailedDelivery,
     SignedResponse,
-    Wire,
 )
-from workflows.messages import Response as Answer
-from workflows.reading import AuditEntry, Fold
+from workflows.statements import Response as Answer
 
 RUN = "run_1"
 
@@ -47,7 +48,8 @@ class History:
         ring = {"keyring": {**signer.keyring, **(vouches_for or {})}}
         asked = make_input(**{"escalation": [step], **request})
         self.input = signer.seal(asked.model_copy(update=ring))
-        self.fold = Fold(decision_id or self.input.id, signer.keyring, revoked)
+        self._decision_id = decision_id or self.input.id
+        self.begin_again(revoked)
         self.now = self.input.created_at + late
         self._number = 0
         started = {"input": payloads(self.input), "original_execution_run_id": RUN}
@@ -66,8 +68,21 @@ class History:
             event_time=time,
             **attributes_of,
         )
-        self.fold.feed(event)
+        self._fold.feed(event)
         return self._number
+
+    def begin_again(self, revoked: Collection[str] = ()) -> None:
+        """As if nothing of it had been read."""
+        self._fold = Fold(self._decision_id, signer.keyring, revoked)
+
+    @property
+    def annulled(self) -> str | None:
+        """Why it counts for nothing, whoever began it."""
+        return self._fold.reading.annulled
+
+    @property
+    def reading(self) -> Live:
+        return live(self._fold.reading)
 
     def task(self) -> None:
         self.add("WORKFLOW_TASK_STARTED")
@@ -80,7 +95,7 @@ class History:
         return answer
 
     def answer(self, choice: str, by: str, signed_by: Signer = signer) -> SignedResponse:
-        return signed_by.sign_response(
+        return signed_by.sign(
             Answer(
                 decision_id=self.input.id,
                 run_id=RUN,
@@ -88,7 +103,8 @@ class History:
                 received_at=datetime.now(UTC),
                 approver=by,
                 choice=choice,
-            )
+            ),
+            SignedResponse,
         )
 
     def send(self, message: str) -> int:
@@ -110,7 +126,7 @@ class History:
 
     def lose(self, message_id: str) -> None:
         """Its provider tells that it did not arrive."""
-        failed = signer.sign_failed_delivery(
+        failed = signer.sign(
             FailedDelivery(
                 decision_id=self.input.id,
                 run_id=RUN,
@@ -122,7 +138,8 @@ class History:
                 reason="no such user",
                 provider_message_id=message_id,
                 provider_event_id=f"about {message_id}",
-            )
+            ),
+            SignedFailedDelivery,
         )
         signal = {"signal_name": DELIVERY_FAILED, "input": payloads(failed)}
         self.add("WORKFLOW_EXECUTION_SIGNALED", signal)
@@ -131,22 +148,20 @@ class History:
         self.now += timedelta(seconds=seconds)
 
     def entries(self, type: str) -> list[AuditEntry]:
-        return [entry for entry in self.fold.entries if entry.type == type]
+        return [entry for entry in self.reading.entries if entry.type == type]
 
     def refusals(self) -> list[str]:
         """Why signals counted for nothing."""
-        entries = self.fold.entries
+        entries = self.reading.entries
         return [e.details["reason"] for e in entries if e.type == "response.refused"]
 
     @property
     def status(self) -> Status:
-        assert self.fold.state
-        return self.fold.state.status
+        return self.reading.state.status
 
     @property
     def asked(self) -> list[str]:
-        assert self.fold.state
-        return [each.approver for each in self.fold.state.asked]
+        return [each.approver for each in self.reading.state.asked]
 
 
 def payloads(content: Wire) -> dict[str, Any]:

@@ -15,18 +15,19 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-import config
-from api.decisions.decisions import search_attributes
+from activities.task_queues import working
 from api.decisions.signing import Signer
-from encryption import Encryption, decoded
+from api.decisions.starting import search_attributes
 from handover.models import DecisionRequest
-from task_queues import working
+from histories.encryption import Encryption, decoded
+from histories.reading import Live
+from settings.keys import new_secrets
+from tests import readings
 from tests.support import eventually
 from workflows import lifecycle, options, proof
 from workflows.messages import (
     CALLBACK_FAILED,
     DELIVER_CALLBACK,
-    RESPOND,
     SEND_NOTIFICATION,
     WORKFLOW,
     CallbackDelivered,
@@ -35,17 +36,14 @@ from workflows.messages import (
     DeliverCallbackInput,
     NotificationSent,
     Outcome,
-    Response,
     SendNotificationInput,
-    SignedResponse,
-    Withdrawal,
 )
-from workflows.reading import Fold
+from workflows.statements import RESPOND, Response, SignedResponse, Withdrawal
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 
-signer = Signer([config.new_secrets()["signing_keys"]])
-stranger = Signer([config.new_secrets()["signing_keys"]])
+signer = Signer([new_secrets()["signing_keys"]])
+stranger = Signer([new_secrets()["signing_keys"]])
 
 
 def make_input(decision_id: str | None = None, **request: Any) -> DecisionInput:
@@ -175,7 +173,7 @@ class Asking:
     def sign(self, choice: str, by: str = ALICE, **changes: Any) -> SignedResponse:
         """A response as the API would sign it; `changes` go in before the signature."""
         response = Response(**self.about(), approver=by, choice=choice)
-        return signer.sign_response(response.model_copy(update=changes))
+        return signer.sign(response.model_copy(update=changes), SignedResponse)
 
     def about(self) -> dict[str, Any]:
         """What every statement to this run says."""
@@ -193,19 +191,17 @@ class Asking:
     async def respond(self, choice: str, by: str = ALICE, **changes: Any) -> None:
         await self.handle.signal(RESPOND, self.sign(choice, by, **changes))
 
-    async def fold(self) -> Fold:
-        fold = Fold(self.input.id, signer.keyring)
-        async for event in self.handle.fetch_history_events():
-            fold.feed(await decoded(event, self.encryption))
-        return fold
+    async def reading(self) -> Live:
+        events = self.handle.fetch_history_events()
+        read = [await decoded(event, self.encryption) async for event in events]
+        return readings.read(self.input.id, signer.keyring, read)
 
     async def result(self) -> Outcome:
-        """The outcome, which the fold of the history must agree with to the letter."""
+        """The outcome, which the reading of the history must agree with to the letter."""
         outcome = await self._started.result()
-        fold = await self.fold()
-        assert fold.void is None
-        assert fold.state is not None
-        assert fold.state.outcome == outcome
+        reading = await self.reading()
+        assert reading.annulled is None
+        assert reading.state.outcome == outcome
         return outcome
 
     async def happened(self, kind: EventType.ValueType, times: int = 1) -> None:
@@ -221,8 +217,8 @@ class Asking:
         """The details of the audit's entries of this type, once there are as many."""
 
         async def there() -> list[dict[str, Any]]:
-            fold = await self.fold()
-            found = [entry.details for entry in fold.entries if entry.type == type]
+            reading = await self.reading()
+            found = [entry.details for entry in reading.entries if entry.type == type]
             return found if len(found) >= times else []
 
         return await eventually(there)

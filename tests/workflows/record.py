@@ -24,23 +24,30 @@ from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer
 from workflows.messages import (
+    GIVE_UP_CALLBACK,
+    OPERATOR_DECIDE,
+    RETRY_CALLBACK,
+    UNDELIVERABLE,
+    Reminders,
+)
+from workflows.objections import MAX_CODES
+from workflows.statements import (
     ATTACH,
     CANCEL,
     DELIVERY_FAILED,
     EXTEND,
-    GIVE_UP_CALLBACK,
-    OPERATOR_DECIDE,
     RESPOND,
-    RETRY_CALLBACK,
     STEP_UP,
-    UNDELIVERABLE,
     Addition,
     CodeRequest,
     Extension,
     FailedDelivery,
-    Reminders,
+    SignedAddition,
+    SignedCodeRequest,
+    SignedExtension,
+    SignedFailedDelivery,
+    SignedWithdrawal,
 )
-from workflows.objections import MAX_CODES
 
 HISTORIES = Path(__file__).parent / "histories"
 STACK_TRACE = re.compile(r'"stackTrace": "(?:[^"\\]|\\.)*",?\s*')
@@ -114,7 +121,7 @@ async def withdrawn(client: Client) -> Asking:
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        await asking.handle.signal(CANCEL, signer.sign_withdrawal(asking.withdrawal()))
+        await asking.handle.signal(CANCEL, signer.sign(asking.withdrawal(), SignedWithdrawal))
         await asking.result()
     return asking
 
@@ -170,14 +177,14 @@ async def extended_with_a_file_and_scheduled(client: Client) -> Asking:
         await asking.start()
         await asking.recorded("notification.sent")
         extension = Extension(**asking.about(), agent=asking.input.agent, expires_at=until)
-        await asking.handle.signal(EXTEND, signer.sign_extension(extension))
+        await asking.handle.signal(EXTEND, signer.sign(extension, SignedExtension))
         file = Attachment(
             id="att_1", name="a.txt", url="/a", type="text/plain", size=1, sha256="0" * 64
         )
         addition = Addition(**asking.about(), agent=asking.input.agent, attachment=file)
-        await asking.handle.signal(ATTACH, signer.sign_addition(addition))
+        await asking.handle.signal(ATTACH, signer.sign(addition, SignedAddition))
         await asking.recorded("notification.sent", times=2)
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         assert state
         data = {"execute_at": (asking.input.created_at + timedelta(days=30)).isoformat()}
         await asking.respond("approve", by=BOB, data=data, request_digest=state.shown)
@@ -246,7 +253,7 @@ async def reminded_and_stepped_up(client: Client) -> Asking:
         await asking.start()
         await asking.recorded("approver.reminded")
         code = CodeRequest(**asking.about(), approver=BOB, code_id="code_1")
-        await asking.handle.signal(STEP_UP, signer.sign_code_request(code))
+        await asking.handle.signal(STEP_UP, signer.sign(code, SignedCodeRequest))
         # The question, the operator's mail, the reminder and the code.
         await asking.recorded("notification.sent", times=4)
         await asking.respond("approve", BOB, step_up="code_1")
@@ -263,7 +270,7 @@ async def codes_used_up(client: Client) -> Asking:
         await asking.recorded("notification.sent")
         for number in range(1, MAX_CODES + 1):
             code = CodeRequest(**asking.about(), approver=ALICE, code_id=f"code_{number}")
-            await asking.handle.signal(STEP_UP, signer.sign_code_request(code))
+            await asking.handle.signal(STEP_UP, signer.sign(code, SignedCodeRequest))
         # The question, and each code; by now the operator's mail.
         await asking.recorded("notification.sent", times=MAX_CODES + 2)
         await asking.respond("approve", step_up="code_3")
@@ -316,7 +323,7 @@ async def bounced(client: Client) -> Asking:
                 provider_message_id=f"id-{number}",
                 provider_event_id=f"event-{number}",
             )
-            await asking.handle.signal(DELIVERY_FAILED, signer.sign_failed_delivery(failed))
+            await asking.handle.signal(DELIVERY_FAILED, signer.sign(failed, SignedFailedDelivery))
             # Carol's question, the operator's mail.
             await asking.recorded("notification.sent", times=4)
         await asking.recorded("notification.sent", times=5)
@@ -346,7 +353,7 @@ async def channels_in_turn(client: Client) -> Asking:
             provider_message_id="id-1",
             provider_event_id="event-1",
         )
-        await asking.handle.signal(DELIVERY_FAILED, signer.sign_failed_delivery(failed))
+        await asking.handle.signal(DELIVERY_FAILED, signer.sign(failed, SignedFailedDelivery))
         await asking.recorded("notification.sent", times=2)
         await asking.respond("approve")
         await asking.result()

@@ -20,13 +20,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from encryption import Encryption
 from handover.models import Status
+from histories.decision import as_json, read_decision
+from histories.encryption import Encryption
 from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, Asking
 from workflows import options
 from workflows.messages import GIVE_UP_CALLBACK, RETRY_CALLBACK
-from workflows.reading import as_json, read_decision
 
 URL = "https://agent.example.com/hook"
 JSON = {"encoding": b"json/plain"}
@@ -114,8 +114,8 @@ async def test_a_message_that_was_sent_by_hand(dev_client: Client) -> None:
         outcomes = await asyncio.gather(*(each.result() for each in asked))
     assert {outcome.status for outcome in outcomes} == {Status.APPROVED}
     for each in asked:
-        fold = await each.fold()
-        [told] = as_json(read_decision(fold, each.input.created_at))["notifications"]
+        reading = await each.reading()
+        [told] = as_json(read_decision(reading, each.input.created_at))["notifications"]
         assert (told["result"], told["provider_message_id"]) == ("sent", None)
 
 

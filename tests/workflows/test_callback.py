@@ -56,16 +56,16 @@ async def test_the_agents_answer_does_not_wait_for_it(dev_client: Client) -> Non
     async with asking.worker():
         await answered(asking)
         [failed] = await asking.recorded("callback.failed")
-        fold = await asking.fold()
-        assert fold.settled
-        assert not fold.closed
+        reading = await asking.reading()
+        assert reading.settled
+        assert not reading.closed
         assert (failed["attempt"], failed["reason"]) == (1, "the server answered 500")
         told = await details(asking)
         for words in ("Approved", "agent.example.com", "the server answered 500", RETRY_CALLBACK):
             assert words in told
         await asking.handle.signal(RETRY_CALLBACK)
         await asking.result()
-    entries = [entry.type for entry in (await asking.fold()).entries]
+    entries = [entry.type for entry in (await asking.reading()).entries]
     assert entries.index("callback.retried") < entries.index("callback.delivered")
     assert asking.mailroom.delivered == 2
 
@@ -79,7 +79,7 @@ async def test_operators_can_give_it_up(dev_client: Client) -> None:
         await asking.recorded("callback.failed")
         await asking.handle.signal(GIVE_UP_CALLBACK)
         assert (await asking.result()).status == Status.APPROVED
-    entries = [entry.type for entry in (await asking.fold()).entries]
+    entries = [entry.type for entry in (await asking.reading()).entries]
     assert "callback.given_up" in entries
     assert "callback.delivered" not in entries
 

@@ -12,7 +12,14 @@ from temporalio.testing import WorkflowEnvironment
 from handover.models import Attachment, Origin, Status
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
 from workflows import lifecycle, objections
-from workflows.messages import ATTACH, EXTEND, Addition, Extension
+from workflows.statements import (
+    ATTACH,
+    EXTEND,
+    Addition,
+    Extension,
+    SignedAddition,
+    SignedExtension,
+)
 
 
 def file(number: int = 1) -> Attachment:
@@ -42,7 +49,7 @@ async def test_an_extension_moves_the_expiry(time_skipping: WorkflowEnvironment)
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        signed = signer.sign_extension(extension(asking, timedelta(hours=2)))
+        signed = signer.sign(extension(asking, timedelta(hours=2)), SignedExtension)
         await asking.handle.signal(EXTEND, signed)
         [extended] = await asking.recorded("decision.extended")
         outcome = await asking.result()
@@ -67,11 +74,11 @@ async def test_time_is_never_taken_away(dev_client: Client, by: timedelta, reaso
     asking = Asking.of(dev_client)
     async with asking.worker():
         await asking.start()
-        await asking.handle.signal(EXTEND, signer.sign_extension(extension(asking, by)))
+        await asking.handle.signal(EXTEND, signer.sign(extension(asking, by), SignedExtension))
         [refused] = await asking.recorded("response.refused")
         await asking.respond("deny")
         await asking.result()
-    state = (await asking.fold()).state
+    state = (await asking.reading()).state
     assert state is not None
     assert refused["reason"] == reason
     assert state.rules.expires_at == asking.input.expires_at
@@ -84,14 +91,14 @@ async def test_forged_extensions_and_additions(dev_client: Client) -> None:
         await asking.start()
         await asking.handle.signal(EXTEND, extension(asking, timedelta(hours=1)))
         await asking.handle.signal(
-            EXTEND, stranger.sign_extension(extension(asking, timedelta(hours=1)))
+            EXTEND, stranger.sign(extension(asking, timedelta(hours=1)), SignedExtension)
         )
-        altered = signer.sign_extension(extension(asking, timedelta(hours=1)))
+        altered = signer.sign(extension(asking, timedelta(hours=1)), SignedExtension)
         altered.expires_at += timedelta(hours=1)
         await asking.handle.signal(EXTEND, altered)
         await asking.handle.signal(ATTACH, addition(asking))
-        await asking.handle.signal(ATTACH, stranger.sign_addition(addition(asking)))
-        swapped = signer.sign_addition(addition(asking))
+        await asking.handle.signal(ATTACH, stranger.sign(addition(asking), SignedAddition))
+        swapped = signer.sign(addition(asking), SignedAddition)
         swapped.attachment = file(2)
         await asking.handle.signal(ATTACH, swapped)
         refused = await asking.recorded("response.refused", times=6)
@@ -107,11 +114,11 @@ async def test_an_answer_to_what_was_shown_before_does_not_count(dev_client: Cli
     async with asking.worker():
         await asking.start()
         before = asking.sign("approve")
-        await asking.handle.signal(ATTACH, signer.sign_addition(addition(asking)))
+        await asking.handle.signal(ATTACH, signer.sign(addition(asking), SignedAddition))
         await asking.recorded("attachment.added")
         await asking.handle.signal("respond", before)
         [refused] = await asking.recorded("response.refused")
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         assert state is not None
         await asking.respond("approve", request_digest=state.shown)
         outcome = await asking.result()
@@ -126,10 +133,10 @@ async def test_a_sixth_file_is_refused(dev_client: Client) -> None:
     async with asking.worker():
         await asking.start()
         for number in range(6):
-            signed = signer.sign_addition(addition(asking, number))
+            signed = signer.sign(addition(asking, number), SignedAddition)
             await asking.handle.signal(ATTACH, signed)
         [refused] = await asking.recorded("response.refused")
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         await asking.handle.cancel()
         await asking.result()
     assert refused["reason"] == "too_many_attachments"
@@ -147,7 +154,7 @@ async def test_a_scheduled_answer(client: Client) -> None:
         await asking.respond("approve", data={"execute_at": tomorrow})
         outcome = await asking.result()
     assert outcome.status == Status.SCHEDULED
-    state = (await asking.fold()).state
+    state = (await asking.reading()).state
     assert state is not None
     assert outcome.response is not None
     assert lifecycle.execute_at(state.rules, outcome.response) == datetime.fromisoformat(tomorrow)

@@ -141,4 +141,4 @@ async def test_a_reminder_comes_by_the_channels_that_work(
 
 
 async def entries(asking: Asking, type: str) -> list[dict[str, Any]]:
-    return [entry.details for entry in (await asking.fold()).entries if entry.type == type]
+    return [entry.details for entry in (await asking.reading()).entries if entry.type == type]

@@ -53,7 +53,7 @@ async def test_seed_case_with_skipped_time(time_skipping: WorkflowEnvironment) -
     assert (outcome.status, outcome.origin, outcome.by) == (Status.EXPIRED, Origin.TIMEOUT, None)
     assert asking.mailroom.told("decision-request") == [ALICE]
     assert asking.mailroom.told("escalation") == [BOB]
-    entries = {entry.type: entry for entry in (await asking.fold()).entries}
+    entries = {entry.type: entry for entry in (await asking.reading()).entries}
     escalated, expired = entries["decision.escalated"], entries["decision.expired"]
     assert escalated.details["approvers"] == [BOB]
     after = escalated.at - asking.input.created_at, expired.at - asking.input.created_at
@@ -70,7 +70,7 @@ async def test_seed_case_on_the_real_server(dev_client: Client) -> None:
         outcome = await asking.result()
     assert outcome.status == Status.EXPIRED
     assert outcome.at >= asking.input.expires_at
-    types = [entry.type for entry in (await asking.fold()).entries]
+    types = [entry.type for entry in (await asking.reading()).entries]
     assert types.index("decision.escalated") < types.index("decision.expired")
     assert sorted(asking.mailroom.told("settled")) == [ALICE, BOB]
 
@@ -132,7 +132,7 @@ async def test_a_message_that_keeps_failing_is_tried_until_the_end(client: Clien
         await asking.respond("approve")
         outcome = await asking.result()
     assert outcome.status == Status.APPROVED
-    notes = {n.approver: n.result for n in (await asking.fold()).notifications}
+    notes = {n.approver: n.result for n in (await asking.reading()).notifications}
     assert notes == {ALICE: "sent", BOB: "pending"}
     latest = timedelta(minutes=asking.input.request.timeout_minutes) + lifecycle.GRACE
     async for event in asking.handle.fetch_history_events():
@@ -236,7 +236,7 @@ async def test_operators_read_what_it_waits_for(dev_client: Client) -> None:
             "__temporal_workflow_metadata", result_type=WorkflowMetadata
         )
         description = await asking.handle.describe()
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
     assert state is not None
     assert metadata.current_details == options.current_details(state)
     assert ALICE in metadata.current_details

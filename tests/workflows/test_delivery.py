@@ -10,9 +10,10 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from handover.models import Decision, Status
+from histories.decision import read_decision
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer, stranger
-from workflows.messages import DELIVERY_FAILED, DELIVERY_FAILURE, UNDELIVERABLE, FailedDelivery
-from workflows.reading import read_decision
+from workflows.messages import DELIVERY_FAILURE, UNDELIVERABLE
+from workflows.statements import DELIVERY_FAILED, FailedDelivery, SignedFailedDelivery
 
 OPERATOR = "ops@example.com"
 LATER = [{"after_minutes": 30, "approvers": [BOB]}]
@@ -32,12 +33,12 @@ def failed(asking: Asking, by: str = ALICE, **changes: Any) -> FailedDelivery:
 
 
 async def tell(asking: Asking, by: str = ALICE, **changes: Any) -> None:
-    signed = signer.sign_failed_delivery(failed(asking, by, **changes))
+    signed = signer.sign(failed(asking, by, **changes), SignedFailedDelivery)
     await asking.handle.signal(DELIVERY_FAILED, signed)
 
 
 async def decision_now(asking: Asking) -> Decision:
-    return read_decision(await asking.fold(), datetime.now(UTC))
+    return read_decision(await asking.reading(), datetime.now(UTC))
 
 
 async def test_a_bounce_asks_the_next_at_once(client: Client) -> None:
@@ -96,7 +97,7 @@ async def test_the_same_failure_twice_is_one(client: Client) -> None:
         await tell(asking, provider_event_id="event-2", reason="Bounced Address")
         [refused] = await asking.recorded("response.refused")
         await asking.recorded("notification.sent", times=3)
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         await asking.handle.cancel()
         await asking.result()
     assert (refused["reason"], refused["provider_event_id"]) == ("known", "event-2")
@@ -125,24 +126,23 @@ async def test_what_asks_nothing_changes_nothing(client: Client) -> None:
         await asking.recorded("notification.sent")
         await tell(asking, message="receipt")
         await tell(asking, by=BOB)
-        forged = stranger.sign_failed_delivery(failed(asking))
+        forged = stranger.sign(failed(asking), SignedFailedDelivery)
         await asking.handle.signal(DELIVERY_FAILED, forged)
-        other = signer.sign_failed_delivery(failed(asking, run_id="another"))
+        other = signer.sign(failed(asking, run_id="another"), SignedFailedDelivery)
         await asking.handle.signal(DELIVERY_FAILED, other)
-        changed = signer.sign_failed_delivery(failed(asking))
+        changed = signer.sign(failed(asking), SignedFailedDelivery)
         await asking.handle.signal(
             DELIVERY_FAILED, changed.model_copy(update={"message": "reminder"})
         )
         await asking.handle.signal(DELIVERY_FAILED, {"approver": ALICE})
         refused = await asking.recorded("response.refused", times=6)
-        fold = await asking.fold()
+        reading = await asking.reading()
         await asking.handle.cancel()
         await asking.result()
     reasons = ["not_asked", "not_asked", "unproven", "unproven", "unproven", "malformed"]
     assert [each["reason"] for each in refused] == reasons
-    assert not [entry for entry in fold.entries if entry.type == "delivery.failed"]
-    assert fold.state
-    assert fold.state.level == 0
+    assert not [entry for entry in reading.entries if entry.type == "delivery.failed"]
+    assert reading.state.level == 0
 
 
 async def test_a_failure_after_the_end_changes_nothing(client: Client) -> None:
@@ -178,11 +178,11 @@ async def test_with_nobody_left_it_says_so(client: Client, how: str) -> None:
             await tell(asking, ALICE)
             await asking.recorded("delivery.failed")
             assert not (await decision_now(asking)).unreachable
-            assert (await asking.fold()).asked_now() == [BOB]
+            assert (await asking.reading()).state.awaited == [BOB]
             await tell(asking, BOB, provider_message_id="id-2")
         await asking.recorded("delivery.failed", times=2)
         assert (await decision_now(asking)).unreachable
-        assert (await asking.fold()).asked_now() == []
+        assert (await asking.reading()).state.awaited == []
         await asking.respond("approve", by=BOB)
         await asking.result()
         assert not (await decision_now(asking)).unreachable

@@ -19,16 +19,19 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
 from api.decisions.delays import delay_of
-from encryption import Encryption, decoded
 from handover.models import Status
+from histories.decision import read_decision
+from histories.encryption import Encryption, decoded
+from histories.fold import Fold
+from histories.reading import Delay, Reading
 from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
 from tests.workflows.record import SHAPES
 from workflows import options, proof
 from workflows.decision import DecisionWorkflow
-from workflows.messages import RESPOND, UNDELIVERABLE, Response
-from workflows.reading import Delay, Fold, read_decision
+from workflows.messages import UNDELIVERABLE
+from workflows.statements import RESPOND, Response, SignedResponse
 from workflows.unknown_keys import UnknownKeyError
 
 OLD, NEW = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
@@ -126,7 +129,7 @@ async def test_a_forged_approval_is_refused(encrypted: Client, sender: Encryptio
     async with asking.worker():
         await asking.start()
         signed = asking.sign("approve").model_dump(exclude={"signature"})
-        forged = stranger.sign_response(Response.model_validate(signed))
+        forged = stranger.sign(Response.model_validate(signed), SignedResponse)
         await send(asking, RESPOND, *await sender.converter.encode([forged]))
         [refusal] = await asking.recorded("response.refused")
         assert refusal["reason"] == "unproven"
@@ -156,9 +159,9 @@ async def test_keys_change_while_a_decision_is_pending(
         await asking.recorded("notification.sent", times=2)
         await asking.respond("approve", by=BOB, notes="fine")
         outcome = await asking.handle.result()
-    fold = await asking.fold()
+    reading = await asking.reading()
     assert outcome.status == Status.APPROVED
-    assert (fold.void, fold.outcome()) == (None, outcome)
+    assert (reading.annulled, reading.outcome()) == (None, outcome)
     notes = [b"fine"] if after is OFF else []
     assert [word for word in (b"fine",) if word in await raw_history(asking)] == notes
 
@@ -193,19 +196,19 @@ async def test_without_the_key_a_decision_is_not_judged(encrypted: Client) -> No
     [key_id] = ENCRYPTED.key_ids
     for codec in (None, PLAIN, Encryption([NEW])):
         with pytest.raises(UnknownKeyError, match="HANDOVER_ENCRYPTION_KEYS") as caught:
-            await folded(asking, codec)
+            await read_with(asking, codec)
         assert caught.value.key_id == key_id
-    gone = await folded(asking, Encryption([NEW], revoked=[key_id]))
+    gone = await read_with(asking, Encryption([NEW], revoked=[key_id]))
     with pytest.raises(proof.UnprovenError):
         read_decision(gone, asking.input.created_at)
 
 
-async def folded(asking: Asking, codec: Encryption | None) -> Fold:
+async def read_with(asking: Asking, codec: Encryption | None) -> Reading:
     """As a process with this codec reads it."""
     fold = Fold(asking.input.id, signer.keyring)
     async for event in asking.handle.fetch_history_events():
         fold.feed(await decoded(event, codec))
-    return fold
+    return fold.reading
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -222,7 +225,7 @@ async def test_a_signal_of_a_key_that_only_others_know(encrypted: Client, answer
         if answered:
             await asking.happened(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED)
             with pytest.raises(UnknownKeyError) as caught:
-                await asking.fold()
+                await asking.reading()
             assert caught.value.key_id == Encryption([NEW]).key_ids[0]
         else:
             [refused] = await asking.recorded("response.refused")
@@ -251,7 +254,7 @@ async def test_a_part_that_cannot_be_read_voids_what_is_not_settled(encrypted: C
             copy = HistoryEvent.FromString(event.SerializeToString())
             codec = gone if event.event_id == hidden else ENCRYPTED
             fold.feed(await decoded(copy, codec))
-        assert (fold.void is not None) is void
+        assert (fold.reading.annulled is not None) is void
 
 
 async def test_why_a_message_failed_is_for_the_record_alone(encrypted: Client) -> None:
@@ -302,7 +305,7 @@ async def test_operators_read_what_it_waits_for_with_the_key(encrypted: Client) 
             "__temporal_workflow_metadata", result_type=WorkflowMetadata
         )
         described = await asking.handle.describe()
-        state = (await asking.fold()).state
+        state = (await asking.reading()).state
         await asking.handle.terminate()
     assert state
     assert told.current_details == options.current_details(state)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handover.models import Attachment, DecisionRequest, Origin, Status
+from handover.models import Attachment, DecisionRequest, Origin, Signature, Status
 from workflows import lifecycle, objections
 from workflows.events import (
     Attached,
@@ -27,18 +27,16 @@ from workflows.events import (
     Withdrawn,
 )
 from workflows.lifecycle import GRACE, MAX_REFUSALS
-from workflows.messages import (
-    DecisionInput,
-    Reminders,
-    Signature,
+from workflows.messages import DecisionInput, Reminders
+from workflows.routes import unused
+from workflows.state import Rules, State
+from workflows.statements import (
     SignedAddition,
     SignedCodeRequest,
     SignedExtension,
     SignedFailedDelivery,
     SignedResponse,
 )
-from workflows.routes import unused
-from workflows.state import Rules, State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PEOPLE = ["a@example.com", "b@example.com", "c@example.com", "nobody@example.com"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,13 @@ from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHistory
 
-import config
 from api.decisions.signing import NoKeyError, Signer
 from api.operators.wellknown import key_set
 from handover.exceptions import ProofError
 from handover.models import Attachment, Decision, Origin, Signature, Status
+from histories.decision import read_decision
+from histories.fold import Fold
+from settings.keys import new_secrets
 from tests.proven import (
     ANSWERED_AT,
     BACKUP,
@@ -33,23 +34,32 @@ from tests.proven import (
     signer,
     stranger,
 )
+from tests.readings import read
 from tests.volume import volume
 from tests.workflows import harness
 from tests.workflows.harness import ALICE, Asking
 from workflows import proof
-from workflows.messages import (
+from workflows.messages import DecisionInput
+from workflows.statements import (
     RESPOND,
     Addition,
+    Claim,
     CodeRequest,
-    DecisionInput,
     Extension,
     FailedDelivery,
+    Report,
     Response,
+    Signed,
+    SignedAddition,
+    SignedClaim,
+    SignedCodeRequest,
+    SignedExtension,
+    SignedFailedDelivery,
+    SignedReport,
     SignedResponse,
-    Statement,
+    SignedWithdrawal,
     Withdrawal,
 )
-from workflows.reading import Fold, read_decision
 from workflows.unknown_keys import UnknownKeyError
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -105,7 +115,7 @@ def response(**changes: Any) -> Response:
 
 
 def is_signed(response: SignedResponse, ring: proof.Keyring = signer.keyring) -> bool:
-    return proof.holds(proof.response_statement(response), response.signature, ring)
+    return proof.verified(response, ring)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +136,7 @@ def is_signed(response: SignedResponse, ring: proof.Keyring = signer.keyring) ->
 )
 def test_a_response_is_signed_in_all_its_parts(change: dict[str, Any]) -> None:
     """None can be exchanged behind the signature."""
-    signed = signer.sign_response(response())
+    signed = signer.sign(response(), SignedResponse)
     assert is_signed(signed)
     assert not is_signed(signed.model_copy(update=change))
 
@@ -137,36 +147,40 @@ ABOUT: dict[str, Any] = {
     "request_digest": "0" * 64,
     "received_at": ANSWERED_AT,
 }
-STATEMENTS: dict[str, tuple[Statement, Callable[[Any], bytes]]] = {
-    "withdrawal": (
-        signer.sign_withdrawal(Withdrawal(**ABOUT, agent="refund-bot", notes="no longer")),
-        proof.withdrawal_statement,
+STATEMENTS: dict[str, Signed] = {
+    "withdrawal": signer.sign(
+        Withdrawal(**ABOUT, agent="refund-bot", notes="no longer"), SignedWithdrawal
     ),
-    "extension": (
-        signer.sign_extension(Extension(**ABOUT, agent="refund-bot", expires_at=ANSWERED_AT)),
-        proof.extension_statement,
+    "extension": signer.sign(
+        Extension(**ABOUT, agent="refund-bot", expires_at=ANSWERED_AT), SignedExtension
     ),
-    "addition": (
-        signer.sign_addition(Addition(**ABOUT, agent="refund-bot", attachment=FILE)),
-        proof.addition_statement,
-    ),
-    "code": (
-        signer.sign_code_request(CodeRequest(**ABOUT, approver=BACKUP, code_id="code_1")),
-        proof.code_statement,
-    ),
-    "failed delivery": (
-        signer.sign_failed_delivery(
-            FailedDelivery(
-                **ABOUT,
-                approver=BACKUP,
-                channel="email",
-                message="reminder",
-                reason="bounced",
-                provider_message_id="m",
-                provider_event_id="e",
-            )
+    "addition": signer.sign(Addition(**ABOUT, agent="refund-bot", attachment=FILE), SignedAddition),
+    "code": signer.sign(CodeRequest(**ABOUT, approver=BACKUP, code_id="code_1"), SignedCodeRequest),
+    "failed delivery": signer.sign(
+        FailedDelivery(
+            **ABOUT,
+            approver=BACKUP,
+            channel="email",
+            message="reminder",
+            reason="bounced",
+            provider_message_id="m",
+            provider_event_id="e",
         ),
-        proof.failure_statement,
+        SignedFailedDelivery,
+    ),
+    "claim": signer.sign(
+        Claim(**ABOUT, number=1, agent="refund-bot", claim_id="claim_1", worker="w"), SignedClaim
+    ),
+    "report": signer.sign(
+        Report(
+            **ABOUT,
+            number=1,
+            agent="refund-bot",
+            claim_id="claim_1",
+            status="succeeded",
+            result="done",
+        ),
+        SignedReport,
     ),
 }
 
@@ -174,12 +188,11 @@ STATEMENTS: dict[str, tuple[Statement, Callable[[Any], bytes]]] = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_is_signed_in_all_its_parts(name: str) -> None:
     """What the service says besides answers holds as it was said, and in no other way."""
-    signed: Any
-    signed, statement = STATEMENTS[name]
-    assert proof.holds(statement(signed), signed.signature, signer.keyring)
+    signed = STATEMENTS[name]
+    assert proof.verified(signed, signer.keyring)
     for part in signed.model_fields_set - {"signature"}:
         changed = signed.model_copy(update={part: other(getattr(signed, part))})
-        assert not proof.holds(statement(changed), signed.signature, signer.keyring), part
+        assert not proof.verified(changed, signer.keyring), part
 
 
 def other(value: Any) -> Any:
@@ -187,6 +200,8 @@ def other(value: Any) -> Any:
     match value:
         case datetime():
             return value + timedelta(microseconds=1)
+        case int():
+            return value + 1
         case Attachment():
             return value.model_copy(update={"sha256": "f" * 64})
         case _:
@@ -227,7 +242,7 @@ def opened(recorded: dict[str, Any]) -> DecisionInput:
 )
 def test_nobody_else_answers(origin: Origin) -> None:
     """An answer is a person's or an operator's: a signed one cannot be made anything else's."""
-    signed = signer.sign_response(response())
+    signed = signer.sign(response(), SignedResponse)
     with pytest.raises(ValueError, match=origin):
         is_signed(signed.model_copy(update={"origin": origin}))
 
@@ -249,8 +264,8 @@ async def test_an_answer_passed_off_as_a_policy_counts_for_nothing(dev_client: C
 def test_a_signature_is_for_one_purpose() -> None:
     """A withdrawal with the same content as an answer is no answer."""
     said = response(notes=None)
-    withdrawn = signer.sign_withdrawal(
-        Withdrawal(**said.model_dump(exclude={"notes"}), agent="ann@example.com")
+    withdrawn = signer.sign(
+        Withdrawal(**said.model_dump(exclude={"notes"}), agent="ann@example.com"), SignedWithdrawal
     )
     assert not is_signed(SignedResponse(**said.model_dump(), signature=withdrawn.signature))
 
@@ -267,7 +282,7 @@ def spellings(value: str) -> list[str]:
 
 def test_a_signature_has_one_spelling() -> None:
     """Base64 can be written in many ways; a signature in one."""
-    signed = signer.sign_response(response())
+    signed = signer.sign(response(), SignedResponse)
     for other in spellings(signed.signature.value):
         signed.signature = Signature(key_id=signed.signature.key_id, value=other)
         assert not is_signed(signed), other
@@ -277,7 +292,7 @@ def test_a_signature_has_one_spelling() -> None:
 @settings(max_examples=volume(3_000, 200))
 def test_mutated_signatures(chance: random.Random) -> None:
     """Whatever differs in a character, of the signature or of the name of its key, is none."""
-    signed = signer.sign_response(response())
+    signed = signer.sign(response(), SignedResponse)
     part = chance.choice(["value", "key_id"])
     other = mutated_text(getattr(signed.signature, part), chance)
     signed.signature = signed.signature.model_copy(update={part: other})
@@ -289,7 +304,7 @@ def test_mutated_signatures(chance: random.Random) -> None:
 def test_made_up_signatures(value: bytes, key_id: str) -> None:
     """Any 64 bytes under the name of our key."""
     signature = Signature(key_id=key_id, value=base64.b64encode(value).decode())
-    assert not proof.holds(proof.response_statement(response()), signature, signer.keyring)
+    assert not proof.holds(response().to_sign(), signature, signer.keyring)
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: decision.status)
@@ -327,17 +342,15 @@ def test_recorded_decisions_prove_themselves(name: str) -> None:
     history = WorkflowHistory.from_json("any", (HISTORIES / f"{name}.json").read_text())
     started = history.events[0].workflow_execution_started_event_attributes
     recorded = json.loads(started.input.payloads[0].data)
-    fold = Fold(recorded["id"], recorded["keyring"])
-    for event in history.events:
-        fold.feed(event)
-    decision = read_decision(fold, fold.entries[-1].at)
+    reading = read(recorded["id"], recorded["keyring"], history.events)
+    decision = read_decision(reading, reading.entries[-1].at)
     decision = Decision.model_validate_json(decision.model_dump_json())
     decision.verify(key_set(recorded["keyring"]))
     with pytest.raises(ProofError, match="not among the published"):
         decision.verify(KEYS)
 
 
-OLD, NEW = (config.new_secrets() for _ in range(2))
+OLD, NEW = (new_secrets() for _ in range(2))
 
 
 def test_a_signer_signs_with_the_newest_key_that_a_decision_knows() -> None:
@@ -346,10 +359,12 @@ def test_a_signer_signs_with_the_newest_key_that_a_decision_knows() -> None:
     after = Signer([NEW["signing_keys"], OLD["signing_keys"]])
     mixed = {**before.keyring, **after.keyring}
     for ring, key in ((mixed, NEW), (before.keyring, OLD), (after.keyring, NEW)):
-        signed = after.known_to(ring).sign_response(response())
+        signed = after.known_to(ring).sign(response(), SignedResponse)
         assert signed.signature.key_id == proof.key_id(key["verify_keys"])
         assert is_signed(signed, ring)
-    assert after.sign_response(response()).signature.key_id == proof.key_id(NEW["verify_keys"])
+    assert after.sign(response(), SignedResponse).signature.key_id == proof.key_id(
+        NEW["verify_keys"]
+    )
 
 
 def test_a_signer_without_a_key_that_a_decision_knows() -> None:
@@ -378,7 +393,9 @@ async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> 
     asking.input.keyring = both
     async with asking.worker():
         await asking.start()
-        answer = stolen.sign_response(Response(**asking.about(), approver=ALICE, choice="approve"))
+        answer = stolen.sign(
+            Response(**asking.about(), approver=ALICE, choice="approve"), SignedResponse
+        )
         await asking.handle.signal(RESPOND, answer)
         assert (await asking.handle.result()).status == Status.APPROVED
     [key_id] = stolen.keyring
@@ -388,12 +405,12 @@ async def test_an_answer_under_a_key_that_was_taken_back(dev_client: Client) -> 
     for event in events:
         before.feed(event)
         now.feed(event)
-    assert read_decision(before, ANSWERED_AT).approved
-    decision = read_decision(now, ANSWERED_AT)
+    assert read_decision(before.reading, ANSWERED_AT).approved
+    decision = read_decision(now.reading, ANSWERED_AT)
     assert (decision.status, decision.origin) == (Status.CANCELLED, Origin.OPERATOR)
     assert decision.proof is None
     with pytest.raises(UnknownKeyError, match="HANDOVER_VERIFY_KEYS") as caught:
-        await asking.fold()
+        await asking.reading()
     assert caught.value.key_id == key_id
 
 

@@ -16,18 +16,13 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from activities.task_queues import AT_ONCE, working
 from handover.models import Channel, Urgency
-from task_queues import AT_ONCE, working
 from tests.dev_server import DevServer
 from tests.support import eventually
 from tests.workflows.harness import Asking, make_input
 from workflows import options
-from workflows.messages import (
-    CODE,
-    SEND_NOTIFICATION,
-    NotificationSent,
-    SendNotificationInput,
-)
+from workflows.messages import CODE, SEND_NOTIFICATION, NotificationSent, SendNotificationInput
 
 
 @dataclass

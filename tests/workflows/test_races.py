@@ -19,7 +19,7 @@ from temporalio.testing import WorkflowEnvironment
 from handover.models import Status
 from tests.support import eventually
 from tests.workflows.harness import ALICE, BOB, CAROL, Asking, signer, stranger
-from workflows.messages import CANCEL, RESPOND, Response, SignedResponse
+from workflows.statements import CANCEL, RESPOND, Response, SignedResponse, SignedWithdrawal
 
 SECOND = 1 / 60
 """In minutes."""
@@ -165,7 +165,7 @@ def unsigned(asking: Asking) -> dict[str, Any]:
 
 def by_a_stranger(asking: Asking) -> dict[str, Any]:
     response = Response(**asking.sign("approve").model_dump(exclude={"signature"}))
-    return stranger.sign_response(response).model_dump(mode="json")
+    return stranger.sign(response, SignedResponse).model_dump(mode="json")
 
 
 def with_a_strangers_key_named_as_ours(asking: Asking) -> dict[str, Any]:
@@ -309,9 +309,9 @@ async def test_a_withdrawal_is_proven_too(client: Client) -> None:
         await asking.start()
         await asking.recorded("notification.sent")
         withdrawal = asking.withdrawal(notes="no longer needed")
-        await asking.handle.signal(CANCEL, stranger.sign_withdrawal(withdrawal))
+        await asking.handle.signal(CANCEL, stranger.sign(withdrawal, SignedWithdrawal))
         refused = await asking.recorded("response.refused")
-        await asking.handle.signal(CANCEL, signer.sign_withdrawal(withdrawal))
+        await asking.handle.signal(CANCEL, signer.sign(withdrawal, SignedWithdrawal))
         outcome = await asking.result()
     assert refused[0]["reason"] == "unproven"
     assert (outcome.status, outcome.origin, outcome.by) == (Status.CANCELLED, "agent", "refund-bot")

@@ -31,8 +31,8 @@ async def test_who_has_not_answered_is_reminded(time_skipping: WorkflowEnvironme
     assert sorted((s.approver, s.number) for s in sent) == [
         (who, number) for who in (ALICE, BOB) for number in (1, 2)
     ]
-    fold = await asking.fold()
-    at = [entry.at for entry in fold.entries if entry.type == "approver.reminded"]
+    reading = await asking.reading()
+    at = [entry.at for entry in reading.entries if entry.type == "approver.reminded"]
     minutes = [round((each - asking.input.created_at).total_seconds() / 60) for each in at]
     assert minutes == [10, 10, 30, 30]
 
@@ -77,8 +77,8 @@ async def test_none_comes_after_an_answer(dev_client: Client) -> None:
         asking.mailroom.held.set()
         outcome = await asking.result()
     assert outcome.status == Status.DENIED
-    fold = await asking.fold()
-    assert len([e for e in fold.entries if e.type == "approver.reminded"]) == reminded
+    reading = await asking.reading()
+    assert len([e for e in reading.entries if e.type == "approver.reminded"]) == reminded
 
 
 async def test_who_declined_is_not_reminded(time_skipping: WorkflowEnvironment) -> None:

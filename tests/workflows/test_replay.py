@@ -11,10 +11,10 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from tests.readings import read
 from tests.workflows.record import HISTORIES, SHAPES
 from workflows.decision import DecisionWorkflow
 from workflows.messages import DecisionInput, Outcome
-from workflows.reading import Fold
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
@@ -43,15 +43,12 @@ async def test_replay(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_the_fold_gives_what_the_workflow_had(path: Path) -> None:
+def test_the_reading_gives_what_the_workflow_had(path: Path) -> None:
     """The API reads from the events just the outcome that the workflow returned."""
     input = decision_input(path)
-    fold = Fold(input.id, input.keyring)
-    for event in load(path).events:
-        fold.feed(event)
+    reading = read(input.id, input.keyring, load(path).events)
     last = load(path).events[-1]
     assert last.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
     result = last.workflow_execution_completed_event_attributes.result.payloads[0].data
-    assert fold.void is None
-    assert fold.state is not None
-    assert fold.state.outcome == Outcome.model_validate(json.loads(result))
+    assert reading.annulled is None
+    assert reading.state.outcome == Outcome.model_validate(json.loads(result))

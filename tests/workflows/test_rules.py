@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handover.models import Attachment, ChannelStep, DecisionRequest, Origin, Status
+from handover.models import Attachment, ChannelStep, DecisionRequest, Origin, Signature, Status
 from workflows import lifecycle, objections
 from workflows.events import (
     CodeRequested,
@@ -21,16 +21,9 @@ from workflows.events import (
     Withdrawn,
 )
 from workflows.lifecycle import GRACE
-from workflows.messages import (
-    DecisionInput,
-    Extension,
-    Reminders,
-    Signature,
-    SignedCodeRequest,
-    SignedExtension,
-    SignedResponse,
-)
+from workflows.messages import DecisionInput, Reminders
 from workflows.state import State
+from workflows.statements import Extension, SignedCodeRequest, SignedExtension, SignedResponse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(minutes=60)

@@ -10,8 +10,9 @@ from temporalio.client import Client
 from handover.models import Status
 from handover.proof import response_statement
 from tests.workflows.harness import ALICE, BOB, Asking, signer, stranger
-from workflows.messages import CODE, CODES_USED_UP, STEP_UP, CodeRequest
+from workflows.messages import CODE, CODES_USED_UP
 from workflows.objections import MAX_CODES
+from workflows.statements import STEP_UP, CodeRequest, SignedCodeRequest
 
 
 def needing_a_code(client: Client, **request: Any) -> Asking:
@@ -32,7 +33,7 @@ async def test_an_answer_counts_with_the_code_that_was_asked_for(client: Client)
         await asking.recorded("notification.sent")
         await asking.respond("approve")
         [refused] = await asking.recorded("response.refused")
-        await asking.handle.signal(STEP_UP, signer.sign_code_request(request(asking)))
+        await asking.handle.signal(STEP_UP, signer.sign(request(asking), SignedCodeRequest))
         [asked] = await asking.recorded("code.requested")
         await asking.recorded("notification.sent", times=2)
         await asking.respond("approve", step_up="code_1")
@@ -68,7 +69,7 @@ async def test_somebody_elses_code_and_a_made_up_one_do_not_count(client: Client
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent", times=2)
-        bobs = signer.sign_code_request(request(asking, "code_of_bob", BOB))
+        bobs = signer.sign(request(asking, "code_of_bob", BOB), SignedCodeRequest)
         await asking.handle.signal(STEP_UP, bobs)
         await asking.recorded("code.requested")
         for code_id in ("code_of_bob", "code_made_up"):
@@ -85,8 +86,8 @@ async def test_only_the_service_asks_for_codes(client: Client) -> None:
     async with asking.worker():
         await asking.start()
         await asking.recorded("notification.sent")
-        await asking.handle.signal(STEP_UP, stranger.sign_code_request(request(asking)))
-        await asking.handle.signal(STEP_UP, signer.sign_code_request(request(asking, by=BOB)))
+        await asking.handle.signal(STEP_UP, stranger.sign(request(asking), SignedCodeRequest))
+        await asking.handle.signal(STEP_UP, signer.sign(request(asking, by=BOB), SignedCodeRequest))
         await asking.handle.signal(STEP_UP, {"code_id": "code_1"})
         refused = await asking.recorded("response.refused", times=3)
         assert [each["reason"] for each in refused] == ["unproven", "not_asked", "malformed"]
@@ -104,7 +105,7 @@ async def test_codes_are_bounded(client: Client) -> None:
         await asking.start()
         await asking.recorded("notification.sent")
         for number in range(MAX_CODES + 1):
-            signed = signer.sign_code_request(request(asking, f"code_{number}"))
+            signed = signer.sign(request(asking, f"code_{number}"), SignedCodeRequest)
             await asking.handle.signal(STEP_UP, signed)
         [refused] = await asking.recorded("response.refused")
         assert refused["reason"] == "too_many_codes"
@@ -126,7 +127,7 @@ async def test_each_person_has_codes_of_their_own(client: Client) -> None:
             await asking.recorded("notification.sent", times=2)
             for number in range(2 * MAX_CODES):
                 by = (ALICE, BOB)[number % 2]
-                signed = signer.sign_code_request(request(asking, f"code_{number}", by))
+                signed = signer.sign(request(asking, f"code_{number}", by), SignedCodeRequest)
                 await asking.handle.signal(STEP_UP, signed)
             await asking.recorded("notification.sent", times=2 + 2 * MAX_CODES + len(told))
             await asking.handle.cancel()

@@ -12,10 +12,11 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 
 from handover.models import Status
+from histories.reading import STALLED_AFTER, Failing
 from tests.workflows.by_hand import History, payloads
 from tests.workflows.harness import signer, stranger
-from workflows.messages import RESPOND, STATUS_ATTRIBUTE
-from workflows.reading import STALLED_AFTER, Failing, Fold
+from workflows.messages import STATUS_ATTRIBUTE
+from workflows.statements import RESPOND
 from workflows.unknown_keys import MARK, UnknownKeyError
 
 [ELSEWHERE] = stranger.keyring
@@ -67,11 +68,10 @@ def test_an_answer_that_counts_for_nothing(told: dict[str, Any]) -> None:
 def test_a_question_that_cannot_be_decrypted() -> None:
     """Nothing is said of it but the key that it takes."""
     history = History()
-    fold = history.fold = Fold("dec_1", signer.keyring)
+    history.begin_again()
     with pytest.raises(UnknownKeyError, match="HANDOVER_ENCRYPTION_KEYS") as caught:
         history.add("WORKFLOW_EXECUTION_STARTED", {"input": UNREAD})
     assert caught.value.key_id == ENCRYPTED_BY.decode()
-    assert fold.void is None
 
 
 def unread_signal() -> History:
@@ -89,7 +89,7 @@ def test_a_signal_that_nobody_could_decrypt() -> None:
     history.task()
     record(history, "approved")
     history.add("WORKFLOW_EXECUTION_COMPLETED")
-    assert (history.status, history.fold.void) == (Status.APPROVED, None)
+    assert (history.status, history.reading.annulled) == (Status.APPROVED, None)
 
 
 def test_a_signal_that_the_workflow_made_something_of() -> None:
@@ -100,7 +100,7 @@ def test_a_signal_that_the_workflow_made_something_of() -> None:
     history = unread_signal()
     with pytest.raises(UnknownKeyError):
         history.add("WORKFLOW_EXECUTION_COMPLETED")
-    assert history.fold.void is None
+    assert history.reading.annulled is None
 
 
 def test_a_signal_that_may_have_moved_the_deadline() -> None:
@@ -120,7 +120,7 @@ def test_who_was_asked_cannot_be_decrypted() -> None:
     history.respond("approve")
     history.task()
     history.add("ACTIVITY_TASK_SCHEDULED", scheduled)
-    assert (history.status, history.fold.void) == (Status.APPROVED, None)
+    assert (history.status, history.reading.annulled) == (Status.APPROVED, None)
 
 
 @pytest.mark.parametrize("how", ["TERMINATED", "FAILED", "TIMED_OUT"])
@@ -128,7 +128,7 @@ def test_what_somebody_ended_is_over(how: str) -> None:
     """Whatever could not be read of it."""
     history = unread_signal()
     history.add(f"WORKFLOW_EXECUTION_{how}")
-    assert history.fold.void
+    assert history.reading.annulled
 
 
 def fail(history: History, cause: WorkflowTaskFailedCause.ValueType = FAULT) -> None:
@@ -143,25 +143,26 @@ def test_a_task_that_fails_again_and_again() -> None:
     fail(history)
     since = history.now
     fail(history)
-    fold = history.fold
-    assert fold.failing == Failing(since, "no such command")
-    assert fold.stalled(since + STALLED_AFTER / 2) is None
-    told = fold.stalled(since + STALLED_AFTER)
+    reading = history.reading
+    assert reading.failing == Failing(since, "no such command")
+    assert reading.stalled(since + STALLED_AFTER / 2) is None
+    told = reading.stalled(since + STALLED_AFTER)
     assert told
     assert f"{since:%Y-%m-%d %H:%M:%S} UTC" in told
     assert "no such command" in told
     history.task()
-    assert (fold.failing, fold.stalled(since + STALLED_AFTER)) == (None, None)
+    reading = history.reading
+    assert (reading.failing, reading.stalled(since + STALLED_AFTER)) == (None, None)
 
 
 def test_a_task_that_fails_for_good_reason() -> None:
     """Something came in between, or somebody has ended the workflow."""
     history = History()
     fail(history, BETWEEN)
-    assert history.fold.failing is None
+    assert history.reading.failing is None
     fail(history)
     history.add("WORKFLOW_EXECUTION_TERMINATED")
-    assert history.fold.failing is None
+    assert history.reading.failing is None
 
 
 def test_a_seal_of_a_key_that_only_another_process_knows() -> None:
@@ -169,10 +170,10 @@ def test_a_seal_of_a_key_that_only_another_process_knows() -> None:
     sealed = {"input": payloads(stranger.seal(History().input))}
     for revoked in ((), (ELSEWHERE,)):
         history = History()
-        history.fold = Fold(history.input.id, signer.keyring, revoked)
+        history.begin_again(revoked)
         if revoked:
             history.add("WORKFLOW_EXECUTION_STARTED", sealed)
-            assert history.fold.void == "the decision was not sealed by this service"
+            assert history.annulled == "the decision was not sealed by this service"
         else:
             with pytest.raises(UnknownKeyError) as caught:
                 history.add("WORKFLOW_EXECUTION_STARTED", sealed)

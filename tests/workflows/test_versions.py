@@ -73,7 +73,7 @@ async def test_a_worker_leaves_what_it_does_not_know_to_a_newer_one(
             outcome = await asking.handle.result()
     assert outcome.status == Status.APPROVED
     with pytest.raises(UnknownRulesError):
-        await asking.fold()
+        await asking.reading()
 
 
 async def failure_of(asking: Asking) -> str:

@@ -139,11 +139,12 @@ _LOADED_WHEN_USED = {
     "HandoverClient": ".client",
     "require_approval": "._require_approval",
 }
-"""What needs the HTTP library, which a program that only wants the types never loads: a workflow
-imports `handover.models`, and must not do I/O."""
+"""Names that need the HTTP library, which a program that only wants the types never loads: a
+workflow imports `handover.models`, and must not do I/O."""
 
 _TYPES = (".models", ".exceptions", "._permission", "._injected")
-"""Where all else is. It is loaded when it is used too: every run of pytest imports this package."""
+"""Modules of all other names. They too are loaded when used: every run of pytest imports this
+package."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The arguments of a call, and what of them an approver is shown."""
+"""The arguments of a call, and the part of them that an approver is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._values import UnfitValueError, as_exact_json, as_json
 
 
 class Mask(str):
-    """Stands for a value that nobody is shown, whatever a template asks of it."""
+    """Stands for a value that nobody is shown, whatever a template does with it."""
 
     def __format__(self, spec: str) -> str:
         return str(self)
@@ -31,8 +31,8 @@ MASKED = Mask("***")
 
 
 class Told(dict[str, Any]):
-    """Arguments by name, for texts. What approvers are not shown is there for who names it, and for
-    nobody who writes down all that there is."""
+    """Arguments by name, for texts. A hidden argument is there if it is named, but not when all
+    arguments are written down."""
 
     def __init__(self, told: Mapping[str, Any], hidden: Mapping[str, Any]) -> None:
         super().__init__(told)
@@ -43,8 +43,8 @@ class Told(dict[str, Any]):
 
 
 class Parameters:
-    """What a function takes. `payload` names what approvers are shown of it, everything where it is
-    None; of that, what `mask` names is shown as `***`. What frameworks fill in, or is `Hidden`, is
+    """A function's parameters. `payload` names those that approvers are shown, or None for all;
+    those in `mask` are shown as `***`. Arguments that frameworks fill in, or that are `Hidden`, are
     never shown.
 
     Raises `ValueError` for names that the function does not have, and `TypeError` for a parameter
@@ -73,29 +73,30 @@ class Parameters:
 
     @cached_property
     def hints(self) -> dict[str, Any]:
-        """The annotations by name; texts where they cannot be evaluated."""
+        """Return the annotations by name, or texts if they cannot be evaluated."""
         hints = hints_of(self.function)
         return {name: hint for name, hint in hints.items() if name in self.names}
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
-        """The call, defaults included. Raises the `TypeError` of a call that cannot be."""
+        """Return the call, defaults included. Raises the `TypeError` of a call that cannot be
+        made."""
         call = self.signature.bind(*args, **kwargs)
         call.apply_defaults()
         return call
 
     def shown(self, call: inspect.BoundArguments) -> dict[str, Any]:
-        """What approvers see, as it was called."""
+        """Return the arguments as approvers see them, as they were called."""
         arguments = {n: each for n, each in call.arguments.items() if n in self._shown}
         return self._masked({n: v for n, v in arguments.items() if not is_from_framework(v)})
 
     def told(self, call: inspect.BoundArguments) -> Told:
-        """What texts are made of: the arguments, masked ones as nobody sees them."""
+        """Return the arguments for texts, masked ones as nobody sees them."""
         hidden = self._left_out(call)
         others = {n: value for n, value in call.arguments.items() if n not in hidden}
         return Told(self._masked(others), hidden)
 
     def told_unmasked(self, call: inspect.BoundArguments) -> Told:
-        """What keys are made of: the arguments without masked ones."""
+        """Return the arguments for keys, without masked ones."""
         hidden = self._left_out(call)
         left = {n: v for n, v in call.arguments.items() if n not in self.mask | hidden.keys()}
         if self.further in left:
@@ -104,8 +105,8 @@ class Parameters:
         return Told(left, hidden)
 
     def known(self, call: inspect.BoundArguments) -> dict[str, Any]:
-        """What rules on this machine look at: all arguments by name, masked ones too, but not what
-        is never shown. Raises `UnfitValueError`."""
+        """Return the arguments for rules on this machine: all by name, masked ones too, but none
+        that is never shown. Raises `UnfitValueError`."""
         without = {self._owner, *self._left_out(call)}
         arguments = {n: value for n, value in call.arguments.items() if n not in without}
         shown = {n: v for n, v in self.shown(call).items() if n not in self.mask}
@@ -169,7 +170,7 @@ def _known_names(option: str, given: Collection[str], known: frozenset[str]) -> 
 
 
 def _owner(function: Callable[..., Any], signature: inspect.Signature) -> str:
-    """The name of a method's `self` or `cls`, which is nothing that it is called with."""
+    """Return the name of a method's `self` or `cls`, which is no argument of the caller's."""
     first = next(iter(signature.parameters), "")
     outer = function.__qualname__.rpartition(".")[0]
     in_class = bool(outer) and not outer.endswith("<locals>")

@@ -1,6 +1,6 @@
-"""A request as it can be asked: long texts cut where people see it, values as JSON has them.
+"""Makes a request askable: long texts are cut visibly, and values become JSON.
 
-What can't be asked so is a `NotAskedError`, before anything is sent.
+A request that can't be asked so is a `NotAskedError`, before anything is sent.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .exceptions import FieldError, InvalidRequestError, NotAskedError
 
 MAX_ACTION = 2_000
 MAX_CONTEXT = 100_000
-"""Characters."""
+"""Characters of a context."""
 
 MAX_PAYLOAD = 256 * 1024
-"""Bytes of JSON."""
+"""Bytes of a payload's JSON."""
 
 MAX_KEY = 255
 
 WRITTEN = ("action", "context", "payload")
-"""The fields that say what is asked about. Whom and how is not the model's to say."""
+"""The fields that describe the action. A model never chooses whom to ask, or how."""
 
 
 def askable(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a decision as they can be sent.
+    """Return the fields of a decision as they can be sent.
 
-    An action that is too long is cut, and stands whole at the beginning of the context. A context
-    that is too long ends with how much of it is shown, and the digest of all of it. The payload is
-    JSON: `answered` finds the objects that it was made of.
+    An action that is too long is cut, and the context begins with all of it. A context that is too
+    long ends with how much of it is shown, and the digest of all of it. The payload is JSON;
+    `answered` finds the objects that it was made of.
 
-    Raises `NotAskedError`, which names every field at fault, for what no approver could be shown.
+    Raises `NotAskedError`, which names every field at fault, if no approver could be shown them.
     """
     errors: list[FieldError] = []
     told = {name: _told(name, value, errors) for name, value in fields.items()}
@@ -49,8 +49,8 @@ def askable(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its beginning, which says that it is no more than that, with the digest of all
-    of it: at most so many characters."""
+    """Return the text, or its beginning with a note and the digest of all of it, within this many
+    characters."""
     if len(text) <= most:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -59,9 +59,10 @@ def cut(text: str, most: int) -> str:
 
 
 def told_to_caller(error: NotAskedError | InvalidRequestError) -> NotAskedError:
-    """What nobody could be asked, with the names that arguments have for whoever made the call.
+    """Return the fields that nobody could be asked about, under the names that the caller's
+    arguments have.
 
-    Raises what the service refused for the sake of whom or how it was to ask: no model can mend it.
+    Raises the service's refusal if it concerns whom or how to ask: no model can correct that.
     """
     words = all(name.split(".")[0] in WRITTEN for name, _ in error.fields)
     if isinstance(error, InvalidRequestError) and not (error.fields and words):
@@ -71,14 +72,15 @@ def told_to_caller(error: NotAskedError | InvalidRequestError) -> NotAskedError:
 
 
 def checked_key(key: str | None) -> str | None:
-    """An idempotency key as the service takes it: one that it would not take, by its digest."""
+    """Return an idempotency key that the service takes; a key that it would refuse becomes its
+    digest."""
     if key is None or (key.isascii() and key.isprintable() and len(key) <= MAX_KEY):
         return key
     return "sha256-" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 def _told(name: str, value: Any, errors: list[FieldError]) -> Any:
-    """A field as it is sent. What is wrong with it is added to `errors`."""
+    """Return a field as it is sent, and add its faults to `errors`."""
     try:
         told = as_json(value, name)
     except UnfitValueError as error:

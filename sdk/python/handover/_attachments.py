@@ -1,4 +1,4 @@
-"""What `client.attachments` does, step by step and without I/O."""
+"""The methods of `client.attachments`, step by step and without I/O."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Content:
 
 
 def read_file(file: File, name: str | None) -> Content:
-    """The content, and a name. Raises `OSError`, and `ValueError` where no name is known."""
+    """Return the content and a name. Raises `OSError`, and `ValueError` if no name is known."""
     if isinstance(file, bytes):
         data, known = file, None
     elif isinstance(file, str | os.PathLike):
@@ -73,8 +73,8 @@ def list_(options: Options, decision_id: str) -> Steps[list[Attachment]]:
 
 
 def _attach(options: Options, decision_id: str, content: Content) -> Steps[Attachment]:
-    """Show one more file with a decision, and show it once: after an attempt that got no answer it
-    is looked for before it is sent again."""
+    """Show one more file with a decision, once: after an attempt without an answer, look for it
+    before sending it again."""
     patience = Patience(options.clock, options.retry_for)
     call = _post(path_of(decision_id, "attachments"), content)
     look = Call(method="GET", path=call.path)
@@ -93,7 +93,7 @@ def _attach(options: Options, decision_id: str, content: Content) -> Steps[Attac
 
 
 def _until_shown(options: Options, decision_id: str, content: Content) -> Steps[Attachment]:
-    """The service has the file; a worker shows it as soon as one hears of it."""
+    """Wait until a worker shows the file, which the service already has."""
     deadline = Deadline(options, options.retry_for)
     look = Call(method="GET", path=path_of(decision_id, "attachments"))
     patience = Patience(options.clock, options.retry_for)

@@ -1,8 +1,8 @@
 """The client without its I/O: requests, answers, errors.
 
-What a method does is a generator: it yields a `Call`, is sent the `Answer` (or thrown an
-`APIConnectionError`), and returns the result. So the logic stands once, and the blocking and the
-asynchronous client are two loops that carry out calls.
+A method's logic is a generator: it yields a `Call`, is sent the `Answer` (or thrown an
+`APIConnectionError`), and returns the result. So the logic is written once, and the blocking and
+the asynchronous client are two loops that carry out calls.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ._patience import Patience
 from .exceptions import APIError, HandoverError, UnreadableAnswerError, error_class
 
 BY_GATEWAYS = (408, 502, 503, 504, *range(520, 528))
-"""What stands before the service answers so where it has waited for long enough. The service itself
-says why, with a `code`."""
+"""Statuses of a gateway that has waited long enough. The service itself gives a reason, with a
+`code`."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -40,11 +40,11 @@ class Call:
     params: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     content: bytes | None = None
-    """JSON."""
+    """The JSON of the body."""
     file: tuple[str, bytes] | None = None
-    """Name and content, to be sent as the one part `file` of a form."""
+    """Name and content of a file, to be sent as the one part `file` of a form."""
     read_within: float | None = None
-    """Seconds for the answer to come, where the client's own timeout is not what is meant."""
+    """Seconds for the answer to come, instead of the client's own timeout."""
     after: float = 0.0
 
 
@@ -52,14 +52,15 @@ class Call:
 class Answer:
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Headers by lower-case name."""
     content: bytes
     took: float
-    """Seconds from sending the request to having the answer."""
+    """Seconds from sending the request to receiving the answer."""
 
     @property
     def at(self) -> datetime:
-        """The service's own clock, so that a wrong one here does not shorten a decision's life."""
+        """Return the time by the service's own clock, so that a wrong one here does not shorten a
+        decision's life."""
         return _http_date(self.headers.get("date", "")) or datetime.now(UTC)
 
 
@@ -67,14 +68,15 @@ Steps = Generator[Call, Answer, T]
 
 
 def to_content(body: Mapping[str, Any]) -> bytes:
-    """The JSON of a request; raises ValueError for what JSON cannot say."""
+    """Return the JSON of a request; raises ValueError for a value that JSON lacks."""
     told = to_jsonable_python(body)
     _check_names(body, ())
     return json.dumps(told, allow_nan=False).encode()
 
 
 def _check_names(value: object, path: tuple[str, ...]) -> None:
-    """Of names that are one in JSON, such as 1 and "1", only the last would be sent."""
+    """Refuse names that are one in JSON, such as 1 and "1", of which only the last would be
+    sent."""
     match value:
         case Mapping():
             parts = cast(Mapping[Any, Any], value)
@@ -98,7 +100,7 @@ def _name(name: object) -> str:
 
 
 def read(model: type[M], answer: Answer) -> M:
-    """The object in an answer; raises `APIError` or `UnreadableAnswerError`."""
+    """Return the object in an answer; raises `APIError` or `UnreadableAnswerError`."""
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
     try:
@@ -152,7 +154,7 @@ def _beginning(answer: Answer) -> str:
 
 
 def send(options: Options, call: Call, model: type[M]) -> Steps[M]:
-    """One request that may be repeated, and the object in its answer."""
+    """Send one request that may be repeated, and return the object in its answer."""
     patience = Patience(options.clock, options.retry_for)
     result, _ = yield from retried(call, patience, model)
     return result

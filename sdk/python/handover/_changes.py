@@ -1,4 +1,4 @@
-"""What an approver made of a call's arguments, read as the function's signature has them."""
+"""An approver's changes to a call's arguments, read by the function's signature."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def permitted_call(
     asked: Mapping[str, Any],
     decision: Decision,
 ) -> inspect.BoundArguments:
-    """The call as it was permitted, `asked` being what the approver was shown of it.
+    """Return the call as it was permitted; `asked` is the part that the approver was shown.
 
-    What the approver left alone are the very objects of the call. Raises `ActionDenied` unless the
-    decision permits, and `ArgumentsRefused` where what it permits is nothing that may run.
+    Unchanged arguments are the very objects of the call. Raises `ActionDenied` unless the decision
+    permits, and `ArgumentsRefused` if its payload cannot run.
     """
     permitted = permitted_payload(decision) or {}
     try:
@@ -45,7 +45,8 @@ def permitted_call(
 def _check_still_as_asked(
     parameters: Parameters, call: inspect.BoundArguments, asked: Mapping[str, Any]
 ) -> None:
-    """A list or an object may have been changed by somebody else meanwhile."""
+    """Check the arguments again, since somebody else may have changed a list or an object
+    meanwhile."""
     try:
         same = dumps(as_json(parameters.shown(call))) == dumps(asked)
     except UnfitValueError:
@@ -65,7 +66,7 @@ def _changed(
     asked: Mapping[str, Any],
     permitted: Mapping[str, Any],
 ) -> inspect.BoundArguments:
-    """A default is no substitute for what was left out: nobody has seen it."""
+    """Read the changes. A default is no substitute for a missing argument: nobody has seen it."""
     if missing := asked.keys() - permitted.keys():
         raise _Refusal(f"the approver left out {listed(missing)}")
     if unexpected := permitted.keys() - asked.keys():
@@ -94,7 +95,7 @@ def _argument(parameters: Parameters, name: str, value: Any, asked: Any, origina
 def _further(
     parameters: Parameters, value: Any, asked: Mapping[str, Any], original: Any, hint: Any
 ) -> dict[str, Any]:
-    """What the approver made of that which `**` takes, where names may come and go."""
+    """Return the approver's arguments for `**`, where names may come and go."""
     permitted: dict[str, Any] = read_as(dict[str, Any], {}, value, parameters.further)
     for name in asked.keys() - permitted.keys():
         _check_not_masked(parameters, name)
@@ -114,7 +115,7 @@ def _check_not_masked(parameters: Parameters, name: str) -> None:
 
 
 def _hint_of(name: str, hint: Any) -> Any:
-    """The annotation of one of those that `**` takes."""
+    """Return the annotation of an argument for `**`."""
     if get_origin(hint) is not Unpack:
         return hint
     hints = get_type_hints(get_args(hint)[0], include_extras=True)

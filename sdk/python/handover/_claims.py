@@ -1,4 +1,4 @@
-"""Taking the one run that a decision permits, and telling how it ended, step by step and without
+"""Claims the one run that a decision permits, and reports how it ended, step by step and without
 I/O."""
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .exceptions import (
 from .models import Decision
 
 LONGEST_REPORT = 15.0
-"""Seconds to go on trying to report: the action has run, and whoever called it waits."""
+"""Seconds to keep trying to report, while the caller waits: the action has already run."""
 
 _unanswered: dict[tuple[int, str], str] = {}
-"""Claims of this process (by its id: a fork has made none of them) that may have been taken or
-not, by their decision. Nothing has run with them, so the next claim goes on with the same name."""
+"""Claims of this process (by its id, since a fork has made none of them) that may have been taken
+or not, by their decision. Nothing has run with them, so the next claim reuses the name."""
 
 
 def claim(
@@ -62,7 +62,7 @@ def claim(
 def done(
     options: Options, decision_id: str, status: str, *, claim_id: str, result: str | None
 ) -> Steps[Decision]:
-    """Report; the same report again is answered as the first one."""
+    """Report how the run ended; a repeated report gets the same answer."""
     call = _post(decision_id, "done", {"claim_id": claim_id, "status": status, "result": result})
     patience = Patience(options.clock, min(options.retry_for, LONGEST_REPORT))
     try:
@@ -79,7 +79,7 @@ def _check(decision: Decision, claim_id: str) -> None:
 
 
 def _refusal(error: APIError, decision_id: str) -> HandoverError:
-    """Raises `WrongAnswerError` for what is about another decision."""
+    """Return the refusal. Raises `WrongAnswerError` if it is about another decision."""
     conflict = error if isinstance(error, ConflictError) else None
     decision = conflict and Expected(decision_id).check_conflict(conflict)
     match error.code:

@@ -1,7 +1,7 @@
-"""HTTP clients: one for each process, and one for each event loop, that speaks to the service.
+"""HTTP clients to the service: one for each process, and one for each event loop.
 
-A process that was forked has the connections of its parent, and each would read the other's
-answers. What one event loop has opened is of no use in another.
+A forked process has the connections of its parent, and each would read the other's answers. A
+connection of one event loop is of no use in another.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ A = TypeVar("A", bound=ClosesInLoop)
 
 
 class Lent(Generic[T]):
-    """A client that the user has made, and closes. How to make another one is not known here."""
+    """A client that the user has made, and closes. It cannot be made anew here."""
 
     def __init__(self, client: T) -> None:
         self._client = client
         self._process: int | None = None
 
     def here(self) -> T:
-        """Raises `ConfigurationError` in a process that got the client with its connections."""
+        """Return the client. Raises `ConfigurationError` in a process that inherited its
+        connections."""
         if self._process not in (None, os.getpid()):
             raise ConfigurationError(
                 "http_client was used before this process was forked, and has the connections of"
@@ -47,7 +48,7 @@ class Lent(Generic[T]):
 
 
 class Clients(Generic[C]):
-    """Of the blocking client. Raises what `make` raises."""
+    """The blocking clients. Raises the errors of `make`."""
 
     def __init__(self, make: Callable[[], C], lent: C | None) -> None:
         self._make = make
@@ -55,7 +56,7 @@ class Clients(Generic[C]):
         self._opened = {} if self._lent else {os.getpid(): make()}
 
     def here(self) -> C:
-        """This process's."""
+        """Return this process's client."""
         if self._lent:
             return self._lent.here()
         # No lock, which a fork could leave held: of two threads, one makes a client in vain.
@@ -63,7 +64,7 @@ class Clients(Generic[C]):
         return opened or self._opened.setdefault(os.getpid(), self._make())
 
     def close(self) -> None:
-        """This process's: what it was forked with is its parent's to close."""
+        """Close this process's client: its parent closes its own."""
         if opened := self._opened.get(os.getpid()):
             opened.close()
 
@@ -75,7 +76,7 @@ class _OfLoop(Generic[A]):
 
 
 class LoopClients(Generic[A]):
-    """Of the asynchronous client. Raises what `make` raises."""
+    """The asynchronous clients. Raises the errors of `make`."""
 
     def __init__(self, make: Callable[[], A], lent: A | None) -> None:
         self._make = make
@@ -84,7 +85,7 @@ class LoopClients(Generic[A]):
         self._opened: dict[tuple[int, asyncio.AbstractEventLoop], _OfLoop[A]] = {}
 
     async def here(self) -> A:
-        """This event loop's, which is closed as the loop ends."""
+        """Return this event loop's client, which is closed as the loop ends."""
         if self._lent:
             return self._lent.here()
         here = os.getpid(), asyncio.get_running_loop()
@@ -96,7 +97,7 @@ class LoopClients(Generic[A]):
         return self._opened[here].client
 
     async def close(self) -> None:
-        """This event loop's, where it has one: another loop closes its own."""
+        """Close this event loop's client, if it has one: another loop closes its own."""
         if opened := self._opened.get((os.getpid(), asyncio.get_running_loop())):
             await opened.until_closed.aclose()
 
@@ -113,7 +114,8 @@ class LoopClients(Generic[A]):
 
 
 async def _until_closed(client: ClosesInLoop) -> AsyncGenerator[None]:
-    """Closes it: an event loop that ends closes the asynchronous generators that began in it."""
+    """Close the client when the event loop ends, which closes the asynchronous generators that
+    began in it."""
     try:
         yield
     finally:

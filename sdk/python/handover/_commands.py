@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The whole decision as JSON
 
 
 def seconds(told: str) -> float:
-    """`90s`, `30m`, `1h30m`, `2d`."""
+    """Read `90s`, `30m`, `1h30m`, `2d`."""
     if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", told):
         raise typer.BadParameter(f"{told!r} is no time such as 90s, 30m, 1h30m or 2d")
     parts = re.findall(r"([\d.]+)([smhd])", told)
@@ -143,7 +143,7 @@ def list_(
 
 @app.command()
 def get(decision_id: Id, json: AsJson = False) -> None:
-    """Show a decision as it stands; whether it permits tells `watch`."""
+    """Show a decision as it stands; `watch` says whether it permits the action."""
     with _client() as client:
         _show(client.decisions.get(decision_id), json)
 
@@ -162,21 +162,21 @@ def doctor_(
     ] = f"{WHOLE}s",
     json: Annotated[bool, typer.Option("--json", help="A list of JSON.")] = False,
 ) -> NoReturn:
-    """See what stands between an agent and an answer, and what to do: exit code 0, or 3 where
+    """Check the path between an agent and an answer, and say what to do: exit code 0, or 3 if
     something is wrong. Nobody is asked."""
     raise Finished(doctor.report(seconds(hold), as_json=json))
 
 
 def _client() -> HandoverClient:
-    """Of a service: whoever runs a script is not who is to approve it."""
+    """Return the client of a service: whoever runs a script must not be the one to approve it."""
     return HandoverClient(base_url=told_by("HANDOVER_BASE_URL") or DEFAULT_BASE_URL)
 
 
 def _asked(
     client: HandoverClient, fields: dict[str, Any], files: list[Path], key: str | None
 ) -> Decision:
-    """The pending decision. With a key, files follow the question: sent again before it they would
-    have other ids, and be another question."""
+    """Return the pending decision. With a key, files follow the question: sent again before it,
+    they would have other ids, and be another question."""
     used = key or f"cli-{uuid4()}"
     try:
         if not key and files:
@@ -203,7 +203,7 @@ def _attach(client: HandoverClient, decision: Decision, files: list[Path]) -> No
 def _finish_settled(
     client: HandoverClient, decision: Decision, timeout: float | None, json: bool
 ) -> NoReturn:
-    """Wait, tell, and end with the decision's exit code."""
+    """Wait, print the outcome, and end with the decision's exit code."""
     try:
         settled = _settled(client, decision, timeout)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The terminal of the command line: results go to stdout, all that is said to stderr."""
+"""The terminal of the command line: results go to stdout, and messages to stderr."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LONGEST_ACTION = 100
 
 
 def say(text: str) -> None:
-    """To the person, so that a script can go on with what is on stdout alone."""
+    """Print a message to the person, so that a script can use stdout alone."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def put(text: str) -> None:
-    """The result."""
+    """Print the result."""
     print(text, flush=True)  # noqa: T201
 
 
 def waiting(decision: Decision) -> AbstractContextManager[Any]:
-    """Says who is waited for, with a spinner on a terminal."""
+    """Say who is waited for, with a spinner on a terminal."""
     asked = [decision.approver] if isinstance(decision.approver, str) else decision.approver
     line = visible_line(
         f"Waiting for {', '.join(asked)} until {at(decision.expires_at)} ({decision.id})"
@@ -42,7 +42,7 @@ def waiting(decision: Decision) -> AbstractContextManager[Any]:
 
 
 def put_list(decisions: Iterable[DecisionSummary]) -> None:
-    """A table on a terminal, elsewhere a line with tabs for each."""
+    """Print a table on a terminal, and elsewhere a line with tabs for each row."""
     if not sys.stdout.isatty():
         for decision in decisions:
             put("\t".join(_row(decision)))

@@ -1,5 +1,5 @@
-"""Ctrl-C, as a thread beside the main one learns of it: it reaches the main thread alone, which
-then waits for its threads, and those would wait for people."""
+"""Ctrl-C, as other threads learn of it. It reaches only the main thread, which then waits for its
+threads, and those would wait for people."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 LOOK = 0.3
-"""Seconds after which whoever waits in a thread looks whether all has ended around it."""
+"""Seconds between two checks of a waiting thread whether everything around it has ended."""
 
 
 class CtrlC:
-    """Made when the thread begins to wait."""
+    """Watches for Ctrl-C, from the moment when the thread begins to wait."""
 
     def __init__(self) -> None:
         self._before = _leaving_with()
 
     @property
     def was_pressed(self) -> bool:
-        """Whether the main thread is leaving because of it, which it was not before."""
+        """Return whether the main thread is leaving because of it, which it was not before."""
         error = _leaving_with()
         return error is not None and error is not self._before
 
     def check(self) -> None:
-        """Raises `KeyboardInterrupt`."""
+        """Check for Ctrl-C. Raises `KeyboardInterrupt`."""
         if self.was_pressed:
             raise KeyboardInterrupt
 
 
 def looking_up(call: Callable[[], T], check: Callable[[], None]) -> T:
-    """What the call returns, in whose time `check` is called again and again, and may raise.
+    """Return the call's result, and meanwhile run `check` again and again, which may raise.
 
-    The call goes on then, in a thread that keeps no program from ending. In the main thread, which
-    is interrupted by itself, there is nothing to look for.
+    The call then goes on in a thread that keeps no program from ending. The main thread is
+    interrupted by itself, so it has nothing to check.
     """
     if threading.current_thread() is threading.main_thread():
         return call()
@@ -58,7 +58,7 @@ def _complete(future: Future[T], call: Callable[[], T]) -> None:
 
 
 def _leaving_with() -> KeyboardInterrupt | None:
-    """What the main thread is handling, where that is Ctrl-C."""
+    """Return the exception that the main thread is handling, if it is Ctrl-C."""
     handled: dict[int | None, Any] = getattr(sys, "_current_exceptions", dict)()
     error = handled.get(threading.main_thread().ident)
     if isinstance(error, tuple):  # until Python 3.11

@@ -1,4 +1,4 @@
-"""What the clients' methods do, step by step and without I/O."""
+"""The clients' methods, step by step and without I/O."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .exceptions import (
 from .models import AuditEntry, Decision, DecisionSummary, Origin, PublicKeys
 
 EXACT = {"status", "urgency", "agent"}
-"""Filters of a list that all of its entries show."""
+"""Filters whose values all entries of a list show."""
 
 
 class _Audit(BaseModel):
@@ -48,7 +48,7 @@ class Listed(BaseModel):
 def create(
     options: Options, fields: Mapping[str, Any], *, wait: bool, idempotency_key: str | None
 ) -> Steps[Decision]:
-    """Ask, and unless told otherwise wait until the decision is settled."""
+    """Ask, and wait until the decision is settled, unless told otherwise."""
     key = _checked_key(idempotency_key or f"auto-{uuid4()}")
     call = Call(
         method="POST",
@@ -86,7 +86,8 @@ def create(
 def approve(
     options: Options, fields: Mapping[str, Any], *, idempotency_key: str | None, once: bool
 ) -> Steps[Decision]:
-    """Ask with `enforce`, wait, and return what permits; raises `ActionDenied` for all else."""
+    """Ask with `enforce`, wait, and return a decision that permits; raises `ActionDenied` for any
+    other."""
     asked = {**fields, "enforce": True}
     decision = yield from create(options, asked, wait=True, idempotency_key=idempotency_key)
     if not permits(decision):
@@ -129,7 +130,7 @@ def resolve(
     notes: str | None,
     response_data: Mapping[str, Any] | None,
 ) -> Steps[Decision]:
-    """Answer, and take it for done where an attempt that got no answer has done it."""
+    """Answer, and count it as done if an attempt without an answer has done it."""
     given = {"action": action, "notes": notes, "response_data": response_data}
     call = _post(decision_id, "resolve", given)
     patience = Patience(options.clock, options.retry_for)
@@ -169,7 +170,7 @@ def keys(options: Options) -> Steps[PublicKeys]:
 
 
 def _about(decision_id: str, options: Options, call: Call) -> Steps[Decision]:
-    """The decision in the answer, and in the way of it, is this one."""
+    """Check that the decision in the answer, or in a conflict, is this one."""
     expected = Expected(decision_id)
     try:
         return expected.check((yield from send(options, call, Decision)))
@@ -179,7 +180,8 @@ def _about(decision_id: str, options: Options, call: Call) -> Steps[Decision]:
 
 
 def _permitted(decision: Decision, *, enforce: bool) -> Decision:
-    """The decision; raises `ActionDenied` when it is enforced, settled and does not permit."""
+    """Return the decision; raises `ActionDenied` when it is enforced, settled and does not
+    permit."""
     if enforce and decision.settled and not permits(decision):
         raise denial(decision)
     return decision
@@ -194,7 +196,7 @@ def _checked_key(key: str) -> str:
 
 
 def _is_answered(decision: Decision, action: str, notes: str | None) -> bool:
-    """Whether an operator has answered just this."""
+    """Return whether an operator has given just this answer."""
     choice = decision.proof.choice if decision.proof else None
     return (decision.origin, choice, decision.response_notes) == (Origin.OPERATOR, action, notes)
 

@@ -1,4 +1,4 @@
-"""The clients of who names none: made from the environment, when one is needed."""
+"""Default clients, made from the environment when one is needed and none is given."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Environment = tuple[str | None, str | None]
 
 
 def blocking_client() -> HandoverClient:
-    """One for all calls. Raises `ConfigurationError`."""
+    """Return the one client for all calls. Raises `ConfigurationError`."""
     return _blocking(_environment())
 
 
 @asynccontextmanager
 async def asynchronous_client() -> AsyncGenerator[AsyncHandoverClient, None]:
-    """One for all calls that an event loop has under way, closed after the last of them: the loop
-    may end then. Raises `ConfigurationError`."""
+    """Return the one client for all calls that an event loop has under way. It is closed after the
+    last of them, since the loop may end then. Raises `ConfigurationError`."""
     lent = _lent.setdefault(asyncio.get_running_loop(), {})
     environment = _environment()
     shared = lent.get(environment) or _Shared()

@@ -28,7 +28,7 @@ SAMPLES = {
     ".xlsx": b"PK",
     ".pptx": b"PK",
 }
-"""How files of these kinds begin."""
+"""Beginnings of files of these kinds."""
 
 
 class DevModeWarning(UserWarning):
@@ -36,7 +36,7 @@ class DevModeWarning(UserWarning):
 
 
 class DevPlayer:
-    """Approves; where something else is asked for, in the plainest way that the question takes."""
+    """Approves; if an answer needs a value, it gives the plainest one that the question takes."""
 
     at_once = True
 
@@ -56,7 +56,7 @@ class DevPlayer:
         )
 
     def check_wait(self, life: Life) -> None:
-        """None is pending."""
+        """Do nothing: no decision stays pending."""
 
 
 def dev_front(base_url: str) -> Front:
@@ -65,10 +65,10 @@ def dev_front(base_url: str) -> Front:
 
 
 def plain_reply(request: DecisionRequest, now: datetime) -> Reply:
-    """The approval, with the plainest value where one is asked for.
+    """Return the approval, with the plainest value if one is needed.
 
-    Where no approval is offered, or no file is at hand as it is asked for: the payload as it is, or
-    the denial.
+    If no approval is offered, or no suitable file is at hand, return the unchanged payload, or the
+    denial.
     """
     asked = request.response_type
     if Choice.APPROVE not in request.options:
@@ -95,14 +95,14 @@ def plain_reply(request: DecisionRequest, now: datetime) -> Reply:
 
 
 def _plain_number(asked: ResponseType) -> float:
-    """Zero, or the allowed number that is next to it."""
+    """Return zero, or the allowed number that is next to it."""
     least = 0 if asked.min is None else asked.min
     most = 0 if asked.max is None else asked.max
     return least if least > 0 else min(most, 0) if asked.max is not None else 0
 
 
 def _plain_file(asked: ResponseType) -> dict[str, bytes] | None:
-    """None where this has no file of the kinds that are asked for."""
+    """Return a file, or None if there is none of the wanted kinds."""
     for ending, beginning in SAMPLES.items():
         name, content = f"dev_mode{ending}", beginning + b"dev_mode\n"
         if accepts(asked.accept, media_type(name, content), name):
@@ -111,7 +111,7 @@ def _plain_file(asked: ResponseType) -> dict[str, bytes] | None:
 
 
 def _users_level() -> int:
-    """How many frames up from `play` the code is that uses this package."""
+    """Return how many frames above `play` the code is that uses this package."""
     level, frame = 0, inspect.currentframe()
     while frame and _is_ours(str(frame.f_globals.get("__name__"))):
         level, frame = level + 1, frame.f_back

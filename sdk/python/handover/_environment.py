@@ -1,4 +1,4 @@
-"""What the environment says of connections, looked at before one fails because of it."""
+"""Checks the environment's settings for connections, before one fails because of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SCHEMES = (*WEB, "socks5", "socks5h")
 
 
 def check_environment() -> None:
-    """Raises `ConfigurationError` for a proxy that can be none, and for certificates that are not
-    there."""
+    """Check the environment. Raises `ConfigurationError` for an impossible proxy, and for missing
+    certificates."""
     for scheme, proxy in getproxies().items():
         if scheme not in PROXIES.values() or not proxy:
             continue
@@ -29,12 +29,12 @@ def check_environment() -> None:
 
 
 def with_bad_proxy(error: Exception) -> ConfigurationError:
-    """The error for a proxy that the HTTP library does not take."""
+    """Return the error for a proxy that the HTTP library refuses."""
     return ConfigurationError(f"{_set(*PROXIES)} is no proxy: {error}. Change it, or unset it.")
 
 
 def without_proxy_library() -> ConfigurationError:
-    """The error for a SOCKS proxy without the package that speaks to one."""
+    """Return the error for a SOCKS proxy without the package that it needs."""
     return ConfigurationError(
         f"{_set(*PROXIES)} names a SOCKS proxy, which takes another package:"
         " pip install 'httpx2[socks]', or unset it."
@@ -42,7 +42,7 @@ def without_proxy_library() -> ConfigurationError:
 
 
 def without_certificates(error: OSError) -> ConfigurationError:
-    """The error for a file of certificates that cannot be read."""
+    """Return the error for a file of certificates that cannot be read."""
     return ConfigurationError(
         f"SSL_CERT_FILE is {os.environ.get('SSL_CERT_FILE')!r}, which cannot be read"
         f" ({error.strerror or error}): name a file of certificates (PEM), or unset it."
@@ -50,6 +50,6 @@ def without_certificates(error: OSError) -> ConfigurationError:
 
 
 def _set(*names: str) -> str:
-    """Those of these variables that are set, as they are written there."""
+    """Return those of these variables that are set, as they are written there."""
     found = [name for name, value in os.environ.items() if name.lower() in names and value]
     return ", ".join(sorted(found)) or "The system's proxy"

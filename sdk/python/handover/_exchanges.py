@@ -1,6 +1,6 @@
-"""What a client speaks through: HTTP, or a service in this process.
+"""Exchanges, through which a client speaks: HTTP, or a service in this process.
 
-The latter is loaded when it is used: who speaks to a real service needs nothing of it.
+The latter is loaded when it is used: a program with a real service needs nothing of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._memory.front import Front
 
 FAKES: WeakValueDictionary[str, Front] = WeakValueDictionary()
-"""Those of `handover.testing`, by the base_url at which clients find them."""
+"""Services of `handover.testing`, by the base_url at which clients find them."""
 
 
 def open_exchange(options: Options, http_client: HTTPClient | None) -> Exchange:

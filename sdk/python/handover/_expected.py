@@ -1,7 +1,7 @@
-"""What an answer has to be about, so that it is one to what was asked.
+"""Checks that an answer belongs to its question.
 
-A connection that two programs share, or a proxy that takes one request for another, brings the
-answer that somebody else was meant to get: perhaps an approval of what nobody asked about here.
+A connection that two programs share, or a proxy that mixes up requests, brings an answer that was
+meant for another program: perhaps an approval of something that nobody asked about here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .models import Decision
 
 
 class Expected:
-    """A decision: by its id, where it is known, or by what was asked and the key that it was asked
-    with. From the first answer on it is by all that this one tells."""
+    """An expected decision: known by its id, or by the question and its key. After the first
+    answer, everything in that answer has to match."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Expected:
         self._digest: str | None = None
 
     def check(self, decision: Decision) -> Decision:
-        """The decision. Raises `WrongAnswerError` where it is another one."""
+        """Return the decision. Raises `WrongAnswerError` if it is another one."""
         for field, is_right in self._judged(decision):
             if not is_right:
                 raise WrongAnswerError(field, decision.id)
@@ -42,7 +42,7 @@ class Expected:
         return decision
 
     def check_conflict(self, error: ConflictError) -> Decision | None:
-        """The decision that stands in the way, where the service tells it."""
+        """Check the decision in a conflict, if the service sends it."""
         return error.decision and self.check(error.decision)
 
     def _judged(self, decision: Decision) -> Iterator[tuple[str, bool]]:
@@ -57,7 +57,7 @@ class Expected:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two values are the same JSON: 1 and 1.0 are, 1 and true are not."""
+    """Return whether two values are the same JSON: 1 and 1.0 are, 1 and true are not."""
     match one, other:
         case dict(), dict():
             ones, others = cast(dict[str, Any], one), cast(dict[str, Any], other)
@@ -75,7 +75,8 @@ def is_same(one: object, other: object) -> bool:
 
 
 def _is_same_number(one: float, other: float) -> bool:
-    """JSON writes a large float as an integer of other digits than it has."""
+    """Return whether two numbers are the same: JSON writes a large float as an integer of other
+    digits than it has."""
     try:
         return float(one) == float(other)
     except OverflowError:

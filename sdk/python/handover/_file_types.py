@@ -46,13 +46,13 @@ TYPES = {
     "text/markdown": "md markdown",
     "text/plain": "txt",
 }
-"""What the service takes, and the words by which a kind is meant: endings, and what stands behind
-the slash where its media type is written in another way. A text may have any other ending, too."""
+"""Media types that the service takes, each with its words: endings, and other spellings behind the
+slash of its media type. A text may have any other ending, too."""
 
 MEANT = {word: type for type, words in TYPES.items() for word in words.split()}
 
 ALIKE = ((".jpg", ".jpeg"), (".tif", ".tiff"), (".md", ".markdown"))
-"""Endings of one kind: who asks for one is sent the other."""
+"""Endings of one kind: a question that takes one also takes the other."""
 
 
 def _endings(words: str) -> frozenset[str]:
@@ -73,7 +73,7 @@ NEVER = RUNNABLE | WEB_PAGES | _endings(
     " wma wmv docm dotm potm ppam ppsm pptm xlam xlsb xlsm xltm"
     " accdb dwg ico jp2 jxl mdb msg otf parquet pfx psd pub pyc sqlite ttf vsd vsdx woff woff2 xps"
 )  # fmt: skip
-"""Endings of what is not taken: besides, archives, sound and film, documents with macros, and other
+"""Endings that are never taken: also archives, sound and film, documents with macros, and other
 kinds that are neither an image nor a document nor a text."""
 
 ENDING = r"\.[A-Za-z0-9][A-Za-z0-9_+-]{0,19}"
@@ -84,9 +84,9 @@ ALL = "*/*"
 
 
 def read_entry(entry: str) -> str:
-    """One entry of `accept`, in small letters and by the one name of its kind.
+    """Read one entry of `accept`, in small letters and under the one name of its kind.
 
-    Raises `ValueError` for what is none, and for a kind of which no file is ever taken.
+    Raises `ValueError` for a bad entry, and for a kind that no file may have.
     """
     if not ENTRY.fullmatch(entry):
         raise ValueError("this is no media type, such as image/*, and no ending, such as .pdf")
@@ -101,14 +101,14 @@ def read_entry(entry: str) -> str:
 
 
 def read_accept(entries: Sequence[str] | None) -> list[str] | None:
-    """All of them, each once; None where every file is asked for."""
+    """Read all entries, each once; None if any file is taken."""
     if entries is None or ALL in entries:
         return None
     return list(dict.fromkeys(each for entry in entries for each in _alike(entry)))
 
 
 def _type_of(entry: str) -> str | None:
-    """None for what no file that is taken has as its type."""
+    """Return the media type, or None if no file of that type is taken."""
     if entry in TYPES or entry == ALL or re.fullmatch(rf"{OPEN_DOCUMENT}[a-z-]+", entry):
         return entry
     family, _, kind = entry.partition("/")

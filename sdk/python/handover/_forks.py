@@ -1,5 +1,5 @@
-"""Locks in a process that was forked: another thread of its parent may have held one, and nobody
-here lets go of it."""
+"""Locks in a forked process: another thread of its parent may have held one, and nobody here
+releases it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _owners: WeakSet[HasLock] = WeakSet()
 
 
 def renew_in_children(owner: HasLock) -> None:
-    """Have its lock renewed in every process that is forked from this one, while it lives."""
+    """Renew the lock of this object in every process that is forked from this one, while it
+    lives."""
     _owners.add(owner)
 
 

@@ -1,4 +1,4 @@
-"""Errors that a model brought about, as the framework around a function tells them to the model."""
+"""Errors for a model, which the framework around a function passes to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ TOLD = (
     ("langgraph.prebuilt.tool_node", "ToolInvocationError"),
     ("pydantic_ai.exceptions", "ModelRetry"),
 )
-"""The errors of which frameworks tell the model, and which do not end the agent. The OpenAI Agents
-SDK tells of none: of whichever it is, the model reads that an error occurred."""
+"""Errors that frameworks pass to the model and that do not end the agent. The OpenAI Agents SDK
+passes none: its model only reads that an error occurred."""
 
 
 NOTE = (
@@ -23,7 +23,8 @@ NOTE = (
 
 
 def for_the_model(error: NotAskedError) -> NotAskedError:
-    """The same error, which is also one that the frameworks in this process tell the model."""
+    """Return the same error, which is also one that the frameworks in this process pass to the
+    model."""
     kinds = [getattr(sys.modules.get(module), name, None) for module, name in TOLD]
     told = _kind(*(kind for kind in kinds if kind))(*error.fields)
     told.message = str(error)

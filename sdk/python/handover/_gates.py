@@ -1,4 +1,4 @@
-"""What stands before a function that a person is to approve, without any I/O."""
+"""The gate in front of a function that needs approval, without any I/O."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .models import Decision, Urgency
 from .policy import ApprovalPolicy
 
 Told = str | Callable[[Mapping[str, Any]], str | None] | None
-"""A text in which `{argument}` stands for one, or a function of the arguments by name."""
+"""A text in which `{argument}` stands for an argument, or a function of the arguments by name."""
 
 logger = logging.getLogger("handover")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """As `require_approval` was called."""
+    """The settings of `require_approval`."""
 
     approver: str | Sequence[str]
     action: Told
@@ -40,7 +40,8 @@ class Settings:
     fields: Mapping[str, Any]
 
     def gate(self, function: Callable[..., Any]) -> Gate:
-        """Raises `TypeError` and `ValueError` for what does not fit the function."""
+        """Return the gate of this function. Raises `TypeError` and `ValueError` for settings that
+        do not fit it."""
         parameters = Parameters(function, self.payload, self.mask)
         names = parameters.names
         return Gate(
@@ -55,7 +56,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What stands before one function."""
+    """The gate in front of one function."""
 
     settings: Settings
     name: str
@@ -65,13 +66,14 @@ class Gate:
     idempotency_key: Callable[[Mapping[str, Any]], str | None]
 
     def otherwise(self, error: ActionDenied | NotAskedError) -> Any:
-        """What a call comes to that does not run."""
+        """Return the result of a call that does not run."""
         if self.settings.raises:
             raise error
         return f"{self.name} has not run. {error}"
 
     def question(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Question:
-        """Raises `NotAskedError` for what no approver could be shown."""
+        """Return the question about this call. Raises `NotAskedError` if no approver could be shown
+        it."""
         call = self.parameters.bind(args, kwargs)
         told = self.parameters.told(call)
         action = self.action(told) or self._described()
@@ -89,7 +91,7 @@ class Gate:
         return Question(self.parameters, call, askable(asked))
 
     def told(self, returned: object) -> str | None:
-        """For the record. The function has run, so no fault in telling it is raised."""
+        """Return the result for the record. The function has run, so a fault here is not raised."""
         if self.settings.result is None:
             return None
         try:
@@ -115,7 +117,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked about one call; nobody, where `asked` is None."""
+    """The question about one call; if `asked` is None, nobody is asked."""
 
     parameters: Parameters
     call: inspect.BoundArguments

@@ -1,4 +1,5 @@
-"""For how long the service is asked to hold a request, with what may stand between it and us."""
+"""The time for which the service is asked to hold a request, as far as gateways between allow
+it."""
 
 from __future__ import annotations
 
@@ -12,20 +13,20 @@ from .exceptions import HandoverError
 WHOLE = 30
 """Seconds for which the service is asked to hold a request."""
 LONGER = (WHOLE, 55, 110)
-"""The same, once so many were kept: each time that is asked again costs the service something. A
-minute is what most gateways allow."""
+"""Longer holds, each asked for once a shorter one was kept, because each new request costs the
+service something. Most gateways allow a minute."""
 SAFE = 0.75
-"""Of the time after which a request was cut off, what the next is asked to be held for."""
+"""Part of the time after which a request was cut off, to be asked for next."""
 MOST_ANSWERS = 256
-"""To have before the whole is tried again."""
+"""Most answers before the whole time is tried again."""
 
 
 class Hold:
-    """How long to be held: shorter, once a request was cut off while it was held.
+    """The length of a hold: shorter, once a request was cut off while it was held.
 
-    Gateways do that after 29, 30 or 60 seconds, and do it again. A service that was stopped does
-    it once. So the whole is tried again, after two answers, and after twice as many each time that
-    it is cut off again; and what is kept is asked for longer the next time.
+    Gateways do that after 29, 30 or 60 seconds, and do it again; a service that was stopped does it
+    once. So the whole time is tried again after two answers, and after twice as many each time that
+    it is cut off again. Once a time is kept, a longer one is asked for next.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -36,7 +37,7 @@ class Hold:
         self._answers = 0
 
     def asking(self, call: Call, most: float = math.inf) -> Call:
-        """The call, to be held and answered within `most` seconds."""
+        """Return the call that asks to be held and answered within `most` seconds."""
         seconds = min(self._seconds, math.ceil(min(LONGER[-1], most)))
         return replace(
             call,
@@ -45,7 +46,7 @@ class Hold:
         )
 
     def cut(self, error: HandoverError) -> None:
-        """A request came to this."""
+        """Note that a request was cut off."""
         if error.cut_after >= HELD:
             known = error.cut_after < self._seconds  # or else nobody said when
             safe = error.cut_after * SAFE if known else self._seconds / 2
@@ -54,7 +55,7 @@ class Hold:
             self._answers = 0
 
     def kept(self) -> None:
-        """A request was answered."""
+        """Note that a request was answered."""
         self._answers += 1
         if self._answers >= min(2**self._cuts, MOST_ANSWERS):
             self._seconds = next((s for s in LONGER if s > self._seconds), LONGER[-1])

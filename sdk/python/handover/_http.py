@@ -1,4 +1,4 @@
-"""Where calls become HTTP: the only module that knows the HTTP library."""
+"""Turns calls into HTTP: the only module that knows the HTTP library."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 H = TypeVar("H", HTTPClient, AsyncHTTPClient)
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that name others to trust than the system's."""
+"""Variables that name other certificates than the system's."""
 USER_AGENT = f"handover-sdk/{__version__} python/{platform.python_version()}"
 
 
@@ -41,7 +41,7 @@ class Exchange(Protocol):
     def send(self, call: Call) -> Answer: ...
     def close(self) -> None: ...
     def with_options(self, options: Options) -> Exchange:
-        """The same connections, which stay this one's to close, with other options."""
+        """Return the same connections with other options; this exchange still closes them."""
         ...
 
 
@@ -49,7 +49,7 @@ class AsyncExchange(Protocol):
     async def send(self, call: Call) -> Answer: ...
     async def close(self) -> None: ...
     def with_options(self, options: Options) -> AsyncExchange:
-        """The same connections, which stay this one's to close, with other options."""
+        """Return the same connections with other options; this exchange still closes them."""
         ...
 
 
@@ -142,14 +142,14 @@ class AsyncHTTPExchange:
 
 
 def open_http(options: Options, lent: HTTPClient | None) -> HTTPExchange:
-    """Raises `ConfigurationError` where nothing can be reached with what the client is told, by
-    its options and by the environment."""
+    """Open connections. Raises `ConfigurationError` if the options and the environment can reach
+    nothing."""
     _check_url(options.base_url)
     return HTTPExchange(options, Clients(partial(_opened, httpx2.Client, options), lent))
 
 
 def open_async_http(options: Options, lent: AsyncHTTPClient | None) -> AsyncHTTPExchange:
-    """As `open_http`."""
+    """Open asynchronous connections, as `open_http` does."""
     _check_url(options.base_url)
     make = partial(_opened, httpx2.AsyncClient, options)
     return AsyncHTTPExchange(options, LoopClients(make, lent))
@@ -182,10 +182,11 @@ def _opened(kind: type[H], options: Options) -> H:
 
 @cache
 def _trusted(*certificates: str | None) -> SSLContext:
-    """Whom clients trust that find these certificates named, or, without any, look at no variable.
+    """Return the certificates to trust: those named here, or, without any, the system's, with no
+    look at a variable.
 
-    One for all of a process: reading a system's certificates takes 30 ms, and a client is made for
-    each event loop. Raises `OSError`.
+    A process has one of each: reading a system's certificates takes 30 ms, and each event loop gets
+    a client. Raises `OSError`.
     """
     return httpx2.create_ssl_context(trust_env=bool(certificates))
 

@@ -1,5 +1,5 @@
-"""Parameters that a function is not called with by whoever wants something of it: what a framework
-fills in, and what its author has marked as `Hidden`."""
+"""Parameters that the caller does not fill in: those of a framework, and those that the author has
+marked as `Hidden`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 class Hidden:
     """Marks a parameter that approvers are not shown: `session: Annotated[Session, Hidden]`.
 
-    It is for what a function is given besides its task: a connection, a context, a clock. It is
-    neither sent nor looked at by a policy, approvers cannot change it, and it runs as it was
-    called. What is part of the task and has to stay secret is masked instead.
+    Use it for parameters besides the task: a connection, a context, a clock. Such an argument is
+    neither sent nor examined by a policy, approvers cannot change it, and it runs as it was called.
+    Mask a part of the task that has to stay secret instead.
 
-    A framework tells its model of such a parameter as of any other, and a model that fills it in is
-    not seen: in a tool use the framework's own mark, such as LangChain's `InjectedToolArg`.
+    A framework describes such a parameter to its model like any other, and a model that fills it in
+    goes unnoticed: in a tool use the framework's own mark, such as LangChain's `InjectedToolArg`.
     """
 
 
@@ -35,16 +35,16 @@ FRAMEWORKS = {
     ("mcp", "Context"),
     ("fastmcp", "Context"),
 }
-"""Packages, and those of their classes that a framework fills in, or by which it is told to."""
+"""Packages, and their classes that a framework fills in, or that mark a parameter for it."""
 
 WORDS = re.compile(
     r"\b(Injected\w+|ToolRuntime|RunnableConfig|RunContext|RunContextWrapper|ToolContext|Hidden)\b"
 )
-"""By which an annotation is known that can't be evaluated where the function stands."""
+"""Names in an annotation that can't be evaluated in the function's place."""
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations by name, those that can't be evaluated as the texts that they are."""
+    """Return the annotations by name; those that can't be evaluated stay texts."""
     try:
         return get_type_hints(function, include_extras=True)
     except Exception:  # one is enough for none to be told
@@ -61,7 +61,7 @@ def _evaluated(function: Callable[..., Any], hint: Any) -> Any:
 
 
 def is_injected(hint: Any) -> bool:
-    """Whether what is annotated so is nothing that somebody asks for."""
+    """Return whether a parameter with this annotation is not the caller's to fill in."""
     if isinstance(hint, str):
         return bool(WORDS.search(hint))
     match get_origin(hint):
@@ -74,12 +74,12 @@ def is_injected(hint: Any) -> bool:
 
 
 def is_from_framework(value: object) -> bool:
-    """Whether a value is one that frameworks fill in, whatever the annotation says."""
+    """Return whether a value is one that frameworks fill in, whatever the annotation says."""
     return not isinstance(value, Mapping) and _is_known(value)
 
 
 def _is_known(marked: Any) -> bool:
-    """Whether this class, or the class of this object, is one of those."""
+    """Return whether this class, or the class of this object, is one of those."""
     kind: type = marked if isinstance(marked, type) else type(marked)
     return any(each is Hidden or _name_of(each) in FRAMEWORKS for each in kind.__mro__)
 

@@ -1,4 +1,4 @@
-"""Running what a decision permits once, with a word to its record about how that ended."""
+"""Runs a permitted action once, and reports to its record how the run ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("handover")
 
 @dataclass(slots=True)
 class Run:
-    """A run under way of what `decision` permits. `result` is told to the record."""
+    """A run of what `decision` permits, under way. Its `result` goes to the record."""
 
     decision: Decision
     result: str | None = None
@@ -33,8 +33,8 @@ def running(
 ) -> Generator[Run, None, None]:
     """Claim what the decision permits, run the block, and report how it ended.
 
-    Raises what `decisions.claim` raises, and then the block has not run. A report that cannot be
-    sent is logged and no more, because the block has run.
+    Raises the errors of `decisions.claim`, and then the block has not run. A report that cannot be
+    sent is only logged, because the block has run.
     """
     with reporting(client, Run(client.decisions.claim(decision.id, claim_id=claim_id))) as run:
         yield run
@@ -44,7 +44,7 @@ def running(
 async def running_async(
     client: AsyncHandoverClient, decision: Decision, claim_id: str | None = None
 ) -> AsyncGenerator[Run, None]:
-    """The same in an event loop."""
+    """Do the same in an event loop."""
     run = Run(await client.decisions.claim(decision.id, claim_id=claim_id))
     async with reporting_async(client, run):
         yield run
@@ -52,7 +52,7 @@ async def running_async(
 
 @contextmanager
 def reporting(client: HandoverClient, run: Run) -> Generator[Run, None, None]:
-    """Report how the block ends, which runs what was claimed before."""
+    """Report how the block ends, which runs under an earlier claim."""
     try:
         yield run
     except Exception as error:
@@ -63,7 +63,7 @@ def reporting(client: HandoverClient, run: Run) -> Generator[Run, None, None]:
 
 @asynccontextmanager
 async def reporting_async(client: AsyncHandoverClient, run: Run) -> AsyncGenerator[Run, None]:
-    """The same in an event loop."""
+    """Do the same in an event loop."""
     try:
         yield run
     except Exception as error:
@@ -73,7 +73,7 @@ async def reporting_async(client: AsyncHandoverClient, run: Run) -> AsyncGenerat
 
 
 def tell_unfit(client: HandoverClient, decision: Decision, why: str) -> None:
-    """Tell the record, once, that what people have permitted cannot run, and why."""
+    """Report to the record, once, that the permitted payload cannot run, and why."""
     try:
         claimed = client.decisions.claim(decision.id)
         told = _ended(claimed, ExecutionStatus.FAILED, why)
@@ -85,7 +85,7 @@ def tell_unfit(client: HandoverClient, decision: Decision, why: str) -> None:
 
 
 async def tell_unfit_async(client: AsyncHandoverClient, decision: Decision, why: str) -> None:
-    """The same in an event loop."""
+    """Do the same in an event loop."""
     try:
         claimed = await client.decisions.claim(decision.id)
         told = _ended(claimed, ExecutionStatus.FAILED, why)
@@ -97,12 +97,12 @@ async def tell_unfit_async(client: AsyncHandoverClient, decision: Decision, why:
 
 
 def not_run(why: str | None) -> str:
-    """That what people have permitted cannot run, for the record."""
+    """Return the record's words for a permitted payload that cannot run."""
     return f"It has not run: {why}"
 
 
 def fit(text: str) -> str:
-    """As much of it as the service takes."""
+    """Return as much of a text as the service takes."""
     return text.encode(errors="replace").decode()[:MAX_RESULT]
 
 
@@ -123,10 +123,10 @@ async def _report_async(
 
 
 def _told(run: Run, error: Exception | None) -> dict[str, Any]:
-    """What `decisions.done` takes. Of an error that is the kind, and not its words, which may quote
-    what nobody is to read.
+    """Return the fields of `decisions.done`. Only an error's kind is reported, since its words may
+    quote secrets.
 
-    Whatever else ends a block, Ctrl-C for example, is not told: nobody knows how far it came.
+    Other ends of a block, Ctrl-C for example, are not reported: nobody knows how far it came.
     """
     if error is None:
         return _ended(run.decision, ExecutionStatus.SUCCEEDED, run.result)
@@ -140,7 +140,8 @@ def _ended(claimed: Decision, status: ExecutionStatus, result: str | None) -> di
 
 
 def _is_pause(error: Exception) -> bool:
-    """Whether LangGraph pauses its graph by this, to run the node again from its start."""
+    """Return whether LangGraph pauses its graph with this error, to run the node again from its
+    start."""
     errors = sys.modules.get("langgraph.errors")
     return errors is not None and isinstance(error, errors.GraphBubbleUp)
 

@@ -1,4 +1,4 @@
-"""What a client is built with: arguments first, the environment after them, checked once."""
+"""The options of a client: arguments first, the environment after them, checked once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .exceptions import ConfigurationError
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 KEY = re.compile(r"[A-Za-z0-9._~+/=-]+")
-"""What a bearer token is made of (RFC 6750)."""
+"""The characters of a bearer token (RFC 6750)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,15 @@ class Options:
     timeout: float
     """Seconds for one exchange, beyond those for which the service holds a wait."""
     retry_for: float
-    """Seconds to go on trying to reach a service that has not answered yet."""
+    """Seconds to keep trying to reach a service that has not answered yet."""
     clock: Callable[[], float] = time.monotonic
     terminal: bool = False
-    """Whether whoever sits at the terminal is asked, and no service."""
+    """Whether the person at the terminal is asked, and no service."""
 
     def changed(
         self, api_key: str | None, timeout: float | None, retry_for: float | None
     ) -> Options:
-        """With what is given; raises `ConfigurationError` for a key that is none."""
+        """Return the options with these changes; raises `ConfigurationError` for a bad key."""
         key = self.api_key if api_key is None else api_key.strip()
         if not (self.dev_mode or self.terminal):
             _check_key(key)
@@ -51,7 +51,7 @@ def resolve_options(
 ) -> Options:
     """Complete the arguments from the environment.
 
-    Raises `ConfigurationError` where they do not make a client.
+    Raises `ConfigurationError` if they do not make a client.
     """
     given = (base_url or "").strip() or told_by("HANDOVER_BASE_URL")
     url = (given or DEFAULT_BASE_URL).rstrip("/")
@@ -82,19 +82,19 @@ def resolve_options(
 
 
 def _is_at_terminal() -> bool:
-    """Whether somebody sits here who can be asked."""
+    """Return whether somebody sits here who can be asked."""
     if os.environ.get("CI") or sys.stdin is None or sys.stdout is None:
         return False
     return not sys.stdin.closed and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def told_by(variable: str) -> str:
-    """What the environment says, without blanks and line breaks around it."""
+    """Return a variable of the environment, without blanks and line breaks around it."""
     return os.environ.get(variable, "").strip()
 
 
 def bad_base_url(url: str, why: object) -> ConfigurationError:
-    """The error for a URL that no request can go to."""
+    """Return the error for a URL that no request can go to."""
     return ConfigurationError(
         f"base_url (or HANDOVER_BASE_URL) is {_shown(url)!r}: {why}. It should look like"
         f" {DEFAULT_BASE_URL}"
@@ -102,7 +102,7 @@ def bad_base_url(url: str, why: object) -> ConfigurationError:
 
 
 def _shown(url: str) -> str:
-    """Without what may be a password."""
+    """Return a URL without its possible password."""
     return re.sub("//.*@", "//…@", url)
 
 

@@ -1,4 +1,4 @@
-"""When to try again, and for how long."""
+"""Decides when to try again, and for how long."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 LONGEST_RETRY_AFTER = 60
 LONGEST_LIMIT = 3600
-"""The same for a rate limit, whose end the service knows; an outage may end earlier than told."""
+"""Longest `Retry-After` of a rate limit, whose end the service knows; an outage may end earlier."""
 LONGEST_ATTEMPT = 150.0
-"""Seconds that one attempt counts for: what the clock says beyond them, the machine was asleep."""
+"""Seconds that one attempt counts for: during any further ones, the machine was asleep."""
 BEHIND = "messages_behind"
-"""What the service says where more is asked than people can be told."""
+"""The service's code while more is asked than people can be told."""
 HELD = 1.0
-"""A connection that dropped after this many seconds was being held: the service had the request."""
+"""Seconds after which a dropped connection counts as held: the service had the request."""
 
 
 def may_pass(error: HandoverError) -> bool:
-    """Whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if isinstance(error, APIError):
         return error.status in (408, 429) or (error.status >= 500 and error.status != 501)
     return isinstance(error, APIConnectionError | UnreadableAnswerError)
 
 
 def backoff(times: int) -> float:
-    """Seconds to pause after `times` failures: doubling, and random so that many do not meet."""
+    """Return the seconds to pause after `times` failures: doubling, and random so that many do not
+    meet."""
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 10))
     return random.uniform(0, longest)  # noqa: S311 - spreads load, hides nothing
 
 
 class Patience:
-    """How long to go on trying, counted from the first failure: a request may be held for long
-    before it fails. Time for which the machine was asleep does not count.
+    """The time for which to keep trying, counted from the first failure, since a request may be
+    held for long before it fails. Time for which the machine was asleep does not count.
 
     With `once_held`, the patience grows to that many seconds when a connection drops while the
-    service holds the request: it has the request then, and what it asks for may exist. With
-    `in_line`, it grows to as many where the service cannot tell people as fast as it is asked. With
+    service holds the request: it has the request then, and the result may exist. With `in_line`, it
+    grows to as many if the service cannot tell people as fast as it is asked. With
     `through_limits`, a rate limit is an answer like any other, and uses up none.
     """
 
@@ -71,7 +72,8 @@ class Patience:
         self._pause = 0.0
 
     def pause(self, error: HandoverError) -> float:
-        """Seconds to pause before the next attempt; raises `error` when there should be none."""
+        """Return the seconds to pause before the next attempt; raises `error` when there should be
+        none."""
         if not may_pass(error):
             raise error
         self._failures += 1
@@ -104,6 +106,6 @@ class Patience:
 
 
 def _asked(error: HandoverError) -> int:
-    """The seconds of `Retry-After`, as far as they are kept."""
+    """Return the seconds of `Retry-After`, as far as they are kept."""
     longest = LONGEST_LIMIT if isinstance(error, RateLimitError) else LONGEST_RETRY_AFTER
     return min(getattr(error, "retry_after", None) or 0, longest)

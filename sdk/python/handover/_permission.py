@@ -1,4 +1,4 @@
-"""What a decision permits: only what is certain, everything else is a no."""
+"""Decides what a decision permits: only what is certain; everything else is a no."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .models import Decision, Reading, Status, is_permitted
 
 
 def permits(decision: Decision) -> bool:
-    """Only what the service permits and this version of the client understands to be permitted.
+    """Return whether the service permits the action, and this version of the client understands
+    why.
 
-    The service says so of decisions that were created with `enforce=True`, and of no others.
+    The service says so only of decisions that were created with `enforce=True`.
     """
     if decision.reading and decision.reading.unfit:
         return False
@@ -29,10 +30,10 @@ def permits(decision: Decision) -> bool:
 
 
 def permitted_payload(decision: Decision) -> dict[str, Any] | None:
-    """The payload that may run: as it was asked, or as the approver changed it. None where the
+    """Return the payload that may run: unchanged, or as the approver changed it. None if the
     decision had none.
 
-    It is JSON; where an integration asked, it is in the objects that it was asked with.
+    It is JSON, or, if an integration asked, in the objects that it asked with.
 
     Raises `ActionDenied` unless the decision was created with `enforce=True` and permits.
     """
@@ -46,11 +47,10 @@ def permitted_payload(decision: Decision) -> dict[str, Any] | None:
 
 
 def answered(decision: Decision, payload: Mapping[str, Any] | None) -> Decision:
-    """The decision for whoever asked with this payload: what it permits are the very objects that
-    the approver left alone, and what they changed is read by the types of what stood there.
+    """Return the decision for a caller who asked with this payload: unchanged values are the very
+    objects, and changed ones are read by the types of the originals.
 
-    It permits nothing where that cannot be read, and where the payload is not the one that was
-    asked about, or has changed since.
+    It permits nothing if they cannot be read, or if the payload is another, or has changed since.
     """
     if payload is None or not decision.settled:
         return decision
@@ -65,7 +65,7 @@ def answered(decision: Decision, payload: Mapping[str, Any] | None) -> Decision:
 
 
 def is_unfit(decision: Decision) -> bool:
-    """Whether people have permitted what cannot run, of which `reading.unfit` says why."""
+    """Return whether the permitted payload cannot run; `reading.unfit` says why."""
     return bool(decision.reading and decision.reading.unfit and decision.action_permitted)
 
 

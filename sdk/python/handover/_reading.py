@@ -1,6 +1,6 @@
-"""Values as they come back from people, who were shown them as JSON.
+"""Reads values back from people, who were shown them as JSON.
 
-What they left alone is the very object; what they changed is read by the type of what stood there.
+An unchanged value is the very object; a changed one is read by the type of the original.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ OPEN: tuple[Any, ...] = (Any, object, dict, list, tuple, set, frozenset)
 
 
 def read_back(original: Any, changed: Any, *path: str) -> Any:
-    """What somebody made of a value that they were shown as `as_json` has it.
+    """Return a person's version of a value that they were shown as `as_json` has it.
 
-    JSON may become any other JSON; all else keeps its type, wherever within the value it is.
-    Raises `UnfitValueError` for a change that is none of that type.
+    JSON may become any other JSON; every other value keeps its type, wherever it is. Raises
+    `UnfitValueError` for a change that does not have that type.
     """
     if dumps(as_json(original)) == dumps(changed):
         return original
@@ -54,15 +54,15 @@ def read_back(original: Any, changed: Any, *path: str) -> Any:
 
 
 def refusal(error: UnfitValueError) -> str:
-    """Why what an approver permitted is nothing that may run."""
+    """Return why a permitted payload cannot run."""
     return f"the approver's {'.'.join(error.path) or 'change'} does not fit: {error.why}"
 
 
 def read_as(hint: Any, original: Any, changed: Any, *path: str) -> Any:
-    """As `read_back`, for a value that has to fit an annotation, which may say more, or allow
-    another type than that of what stood there.
+    """Read a value like `read_back`, but by an annotation, which may say more, or allow another
+    type than the original's.
 
-    Raises `UnfitValueError` where it does not fit.
+    Raises `UnfitValueError` if it does not fit.
     """
     if not _is_open(hint):
         try:
@@ -82,7 +82,7 @@ def _fitting(hint: Any, read: Any, changed: Any, path: Path) -> Any:
 
 
 def _is_open(hint: Any) -> bool:
-    """Whether the annotation leaves some type to whoever calls."""
+    """Return whether the annotation leaves some type to the caller."""
     return hint in OPEN or isinstance(hint, TypeVar) or any(map(_is_open, get_args(hint)))
 
 
@@ -97,7 +97,7 @@ def _read_by(hint: Any, original: object, changed: Any, path: Path) -> Any:
 
 
 def _check_parts(hint: Any, read: Any, changed: Any, path: Path) -> None:
-    """Nothing was added to it, and nothing lost."""
+    """Check that nothing was added, and nothing lost."""
     if not _has_same_parts(changed, as_json(read, *path)):
         raise UnfitValueError(path, f"it has other parts than {hint}")
 
@@ -110,7 +110,7 @@ def _summary(error: Exception) -> str:
 
 
 def _with_integers(exact: Any, changed: Any) -> Any:
-    """The changed JSON, with integers in the place of texts that stand for them, where `exact` has
+    """Return the changed JSON, with integers in place of the texts for them, where `exact` has
     integers."""
     match exact, changed:
         case int(), str() if not isinstance(exact, bool) and _is_integer(exact, changed):
@@ -128,13 +128,13 @@ def _with_integers(exact: Any, changed: Any) -> Any:
 
 
 def _is_integer(exact: int, text: str) -> bool:
-    """Whether this text stands for an integer, where there was one."""
+    """Return whether this text stands for an integer that was there."""
     return bool(INTEGER.fullmatch(text)) and (is_large(exact) or is_large(int(text)))
 
 
 def _models(known: Sequence[Any], count: int) -> list[Any]:
-    """For each of so many entries one that it is like: the one in its place, or where entries came
-    or went any of them, if all are alike. None where that is not known."""
+    """Return an example for each of so many entries: the original in its place, or, where entries
+    came or went, any of them, if all are alike. None if that is not known."""
     if len(known) == count:
         return list(known)
     kinds: set[type] = {type(each) for each in known}
@@ -195,7 +195,7 @@ def _item(model: Any, value: Any, known: list[Any], path: Path) -> Any:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether it is JSON as it is, so that any JSON may take its place."""
+    """Return whether it is JSON as it is, so that any JSON may replace it."""
     match value:
         case dict():
             told = cast(dict[Any, Any], value)

@@ -36,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Client = HandoverClient | AsyncHandoverClient
 Permitted = tuple[inspect.BoundArguments, Run | None]
-"""The call that may run, and what is told of it to the record; None where nothing is."""
+"""The call that may run, with the run to report to the record; None if nothing is claimed."""
 
 
 def require_approval(
@@ -67,43 +67,42 @@ def require_approval(
     >>> refund(1142, amount=49.90)
     'refunded 20.00 for order 1142'
 
-    The approver sees the arguments, and may change them: what they left alone are the very objects
-    of the call, what they changed has been checked against the signature and its annotations. The
-    function has not run when this raises: `ActionDenied` when they denied, `DecisionExpired`
-    when nobody answered in time, `DecisionCancelled`, `ArgumentsRefused` when what they permitted
-    does not fit the function, `AlreadyClaimed` when another call runs what was approved or has run
-    it, `NotAskedError` for arguments that nobody could be shown (of which LangGraph and Pydantic AI
-    tell the model, and go on), and what `client.approve` raises. With `otherwise="return"` it
-    returns, for all of these but the last, a text that says why it has not run: what a model should
-    be told whose framework hides errors, or ends with them.
+    The approver sees the arguments, and may change them: unchanged ones are the very objects of the
+    call, and changes are checked against the signature and its annotations. The function has not
+    run when this raises. It raises `ActionDenied` when they denied, `DecisionExpired` when nobody
+    answered in time, `DecisionCancelled`, `ArgumentsRefused` when the permitted arguments do not
+    fit the function, `AlreadyClaimed` when another call runs what was approved or has run it,
+    `NotAskedError` for arguments that nobody could be shown (LangGraph and Pydantic AI pass it to
+    the model, and go on), and the errors of `client.approve`. With `otherwise="return"` it returns,
+    for all of these but the last, a text that says why it has not run, for a model whose framework
+    hides errors, or ends with them.
 
-    `action` and `context` are texts in which `{argument}` stands for one, or functions of the
-    arguments by name; where nothing is said the action is the function's name and the first line of
-    its docstring.
+    `action` and `context` are texts in which `{argument}` stands for an argument, or functions of
+    the arguments by name. By default the action is the function's name and the first line of its
+    docstring.
 
-    `payload` names the arguments that the approver sees; where nothing is said that is all, and
-    they have to have a form in JSON, or a default or an annotation that has none is refused here
-    (`TypeError`). Those that it leaves out run as they were called. `mask` names those of which the
-    approver sees `***`: their values are never sent, nor given to the texts, and the approver
-    cannot change them. What a mask hides is no part of what was approved.
+    `payload` names the arguments that the approver sees, by default all. They must have a form in
+    JSON: a default or an annotation without one is refused here (`TypeError`). Arguments that it
+    leaves out run as they were called. `mask` names those of which the approver sees `***`: their
+    values are never sent, nor given to the texts, and the approver cannot change them. A masked
+    value is no part of what was approved.
 
-    What LangChain, LangGraph, Pydantic AI, the OpenAI Agents SDK or MCP fill in, a context or a
-    state, is never shown, and neither is what is annotated as `Annotated[…, handover.Hidden]`. A
-    text has it only where it is named.
+    Arguments that LangChain, LangGraph, Pydantic AI, the OpenAI Agents SDK or MCP fill in, a
+    context or a state, are never shown, nor are those annotated as `Annotated[…, handover.Hidden]`.
+    A text has them only if it names them.
 
-    `policy` allows without a request what it lists as harmless, by the function's name (a method's
-    is `Class.method`), and logs it.
+    `policy` allows harmless actions without a request, by the function's name (a method's is
+    `Class.method`), and logs that.
 
-    `idempotency_key`, told as the action is, makes a call with the same key and the same question
-    find the answer of the first one, also after the process died. What was approved runs once: the
-    function has not run when this raises `AlreadyClaimed`, and how it ended is in the decision's
-    record, of an error its kind alone, and of what it returned what `result` makes of it. With
-    `once=False` each call with the key runs, and nothing is recorded: for a function that may run
-    several times.
+    `idempotency_key`, given like the action, makes a call with the same key and the same question
+    find the answer of the first one, even after the process died. What was approved runs once: the
+    function has not run when this raises `AlreadyClaimed`. The decision's record has how it ended:
+    only the kind of an error, and of its return value what `result` makes of it. With `once=False`
+    each call with the key runs, and nothing is recorded: for a function that may run several times.
 
-    `client` is made from the environment at the first call where none is given. A function that
-    is awaited takes an `AsyncHandoverClient`. Generators are refused, since they run only after
-    they were called, and so is everything else that is no function (`TypeError`).
+    If no `client` is given, the first call makes one from the environment. A function that is
+    awaited takes an `AsyncHandoverClient`. Generators are refused (`TypeError`), since they run
+    only after the call, and so is everything else that is no function.
     """
     settings = Settings(
         approver=approver,
@@ -158,7 +157,7 @@ def _permitted(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Permitted:
-    """What a person permits of this call; it runs until the stack is left."""
+    """Return the permitted part of this call; its run lasts until the stack is left."""
     with _told_to_models():
         question = gate.question(args, kwargs)
         if question.asked is None:
@@ -206,7 +205,7 @@ async def _permitted_async(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Permitted:
-    """As `_permitted`."""
+    """Do the same in an event loop."""
     with _told_to_models():
         question = gate.question(args, kwargs)
         if question.asked is None:
@@ -228,13 +227,13 @@ async def _permitted_async(
 def _given_or_shared(
     client: AsyncHandoverClient | None,
 ) -> AbstractAsyncContextManager[AsyncHandoverClient]:
-    """The client, which is not closed, or the one that the environment makes."""
+    """Return the given client, which is not closed, or the one that the environment makes."""
     return nullcontext(client) if client else asynchronous_client()
 
 
 @contextmanager
 def _told_to_models() -> Generator[None]:
-    """What nobody could be asked is told to whoever made the call, who may be a model."""
+    """Pass `NotAskedError` to the caller, who may be a model."""
     try:
         yield
     except UnfitValueError as error:

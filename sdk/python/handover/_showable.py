@@ -1,4 +1,4 @@
-"""Which annotations promise something that no approver could be shown."""
+"""Recognises annotations of values that no approver could be shown."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 NEVER = (Iterator, AsyncIterator, Awaitable, type)
-"""Reading them uses them up, or there is nothing to read."""
+"""Types that reading uses up, or that have nothing to read."""
 
 NATIVE = (str, int, float, list, dict, tuple, set, Decimal, date)
-"""What a value of an abstract type may well be."""
+"""Types that a value of an abstract annotation may well have."""
 
 
 def is_showable(hint: Any) -> bool:
-    """Whether values of this annotation may have a form in JSON. What isn't known may have one."""
+    """Return whether values of this annotation may have a form in JSON; an unknown one may."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return is_showable(args[0]) or _has_schema(hint)
@@ -38,7 +38,8 @@ def _is_showable_class(kind: type[Any]) -> bool:
 
 
 def _may_be_another(kind: type[Any]) -> bool:
-    """A base class says little of what is passed for it."""
+    """Return whether a value may have another type: a base class says little of what is passed for
+    it."""
     if getattr(kind, "_is_protocol", False):
         return True
     kinds = [native for native in NATIVE if issubclass(native, kind)]

@@ -10,7 +10,7 @@ Path = tuple[str, ...]
 
 
 class RepeatedNameError(ValueError):
-    """`path` leads to the name that is there twice."""
+    """A name is repeated in an object; `path` leads to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,7 +22,7 @@ class RepeatedNameError(ValueError):
 
 
 class _Repeating(dict[str, Any]):
-    """An object with a name that is there twice."""
+    """An object with a repeated name."""
 
     def __init__(self, told: dict[str, Any], name: str) -> None:
         super().__init__(told)
@@ -30,7 +30,7 @@ class _Repeating(dict[str, Any]):
 
 
 def read_json(document: str | bytes) -> Any:
-    """Raises `ValueError` for what is no JSON, and `RepeatedNameError`."""
+    """Read a document. Raises `ValueError` if it is no JSON, and `RepeatedNameError`."""
     repeats: list[_Repeating] = []
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,7 +52,8 @@ def read_json(document: str | bytes) -> Any:
 
 
 def _way_to_repeat(value: Any) -> Path:
-    """To the outermost: of what was there twice, the first is not here any more."""
+    """Return the path to the outermost repeated name; the first of the two values is already
+    lost."""
     level: list[tuple[Path, Any]] = [((), value)]
     while level:
         for path, part in level:

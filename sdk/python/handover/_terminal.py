@@ -1,8 +1,8 @@
-"""Without a key, in a terminal: whoever sits there is asked.
+"""Asks the person at the terminal, when there is no key.
 
-This is for developing. Nobody is proven to be anybody, so what is answered has the origin `dev`,
-and `resolved_by` is the name of the user whose terminal it is. Ctrl-C and the end of the input mean
-no. While the question stands, the event loop of an asynchronous client stands still.
+This is for developing. Nobody's identity is proven, so an answer has the origin `dev`, and
+`resolved_by` is the name of the terminal's user. Ctrl-C and the end of the input mean no. While it
+asks, the event loop of an asynchronous client stands still.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class TerminalPlayer:
             print(f"→ {life.decision.status}\n", flush=True)  # noqa: T201 - this is a dialog
 
     def check_wait(self, life: Life) -> None:
-        """None is pending."""
+        """Do nothing: no decision stays pending."""
 
     def _ask(self, life: Life) -> None:
         show(life.decision)
@@ -78,7 +78,7 @@ def terminal_front(base_url: str) -> Front:
 
 
 def _asked(life: Life) -> Reply:
-    """Raises `NotAnAnswer`."""
+    """Ask once. Raises `NotAnAnswer`."""
     offered = choices_of(life.request)
     names = ", ".join(f"[{letter}]{choice[1:]}" for letter, choice in offered.items())
     typed = read_line(f'"{visible_line(life.decision.action, 60)}": {names}? ').strip().lower()
@@ -98,7 +98,7 @@ def _user() -> str:
 
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """Let Ctrl-C end the input at once: an event loop would keep it for later."""
+    """Let Ctrl-C end the input at once, which an event loop would keep for later."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,5 @@
-"""That people were not told of a decision yet, and why: for logs and for the command line."""
+"""Reports that people have not heard of a decision yet, and why, for logs and for the command
+line."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ logger = logging.getLogger("handover")
 MOST_SAID = 10_000
 
 _said: dict[str, str] = {}
-"""What was logged of each decision last: it may be waited for again and again, a while each."""
+"""The last log line of each decision, which may be waited for again and again."""
 
 
 def untold(decision: Decision) -> str:
-    """Which of its messages have not gone out; empty where that is none."""
+    """Describe its messages that have not gone out; return an empty text if there is none."""
     why = "; ".join(
         f"{each.channel} to {each.approver} since {each.since or each.at:%Y-%m-%d %H:%M:%S} UTC:"
         f" {each.reason}"
@@ -28,7 +29,7 @@ def untold(decision: Decision) -> str:
 
 
 def log_untold(decision: Decision) -> None:
-    """Log it, once for as long as it does not change."""
+    """Log them, once for as long as they do not change."""
     now = untold(decision)
     if now and now != _said.get(decision.id):
         logger.warning("%s waits, and %s", decision.id, now)

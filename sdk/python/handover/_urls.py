@@ -1,4 +1,4 @@
-"""URLs that requests can go to, and those that none can."""
+"""Recognises URLs that requests can go to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WEB = ("http", "https")
 
 
 def complaint_about(url: str, schemes: tuple[str, ...] = WEB) -> str | None:
-    """What to change in it; None where it can be used."""
+    """Return what to change in a URL; None if it can be used."""
     if any(character.isspace() or not character.isprintable() for character in url):
         return "take out what is blank in it or cannot be seen"
     if url.partition("://")[0].lower() not in schemes:
@@ -20,7 +20,7 @@ def complaint_about(url: str, schemes: tuple[str, ...] = WEB) -> str | None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL names this machine, and can be reached from nowhere else."""
+    """Return whether the URL names this machine, and can be reached from nowhere else."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -29,7 +29,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _names_host(url: str) -> bool:
-    """A name that has no form in which it could be looked up is none."""
+    """Return whether it names a host: a name that cannot be looked up does not."""
     try:
         parts = urlsplit(url)
         return bool((parts.hostname or "").encode("idna")) and parts.port != 0

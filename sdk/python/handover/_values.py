@@ -1,7 +1,7 @@
 """Values as JSON has them, for people to read.
 
-JSON has fewer kinds of values than Python: what it lacks becomes a text, a list or an object, and
-an integer that not every reader of JSON keeps exact becomes a text.
+JSON has fewer kinds of values than Python: other values become texts, lists or objects, and an
+integer that some readers of JSON would round becomes a text.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, cast
 from pydantic_core import to_jsonable_python
 
 MAX_INTEGER = 2**53 - 1
-"""Beyond it, in both directions, readers of JSON round integers."""
+"""Largest integer, in both directions, that readers of JSON do not round."""
 
 MAX_BITS = 13_000
-"""Python writes and reads no integers of more than 4,300 digits."""
+"""Bits of an integer. Python writes and reads no integers of more than 4,300 digits."""
 
 MAX_NAME = 100
-"""Characters that are told of a name."""
+"""Characters of a name that an error repeats."""
 
 MAX_DEPTH = 64
 """Levels of nesting that the service takes."""
@@ -34,7 +34,7 @@ Path = tuple[str, ...]
 
 
 class UnfitValueError(Exception):
-    """A value that is no JSON, or a change that is none of what it changes; `path` leads to it."""
+    """The value is no JSON, or the change does not fit; `path` leads to it."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(path, why)
@@ -46,30 +46,30 @@ class UnfitValueError(Exception):
 
 
 def dumps(value: object) -> str:
-    """JSON to compare by: 1, 1.0 and true are three things."""
+    """Write JSON to compare by, in which 1, 1.0 and true differ."""
     return json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def as_json(value: object, *path: str) -> Any:
-    """The value as it is sent, the same in every process.
+    """Return the value as it is sent, the same in every process.
 
-    Raises `UnfitValueError` for what has no form in JSON.
+    Raises `UnfitValueError` if it has no form in JSON.
     """
     return _Writer(exact=False).write(value, path)
 
 
 def as_exact_json(value: object, *path: str) -> Any:
-    """As `as_json`, with integers that stay integers however large they are."""
+    """Return the value like `as_json`, with integers that stay integers however large they are."""
     return _Writer(exact=True).write(value, path)
 
 
 def is_large(value: object) -> bool:
-    """Whether this is an integer that is sent as a text."""
+    """Return whether this is an integer that is sent as a text."""
     return isinstance(value, int) and abs(value) > MAX_INTEGER
 
 
 def name_in_json(name: object, path: Path) -> str:
-    """The name that something has in a JSON object, which in a mapping may be no text."""
+    """Return the name of a key in a JSON object, which in a mapping may be no text."""
     if isinstance(name, str) and not isinstance(name, Enum):
         return _text(name, path)
     (told,) = _jsonable({name: None}, path)
@@ -77,8 +77,7 @@ def name_in_json(name: object, path: Path) -> str:
 
 
 def in_order(value: Set[Any], path: Path) -> list[Any]:
-    """A set has another order in each process, and a question that is asked again has to be the
-    same."""
+    """Sort a set, whose order differs in each process, so that a repeated question is the same."""
     return sorted(value, key=lambda each: dumps(as_json(each, *path)))
 
 
@@ -165,7 +164,7 @@ def _jsonable(value: object, path: Path) -> Any:
 
 
 def _in_one_order(value: object, told: Any) -> Any:
-    """What pydantic made of a model, with the sets that are within in one order."""
+    """Return pydantic's form of a model, with its sets in one order."""
     match value, told:
         case dict(), dict():
             inner = cast(dict[Any, Any], value)

@@ -1,4 +1,4 @@
-"""What the command line says about a decision, and with which exit code it ends."""
+"""The command line's words about a decision, and its exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .models import Decision, Status
 
 
 class ExitCode(IntEnum):
-    """How a command ends. `ask` and `watch` end with 0 for a permission, and for nothing else."""
+    """Exit codes of a command. `ask` and `watch` end with 0 only for a permission."""
 
     APPROVED = 0
     DENIED = 1
@@ -35,7 +35,7 @@ class Finished(Exception):  # noqa: N818 - not an error
 
 
 def exit_code(decision: Decision) -> ExitCode:
-    """What a script may take the decision for."""
+    """Return the exit code that tells a script what became of the decision."""
     if is_permission(decision):
         return ExitCode.APPROVED
     if decision.status == Status.PENDING or _is_for_later(decision):
@@ -44,13 +44,14 @@ def exit_code(decision: Decision) -> ExitCode:
 
 
 def is_permission(decision: Decision) -> bool:
-    """Of a decision without `enforce`, which the service tells no permission of, `approved` is."""
+    """Return whether the decision permits. Without `enforce` the service does not say; then
+    `approved` decides."""
     plain = not decision.enforce and decision.approved and decision.status == Status.APPROVED
     return plain or permits(decision)
 
 
 def sentence(decision: Decision) -> str:
-    """How the decision stands, for people."""
+    """Describe the decision's status, for people."""
     if not is_permission(decision):
         return visible_line(str(denial(decision)))
     notes = f": {decision.response_notes}" if decision.response_notes else ""
@@ -58,7 +59,7 @@ def sentence(decision: Decision) -> str:
 
 
 def result(decision: Decision) -> str | None:
-    """What a script goes on with: the payload that may run, or else the value of the answer."""
+    """Return the text for a script: the payload that may run, or else the value of the answer."""
     data = decision.response_data or {}
     if decision.payload is not None:
         changed = decision.status == Status.MODIFIED
@@ -73,7 +74,7 @@ def result(decision: Decision) -> str | None:
 
 
 def details(decision: Decision) -> dict[str, str]:
-    """A decision for people, line by line."""
+    """Describe a decision for people, line by line."""
     asked = [decision.approver] if isinstance(decision.approver, str) else decision.approver
     lines = {
         "id": decision.id,
@@ -95,7 +96,7 @@ def details(decision: Decision) -> dict[str, str]:
 
 
 def at(time: datetime) -> str:
-    """By this machine's clock and zone."""
+    """Write a time by this machine's clock and zone."""
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 

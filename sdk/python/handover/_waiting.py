@@ -18,10 +18,10 @@ from .exceptions import HandoverError, WaitTimeoutError, WrongAnswerError
 from .models import Decision
 
 QUICK = 1.0
-"""An answer `pending` within this many seconds was not held: the service is full, or stopping."""
+"""Seconds within which an answer `pending` was not held: the service is full, or stopping."""
 GRACE = 600.0
-"""Seconds beyond a decision's life to go on trying to reach a service that is away: its outcome
-may be recorded and wait for us there."""
+"""Seconds beyond a decision's life to keep trying a service that is away: its outcome may be
+recorded and wait for us there."""
 
 
 class Deadline:
@@ -35,7 +35,7 @@ class Deadline:
 
 
 def until_answered(call: Call, hold: Hold, patience: Patience) -> Steps[tuple[Decision, Answer]]:
-    """One request that may be repeated, and that the service holds."""
+    """Send one request that may be repeated, and that the service holds."""
     call = hold.asking(call)
     while True:
         try:
@@ -54,11 +54,10 @@ def until_settled(
     hold: Hold,
     expected: Expected,
 ) -> Steps[Decision]:
-    """Poll, each time for as long as the service holds it.
+    """Poll again and again, each time for as long as the service holds the request.
 
-    While the service answers, it is the service that says whether the decision lives, and no clock
-    of ours. Only when it is away do we count: the life that was left at its last answer, and
-    `GRACE`.
+    While the service answers, it says whether the decision lives, and no clock of ours counts. Only
+    while it is away do we count: the life that was left at its last answer, and `GRACE`.
     """
     look = Call(method="GET", path=path_of(decision_id))
     goes_on = f"client.decisions.wait({decision_id!r}) goes on waiting for it."
@@ -97,7 +96,7 @@ def _pause(patience: Patience, error: HandoverError, goes_on: str) -> float:
 
 @contextmanager
 def noted(how: str) -> Generator[None]:
-    """Whoever interrupts this, by Ctrl-C or by cancelling its task, reads how to go on with it."""
+    """Note on the exception of an interruption, by Ctrl-C or a cancelled task, how to resume."""
     try:
         yield
     except (KeyboardInterrupt, CancelledError) as stop:
@@ -106,6 +105,7 @@ def noted(how: str) -> Generator[None]:
 
 
 def patience_with(options: Options, decision: Decision, answer: Answer) -> Patience:
-    """With a service that is away, from this answer on: as long as the decision can live."""
+    """Return the patience with a service that is away, from this answer on: as long as the decision
+    can live."""
     life = (decision.expires_at - answer.at).total_seconds()
     return Patience(options.clock, max(0.0, life) + GRACE, through_limits=True)

@@ -1,9 +1,8 @@
 """E-mail addresses: the one place that reads, folds and encodes them, for the service too.
 
 A mailbox has many spellings, and one domain must never be taken for another: `straße.de` and
-`strasse.de` belong to different people. So an address is read once (`Address.parse`) and has three
-forms from then on: that which people are shown, that which is compared, and that which stands on
-the envelope.
+`strasse.de` belong to different people. So an address is read once (`Address.parse`) and then has
+three forms: one for people, one for comparing, and one for the envelope.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from unicodedata import bidirectional
 import idna
 
 LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-"""What stands before the `@`, as every mail server takes it: a dot-atom of ASCII (RFC 5322)."""
+"""The part before the `@`, as every mail server takes it: a dot-atom of ASCII (RFC 5322)."""
 
 MAX_LOCAL = 64
 MAX_ADDRESS = 254
@@ -37,7 +36,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises `ValueError`, which says what is wrong with it."""
+        """Parse an address. Raises `ValueError`, which says what is wrong with it."""
         local, at, domain = text.rpartition("@")
         if not at:
             raise _none("it has no @")
@@ -57,37 +56,38 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """As people read it: with the domain in their own script."""
+        """Return the form for people, with the domain in their own script."""
         return f"{self.local}@{idna.decode(self.domain)}"
 
     @property
     def compared(self) -> str:
-        """The same for every spelling of this mailbox, and for no other one's.
+        """Return the one form of all spellings of this mailbox, which no other mailbox has.
 
-        Servers may tell `Ann` from `ann`; none that people use does.
+        Servers may distinguish `Ann` from `ann`; those that people use do not.
         """
         return f"{self.local.lower()}@{self.domain}"
 
     @property
     def envelope(self) -> str:
-        """As it is sent to: ASCII, which every mail server takes."""
+        """Return the form for the envelope: ASCII, which every mail server takes."""
         return f"{self.local}@{self.domain}"
 
     @property
     def is_local(self) -> bool:
-        """Whether no mail gets there but in a network of one's own: a reserved name, or a single
-        label."""
+        """Return whether mail reaches it only within a private network: it has a reserved name, or
+        a single label."""
         _, dot, last = self.domain.rpartition(".")
         return not dot or last in RESERVED
 
     def is_within(self, domains: Iterable[str]) -> bool:
-        """Whether it is at one of these domains (A-labels), or below one."""
+        """Return whether it is at one of these domains (A-labels), or below one."""
         return any(f".{self.domain}".endswith(f".{each}") for each in domains)
 
 
 @lru_cache(maxsize=4096)  # a key may have a thousand, and is asked for every decision
 def one_form(text: str) -> str:
-    """`Address.compared` of an address, and the same of `@domain`; any other text as it is."""
+    """Return `Address.compared` of an address, and the same of `@domain`; any other text as it
+    is."""
     local, at, domain = text.rpartition("@")
     try:
         return f"{local.lower()}@{a_labels(domain)}" if at else text
@@ -96,14 +96,14 @@ def one_form(text: str) -> str:
 
 
 def is_among(address: str, allowed: Iterable[str]) -> bool:
-    """Whether this address is one of these, or at the domain of an `@domain` among them."""
+    """Return whether this address is one of these, or at the domain of an `@domain` among them."""
     whole = one_form(address)
     at_its_domain = "@" + whole.rpartition("@")[2]
     return not {whole, at_its_domain}.isdisjoint(map(one_form, allowed))
 
 
 def in_small_letters(text: str) -> str:
-    """`Address.shown` of an address that is written in small letters; any other text as it is."""
+    """Return `Address.shown` of an address in small letters; any other text as it is."""
     try:
         return Address.parse(one_form(text)).shown
     except ValueError:
@@ -111,7 +111,8 @@ def in_small_letters(text: str) -> str:
 
 
 def a_labels(domain: str) -> str:
-    """A domain in A-labels (IDNA 2008), and small. Raises `ValueError` for what is none."""
+    """Return a domain in A-labels (IDNA 2008) and small letters. Raises `ValueError` if it is
+    none."""
     try:
         # UTS 46 makes small letters of capitals and one dot of all dots. It takes no letter for
         # another, as the standard library's codec takes `ß` for `ss`.
@@ -126,8 +127,8 @@ def a_labels(domain: str) -> str:
 
 
 def _check_directions(domain: str) -> None:
-    """Where one label runs from right to left, the rule for such labels holds for all of them (RFC
-    5893); else two domains look alike. Raises `UnicodeError`."""
+    """Check the directions of labels. If one label runs from right to left, its rule holds for all
+    of them (RFC 5893); otherwise two domains could look alike. Raises `UnicodeError`."""
     labels = idna.decode(domain).split(".") if "xn--" in domain else ()
     if any(bidirectional(each) in ("R", "AL", "AN") for label in labels for each in label):
         for label in labels:

@@ -2,7 +2,7 @@
 
     handover ask "Deploy v42?" --approver approver@example.com --timeout 30m && ./deploy v42
 
-It takes `pip install 'handover-sdk[cli]'`, and reads `HANDOVER_API_KEY` and `HANDOVER_BASE_URL`.
+It needs `pip install 'handover-sdk[cli]'`, and reads `HANDOVER_API_KEY` and `HANDOVER_BASE_URL`.
 The exit codes of `ask` and `watch`:
 
 0 approved: the action may run, of one with a payload what is on stdout
@@ -13,8 +13,8 @@ The exit codes of `ask` and `watch`:
 64 the command was not understood
 130 interrupted by Ctrl-C; the decision goes on
 
-The other commands end with 0 when they did what they were told. Without its library the command
-ends with 3 and nobody is asked.
+The other commands end with 0 when they succeed. Without its library the command ends with 3 and
+nobody is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ._verdicts import ExitCode, Finished
 from .exceptions import HandoverError
 
 BY_LIBRARY = {"0": 0, "2": ExitCode.USAGE, "130": ExitCode.INTERRUPTED}
-"""What ours are for exit codes of typer's own: for its help, for a mistake in the command."""
+"""Our exit codes for typer's own: for its help, and for a mistake in the command."""
 
 
 def main() -> None:
@@ -35,7 +35,8 @@ def main() -> None:
 
 
 def _exit_code() -> int:
-    """No way of ending but `Finished` is an answer, whatever exit code a library has for it."""
+    """Return the exit code. Only `Finished` is an answer, whatever exit code a library has for
+    another end."""
     try:
         from ._commands import app
 

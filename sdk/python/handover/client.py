@@ -22,17 +22,17 @@ from .resources import (
 
 
 class HandoverClient:
-    """Asks people before an agent acts. It may be shared by threads.
+    """Asks people before an agent acts. Threads may share it.
 
-    `api_key` and `base_url` are read from `HANDOVER_API_KEY` and `HANDOVER_BASE_URL` where they
-    are not given. `timeout` is in seconds, for one exchange with the service, beyond the time for
-    which it holds a wait; `retry_for` is for how many seconds to go on trying to reach a service
-    that has not answered yet. `dev_mode` approves everything at once, without any network.
-    `http_client` replaces the HTTP client, for tests and for proxies; it is yours to close.
+    `api_key` and `base_url` default to `HANDOVER_API_KEY` and `HANDOVER_BASE_URL`. `timeout` is in
+    seconds, for one exchange with the service, beyond the time for which it holds a wait.
+    `retry_for` is the number of seconds to keep trying to reach a service that has not answered
+    yet. `dev_mode` approves everything at once, without any network. `http_client` replaces the
+    HTTP client, for tests and for proxies; you close it.
 
-    Without a key and a base_url, in a terminal and not in CI (`CI` is set there), no service is
-    asked but whoever sits there. That is for developing: the decision has the origin `dev`, and
-    `resolved_by` is the terminal's user, whom nothing proves. Ctrl-C means no.
+    Without a key and a base_url, in a terminal and not in CI (where `CI` is set), the person at the
+    terminal is asked instead of a service. That is for developing: the decision has the origin
+    `dev`, and `resolved_by` is the terminal's user, whom nothing proves. Ctrl-C means no.
 
     Raises `ConfigurationError` when these do not make a client.
     """
@@ -70,16 +70,16 @@ class HandoverClient:
         once: bool = False,
         **fields: Unpack[FurtherFields],
     ) -> Decision:
-        """Ask, wait, and return only when the action may run; also with a `callback_url`.
+        """Ask, wait, and return only when the action may run, even with a `callback_url`.
 
-        What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
-        approver changed it. `idempotency_key` is as for `decisions.create`.
+        `permitted_payload(decision)` is what may run: the `payload`, unchanged or as the approver
+        changed it. `idempotency_key` is as for `decisions.create`.
 
-        With `once`, only the first of all who ask with one key may run it: the decision is claimed
-        as by `decisions.claim`, and `decisions.done` tells how it ended.
+        With `once`, only the first caller with this key may run it: the decision is claimed as by
+        `decisions.claim`, and `decisions.done` reports how it ended.
 
         Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
-        `DecisionCancelled`, `AlreadyClaimed`, and what `decisions.create` raises.
+        `DecisionCancelled`, `AlreadyClaimed`, and the errors of `decisions.create`.
         """
         asked = checked_question(action, approver, fields)
         return run(
@@ -88,10 +88,10 @@ class HandoverClient:
         )
 
     def keys(self) -> PublicKeys:
-        """The public keys of the service, for `decision.verify`.
+        """Return the public keys of the service, for `decision.verify`.
 
-        Verifying with what was fetched just now believes whoever answers at `base_url`. Keep a copy
-        (its `model_dump_json()`) to verify without the service.
+        With keys that were fetched just now, you believe the server at `base_url`. Keep a copy (its
+        `model_dump_json()`) to verify without the service.
         """
         return run(self._exchange, steps.keys(self._options))
 
@@ -102,9 +102,9 @@ class HandoverClient:
         timeout: float | None = None,
         retry_for: float | None = None,
     ) -> Self:
-        """A client with other options, over the connections of this one, which closes them.
+        """Return a client with other options, over the connections of this one, which closes them.
 
-        What is left out stays as it is. Raises `ConfigurationError` for what is no API key.
+        Options that are left out stay as they are. Raises `ConfigurationError` for a bad API key.
         """
         options = self._options.changed(api_key, timeout, retry_for)
         client = object.__new__(type(self))
@@ -128,7 +128,7 @@ class HandoverClient:
 
 
 class AsyncHandoverClient:
-    """`HandoverClient` for an event loop: the same arguments, the same methods to be awaited."""
+    """`HandoverClient` for an event loop: the same arguments, and the same methods, awaited."""
 
     decisions: AsyncDecisions
     attachments: AsyncAttachments
@@ -163,16 +163,16 @@ class AsyncHandoverClient:
         once: bool = False,
         **fields: Unpack[FurtherFields],
     ) -> Decision:
-        """Ask, wait, and return only when the action may run; also with a `callback_url`.
+        """Ask, wait, and return only when the action may run, even with a `callback_url`.
 
-        What may run is `permitted_payload(decision)`: the `payload` as it was asked, or as the
-        approver changed it. `idempotency_key` is as for `decisions.create`.
+        `permitted_payload(decision)` is what may run: the `payload`, unchanged or as the approver
+        changed it. `idempotency_key` is as for `decisions.create`.
 
-        With `once`, only the first of all who ask with one key may run it: the decision is claimed
-        as by `decisions.claim`, and `decisions.done` tells how it ended.
+        With `once`, only the first caller with this key may run it: the decision is claimed as by
+        `decisions.claim`, and `decisions.done` reports how it ended.
 
         Raises `ActionDenied` when it was denied, `DecisionExpired` when nobody answered in time,
-        `DecisionCancelled`, `AlreadyClaimed`, and what `decisions.create` raises.
+        `DecisionCancelled`, `AlreadyClaimed`, and the errors of `decisions.create`.
         """
         asked = checked_question(action, approver, fields)
         return await run_async(
@@ -181,10 +181,10 @@ class AsyncHandoverClient:
         )
 
     async def keys(self) -> PublicKeys:
-        """The public keys of the service, for `decision.verify`.
+        """Return the public keys of the service, for `decision.verify`.
 
-        Verifying with what was fetched just now believes whoever answers at `base_url`. Keep a copy
-        (its `model_dump_json()`) to verify without the service.
+        With keys that were fetched just now, you believe the server at `base_url`. Keep a copy (its
+        `model_dump_json()`) to verify without the service.
         """
         return await run_async(self._exchange, steps.keys(self._options))
 
@@ -195,9 +195,9 @@ class AsyncHandoverClient:
         timeout: float | None = None,
         retry_for: float | None = None,
     ) -> Self:
-        """A client with other options, over the connections of this one, which closes them.
+        """Return a client with other options, over the connections of this one, which closes them.
 
-        What is left out stays as it is. Raises `ConfigurationError` for what is no API key.
+        Options that are left out stay as they are. Raises `ConfigurationError` for a bad API key.
         """
         options = self._options.changed(api_key, timeout, retry_for)
         client = object.__new__(type(self))

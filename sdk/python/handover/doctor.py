@@ -1,10 +1,10 @@
-"""Looks at what stands between an agent and an answer, part by part, and says what to do.
+"""Checks the path between an agent and an answer, part by part, and says what to do.
 
     python -m handover.doctor
 
-It is the command `handover doctor`, without the package that this takes: for where the service
-runs. It reads `HANDOVER_API_KEY` and `HANDOVER_BASE_URL`, asks nobody and changes nothing. The exit
-code is 0 where nothing is wrong, else 3.
+This is the command `handover doctor` without the package that it needs, for the machine that runs
+the service. It reads `HANDOVER_API_KEY` and `HANDOVER_BASE_URL`, asks nobody and changes nothing.
+The exit code is 0 if nothing is wrong, and otherwise 3.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from .exceptions import (
 
 ASKING = "decisions:create"
 SKEW = timedelta(seconds=10)
-"""Of two clocks that are set, and a slow network between them."""
+"""Largest difference between two clocks that are set, with a slow network between them."""
 LARGEST = 105_000_000
-"""Bytes of the largest answer: ten files of 10 MB, and what is around them."""
+"""Bytes of the largest answer: ten files of 10 MB, with their headers and boundaries."""
 PATIENCE = 3.0
-"""Seconds for a proxy to refuse a request by its head."""
+"""Seconds for a proxy to refuse a request by its headers."""
 EARLY = 1.0
-"""Seconds before its time when an answer was not held."""
+"""Seconds before its time at which an answer counts as not held."""
 LATE = 6.0
-"""Seconds after its time when no answer comes any more."""
+"""Seconds after its time at which an answer counts as lost."""
 
 Verdict = Literal["ok", "wrong", "unseen"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: how it is, and what to do where that is `wrong`. `unseen` is what cannot be told
+    """The state of one part, and what to do if it is `wrong`. `unseen` means that nobody can tell
     from here."""
 
     part: str
@@ -63,7 +63,7 @@ class Finding:
 
 
 class Caller(BaseModel):
-    """Whose key asks, and what the service sees of the request."""
+    """The caller's key, and what the service sees of the request."""
 
     name: str
     scopes: list[str]
@@ -73,7 +73,7 @@ class Caller(BaseModel):
 
 
 def examine(options: Options, exchange: HTTPExchange, hold: float) -> Iterator[Finding]:
-    """All parts, in order; `hold` seconds are what the last one takes."""
+    """Examine all parts, in order; the last one takes `hold` seconds."""
     reached = _service(options, exchange)
     yield reached
     if reached.verdict == "wrong":
@@ -108,7 +108,7 @@ class _Health(BaseModel):
 
 
 def _parts(exchange: HTTPExchange) -> Iterator[Finding]:
-    """Temporal, the store, workers, channels: as `/readyz` has them."""
+    """Report Temporal, the store, workers and channels, as `/readyz` has them."""
     try:
         answer = exchange.send(Call(method="GET", path="/readyz"))
     except APIConnectionError as error:
@@ -128,7 +128,7 @@ def _parts(exchange: HTTPExchange) -> Iterator[Finding]:
 
 
 def _checks(answer: Answer) -> dict[str, Any]:
-    """None of them where something else answers."""
+    """Return the checks, or none if something else answers."""
     try:
         told: Any = json.loads(answer.content)
     except ValueError:
@@ -177,7 +177,8 @@ def _time(theirs: datetime | None, answer: Answer | None) -> Finding:
 
 
 def _size(options: Options) -> Finding:
-    """By a head that announces as much: what takes less refuses it before there is a body."""
+    """Test the size by headers that announce it: a server that takes less refuses it before there
+    is a body."""
     url = urlsplit(options.base_url)
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=PATIENCE)
@@ -215,7 +216,7 @@ def _scheme(options: Options, caller: Caller) -> Finding:
 
 
 def _links(options: Options, caller: Caller) -> Finding:
-    """They begin with an address that approvers reach."""
+    """Check that links begin with an address that approvers reach."""
     begin = f"links in messages begin with {caller.public_url}"
     if is_loopback(caller.public_url) and not is_loopback(options.base_url):
         why = "which is each reader's own machine"
@@ -247,7 +248,7 @@ def _hold(exchange: HTTPExchange, seconds: float) -> Finding:
 
 
 def report(hold: float = WHOLE, *, as_json: bool = False) -> ExitCode:
-    """Print what is found, and the exit code of a command that did. Raises
+    """Print the findings, and return the exit code of a successful command. Raises
     `ConfigurationError`."""
     url = told_by("HANDOVER_BASE_URL") or DEFAULT_BASE_URL
     options = resolve_options(None, url, dev_mode=False, timeout=15, retry_for=0)
@@ -272,7 +273,7 @@ def _put(text: str) -> None:
 
 
 def main() -> int:
-    """The exit code."""
+    """Return the exit code."""
     parser = argparse.ArgumentParser("python -m handover.doctor", description=__doc__)
     parser.add_argument("--hold", type=float, default=WHOLE, metavar="SECONDS")
     parser.add_argument("--json", action="store_true", help="a list of JSON")

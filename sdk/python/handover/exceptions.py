@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree:
+"""Errors of this package, as one tree:
 
 HandoverError
 ├── ConfigurationError           the client cannot work like this (also a ValueError)
@@ -45,8 +45,7 @@ class HandoverError(Exception):
 
     __module__ = "handover"
     cut_after: float = 0.0
-    """How many seconds after it was sent a request was cut off, by whatever stands before the
-    service; 0 where nothing did that."""
+    """Seconds after which a gateway cut off the request; 0 if none did."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -60,8 +59,8 @@ class ConfigurationError(HandoverError, ValueError):
 class APIConnectionError(HandoverError, ConnectionError):
     """The service was not reached, or the connection dropped before it had answered.
 
-    `held` is for how many seconds it had held the request when the connection dropped, 0 when it
-    was never reached.
+    `held` is the number of seconds for which it had held the request when the connection dropped,
+    or 0 if it was never reached.
     """
 
     def __init__(self, message: str, held: float = 0.0) -> None:
@@ -77,10 +76,11 @@ class UnreadableAnswerError(HandoverError):
 
 
 class WrongAnswerError(HandoverError):
-    """The service's answer is about something else than was asked, so nothing in it counts.
+    """The service's answer is about another question, so nothing in it counts.
 
     Something between the two has mixed up answers: a connection that two programs share, or a
-    proxy. `field` says what is not as it was asked, and `came` which decision the answer is about.
+    proxy. `field` names what differs from the question, and `came` the decision that the answer is
+    about.
     """
 
     def __init__(self, field: str, came: str) -> None:
@@ -104,10 +104,10 @@ class FieldError(NamedTuple):
 
 
 class NotAskedError(HandoverError, ValueError):
-    """What was to be approved can be shown to nobody, so nobody was asked.
+    """The question can be shown to nobody, so nobody was asked.
 
-    `fields` names what is at fault, such as `payload.amount`, each with what to do about it: the
-    words for a model that wrote it.
+    `fields` names what is at fault, such as `payload.amount`, each with what to do about it, in
+    words for a model.
     """
 
     def __init__(self, *fields: FieldError) -> None:
@@ -124,7 +124,7 @@ class APIError(HandoverError):
     """The service refused the request: `status`, and what its problem document says.
 
     `code` is a stable word to branch on, `error` a sentence for people, `request_id` finds the
-    request in the service's log, and `retry_after` is in seconds, where the service told it.
+    request in the service's log, and `retry_after` is in seconds, if the service sent it.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class NotFoundError(APIError):
 class ConflictError(APIError):
     """409: the decision's state does not allow this, for example because it is settled.
 
-    `decision` is the decision as it stands, where the service tells it.
+    `decision` is the decision as it stands, if the service sent it.
     """
 
     @property
@@ -193,7 +193,7 @@ class GoneError(APIError):
 
 
 class ContentTooLargeError(APIError):
-    """413: the request or the file is larger than what is taken."""
+    """413: the request or the file is larger than the limit."""
 
 
 class InvalidRequestError(APIError):
@@ -223,12 +223,12 @@ _BY_STATUS: dict[int, type[APIError]] = {
 
 
 def error_class(status: int) -> type[APIError]:
-    """The class for an HTTP status."""
+    """Return the class for an HTTP status."""
     return _BY_STATUS.get(status, ServiceError if status >= 500 else APIError)
 
 
 class ProofError(HandoverError):
-    """The decision is not proven to be what it says. The message says what does not hold."""
+    """The decision is not proven. The message says what does not hold."""
 
 
 class WebhookVerificationError(HandoverError):
@@ -236,7 +236,7 @@ class WebhookVerificationError(HandoverError):
 
 
 class WaitTimeoutError(HandoverError, TimeoutError):
-    """We stopped waiting. It says nothing about the decision, which goes on without us."""
+    """We stopped waiting. This says nothing about the decision, which goes on without us."""
 
     def __init__(self, decision_id: str, timeout: float, told: str = "") -> None:
         super().__init__(decision_id, timeout)  # a third would be the file name of an OSError
@@ -280,7 +280,7 @@ class AlreadyClaimed(ActionDenied):
 
 
 class ArgumentsRefused(ActionDenied):
-    """What was permitted are not arguments that the function can run with; `reason` says why."""
+    """The permitted arguments do not fit the function; `reason` says why."""
 
     def __init__(self, decision: Decision, reason: str) -> None:
         super().__init__(decision)
@@ -292,7 +292,7 @@ class ArgumentsRefused(ActionDenied):
 
 
 def denial(decision: Decision) -> ActionDenied:
-    """The error for a decision that does not permit its action."""
+    """Return the error for a decision that does not permit its action."""
     if decision.reading and decision.reading.unfit:
         return ArgumentsRefused(decision, decision.reading.unfit)
     match decision.status:

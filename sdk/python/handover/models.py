@@ -1,9 +1,8 @@
-"""The wire types: what an agent sends, what the service answers.
+"""The wire types: an agent's requests, and the service's answers.
 
 They are tolerant on purpose: fields and statuses that this version does not know survive a round
 trip, so that a newer service never breaks an older agent and a tightened limit never stops a
-running decision from reading its own input. What the service refuses stands in its own strict
-types.
+running decision from reading its own input. The service's own strict types refuse wrong requests.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ class Status(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who decided. `AGENT`: the agent withdrew; `DEV`: `dev_mode`, which asks nobody, or whoever
-    sat at the terminal."""
+    """The kind of whoever decided. `AGENT`: the agent withdrew; `DEV`: `dev_mode`, which asks
+    nobody, or the person at the terminal."""
 
     HUMAN = "human"
     TIMEOUT = "timeout"
@@ -56,7 +55,7 @@ class Origin(StrEnum):
 
 
 class Choice(StrEnum):
-    """What an approver may press."""
+    """A choice that an approver may press."""
 
     APPROVE = "approve"
     DENY = "deny"
@@ -71,11 +70,11 @@ class Urgency(StrEnum):
 
 
 BY_URGENCY = tuple(reversed(Urgency))
-"""The most urgent first."""
+"""Urgencies, the most urgent first."""
 
 
 class ExecutionStatus(StrEnum):
-    """What became of a permitted action. `CLAIMED`: the agent runs it, or has died doing so: it has
+    """The state of a permitted action. `CLAIMED`: the agent runs it, or has died doing so, and has
     not said how it ended. `NOT_RUN`: it did not run after all, and may be claimed again."""
 
     CLAIMED = "claimed"
@@ -85,7 +84,7 @@ class ExecutionStatus(StrEnum):
 
 
 class Channel(StrEnum):
-    """How an approver is reached."""
+    """A way to reach approvers."""
 
     EMAIL = "email"
     SLACK = "slack"
@@ -97,8 +96,8 @@ class Wire(BaseModel):
 
 
 class ChannelStep(Wire):
-    """A channel, and how many minutes after asking it is used: at once, or only where no answer has
-    come by then and where those before it have failed."""
+    """A channel, and how many minutes after asking it is used: at once, or only if no answer has
+    come by then, or if those before it have failed."""
 
     channel: str
     after_minutes: float = 0
@@ -121,7 +120,7 @@ class TextField(Wire):
 
 
 class ResponseType(Wire):
-    """What kind of answer is asked for; `type` decides which of the further fields it has.
+    """The kind of answer that is asked for; `type` decides which of the further fields it has.
 
     `choose`: `choices`. `text_input`: `fields`. `number_input`: `min` and `max`, both inclusive.
     `schedule`: `allow_immediate`. `file_upload`: `max_files`, and `accept` (media types such as
@@ -141,13 +140,13 @@ class ResponseType(Wire):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A type is told with its own fields, and not with those of the others."""
+        """Leave out the fields of other types."""
         return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class Attachment(Wire):
-    """A file, from the agent or from an approver. `sha256` (hex) and `size` (bytes) are of its
-    content; `type` is a media type; `url` takes the agent's key."""
+    """A file, from the agent or from an approver. `sha256` (hex) and `size` (bytes) describe its
+    content; `type` is a media type; `url` needs the agent's key."""
 
     id: str
     name: str
@@ -158,7 +157,7 @@ class Attachment(Wire):
 
 
 class DecisionRequest(Wire):
-    """What an agent asks. Times are minutes from creation."""
+    """An agent's question. Times are minutes from creation."""
 
     action: str
     approver: str | list[str]
@@ -176,25 +175,25 @@ class DecisionRequest(Wire):
     enforce: bool = False
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
     remind_after_minutes: float | None = None
-    """From the moment of asking; None for what suits the urgency. Later ones come
+    """Minutes from asking to the first reminder; None for the urgency's own. Later ones come
     `remind_every_minutes`, at most `max_reminders`."""
     remind_every_minutes: float | None = None
     max_reminders: int | None = None
 
     @property
     def approvers(self) -> list[str]:
-        """Who is asked first."""
+        """Return the people who are asked first."""
         return [self.approver] if isinstance(self.approver, str) else self.approver
 
     @property
     def channels(self) -> list[ChannelStep]:
-        """By what approvers are asked, and when."""
+        """Return the channels by which approvers are asked, and when."""
         given = [self.channel] if isinstance(self.channel, str) else self.channel
         return [ChannelStep(channel=each) if isinstance(each, str) else each for each in given]
 
     def in_one_spelling(self) -> Self:
-        """The same request as anybody may write it: one approver or channel as a text or a list of
-        one, addresses in small letters, a channel that is used at once by its name."""
+        """Return the one form of the request's spellings: one approver or channel as a text or a
+        list of one, addresses in small letters, a channel that is used at once by its name."""
         steps = [
             step.model_copy(update={"approvers": [*map(in_small_letters, step.approvers)]})
             for step in self.escalation
@@ -209,7 +208,7 @@ class DecisionRequest(Wire):
 
 
 def _alone(values: Sequence[object]) -> object:
-    """The only text of a list, and else the list."""
+    """Return the only text of a list, or else the list."""
     match values:
         case [str() as only]:
             return only
@@ -219,8 +218,8 @@ def _alone(values: Sequence[object]) -> object:
 
 class Notification(Wire):
     """One message to one approver. `result` is `pending`; `sent`: the provider has it; `delivered`,
-    where the provider tells; or `failed`, with its `reason`. One that is `pending` with a `reason`
-    did not go out `since` then, and is tried again."""
+    if the provider reports it; or `failed`, with its `reason`. One that is `pending` with a
+    `reason` did not go out `since` then, and is retried."""
 
     message: str
     approver: str
@@ -233,8 +232,8 @@ class Notification(Wire):
 
 
 class AuditEntry(Wire):
-    """One line of a decision's record. `event_id` is the number of the event in the workflow's
-    history that it was read from; without one, it was recorded after the workflow had ended."""
+    """One line of a decision's record. `event_id` is the number of its event in the workflow's
+    history; a line without one was recorded after the workflow had ended."""
 
     type: str
     at: datetime
@@ -252,9 +251,9 @@ class Signature(Wire):
 class Proof(Wire):
     """The answer that settled a decision, as the service signed it: see `handover.proof`.
 
-    `received_at` is when the service had it; `request_digest` is of what was shown to whoever
-    answered, `data_digest` of the notes and the data that they sent. `stored` has the digest of
-    each of these that the service keeps apart because it is large.
+    `received_at` is when the service received it; `request_digest` is the digest of what was shown
+    to its writer, `data_digest` that of their notes and data. `stored` has the digest of each of
+    these that the service keeps apart because it is large.
     """
 
     decision_id: str
@@ -267,20 +266,20 @@ class Proof(Wire):
     stored: dict[str, str] = Field(default_factory=dict[str, str])
     origin: Open[Origin]
     step_up: str | None = None
-    """Names the code that the approver typed besides pressing a button."""
+    """Name of the code that the approver typed besides pressing a button."""
     signature: Signature
 
 
 class Execution(Wire):
-    """That the agent runs what was permitted, which it may do once, and how that ended.
+    """The one run of what was permitted, and how it ended.
 
-    `claimed_by` is the name of its API key, `worker` what it says of who runs it, a host or a job
-    for example. `finished_at` and `result` are null until it has reported.
+    `claimed_by` is the name of the agent's API key, and `worker` the agent's word for what runs it,
+    a host or a job for example. `finished_at` and `result` are null until it has reported.
     """
 
     status: Open[ExecutionStatus]
     claim_id: str | None = None
-    """What whoever claimed it reports with; told to the agent that asked, and to nobody else."""
+    """Name of the claim, which its report needs; only the agent that asked reads it."""
     claimed_by: str
     worker: str | None = None
     claimed_at: datetime
@@ -289,7 +288,7 @@ class Execution(Wire):
 
 
 class PublicKey(Wire):
-    """A key that the service's signatures are verified with, as a JSON Web Key (RFC 8037)."""
+    """A key that verifies the service's signatures, as a JSON Web Key (RFC 8037)."""
 
     kid: str
     kty: str = "OKP"
@@ -307,7 +306,7 @@ class PublicKeys(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What may run, in the objects of the program that asked; or why that cannot be told."""
+    """The payload that may run, in the objects of the program that asked; or why it cannot run."""
 
     payload: Mapping[str, Any] | None = None
     unfit: str | None = None
@@ -336,23 +335,23 @@ class Decision(Wire):
     attachments: list[Attachment] = Field(default_factory=list[Attachment])
     enforce: bool = False
     action_permitted: bool | None = None
-    """Whether the action may run now; the service tells it for `enforce` decisions only."""
+    """Whether the action may run now; set for `enforce` decisions only."""
     approver: str | list[str] = ""
     escalation_level: int = 0
     notified_at: datetime | None = None
-    """When somebody was first reached with the question, as far as is known; null until then."""
+    """When the question first reached somebody, as far as is known; null until then."""
     unreachable: bool = False
-    """Nobody who may answer was reached: no channel is left, or none has worked for five minutes
-    (for half of the time, where there is less). Unless that changes, or somebody resolves it, this
-    decision expires; `undelivered` has the reasons."""
+    """Whether nobody who may answer was reached: no channel is left, or none has worked for five
+    minutes (or for half of the time, if that is less). Unless that changes, or somebody resolves
+    it, this decision expires; `undelivered` has the reasons."""
     stalled: str | None = None
-    """Why its workflow does not go on while it is pending, which takes an operator; what comes
-    meanwhile is kept, and counts once it goes on."""
+    """Why its workflow does not go on while it is pending, which needs an operator. Answers that
+    come meanwhile are kept, and count once it goes on."""
     origin: Open[Origin] | None = None
     payload: dict[str, Any] | None = None
     payload_digest: str | None = None
-    """SHA-256 (hex) of the canonical JSON (RFC 8785) of the payload; of the changed one where the
-    status is `modified`. Approvers are shown how it begins."""
+    """SHA-256 (hex) of the canonical JSON (RFC 8785) of the payload, or of the changed one if the
+    status is `modified`. Approvers see its beginning."""
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
     remind_after_minutes: float | None = None
     remind_every_minutes: float | None = None
@@ -361,21 +360,22 @@ class Decision(Wire):
     proof: Proof | None = None
     """Null unless a person or an operator decided."""
     request_digest: str | None = None
-    """SHA-256 (hex) of what was asked, as `handover.proof.request_digest` makes it: what is signed
-    about this decision names it."""
+    """SHA-256 (hex) of the question, as `handover.proof.request_digest` makes it: every signature
+    about this decision covers it."""
     idempotency_key: str | None = None
-    """With which it was asked; told to the agent that asked, and to nobody else."""
+    """The key with which it was asked; only the agent that asked reads it."""
     execution: Execution | None = None
     """Null until the agent claims what was permitted."""
     _reading: Reading | None = PrivateAttr(default=None)
 
     @property
     def reading(self) -> Reading | None:
-        """None where nothing but JSON was asked about, or where only the service has told it."""
+        """Return the reading; None if the question was JSON only, or if this program did not ask
+        it."""
         return self._reading
 
     def read(self, reading: Reading) -> Self:
-        """The decision, with what it permits here."""
+        """Return the decision, with what it permits here."""
         copy = self.model_copy()
         copy._reading = reading
         return copy
@@ -386,7 +386,8 @@ class Decision(Wire):
 
     @property
     def undelivered(self) -> list[Notification]:
-        """Messages that have not gone out yet and are tried again, each with its `reason`."""
+        """Return the messages that have not gone out yet and are retried, each with its
+        `reason`."""
         return [each for each in self.notifications if each.result == "pending" and each.reason]
 
     def verify(
@@ -398,11 +399,10 @@ class Decision(Wire):
         """Verify, without the service, that this is what a person or an operator decided.
 
         `keys` are the service's, from `client.keys()` or from a copy of
-        `/.well-known/handover-keys`: best from one that was kept since before the decision.
-        `request` is what you asked, with the names that `create` takes, and each field of it has
-        to be the decision's.
+        `/.well-known/handover-keys`, best from before the decision. `request` is your question,
+        with the names that `create` takes, and each field of it has to match the decision's.
 
-        Raises `ProofError`, which says what does not hold, and for a decision that nobody has
+        Raises `ProofError`, which says what does not hold, also for a decision that nobody has
         answered; `ConfigurationError` without `handover-sdk[verify]`.
         """
         from .proof import verify  # its libraries are needed for this alone
@@ -436,10 +436,11 @@ class DecisionSummary(Wire):
 def is_permitted(
     status: str, *, has_payload: bool, execute_at: datetime | None, now: datetime
 ) -> bool:
-    """Whether the agent may act on this status at `now`.
+    """Return whether the agent may act on this status at `now`.
 
-    A modified decision permits its modified payload; without a payload the approver rewrote the
-    action in words, and nothing exact was permitted. A scheduled one permits from `execute_at` on.
+    A modified decision permits its modified payload; without a payload the approver has rewritten
+    the action in words, and nothing exact is permitted. A scheduled one permits from `execute_at`
+    on.
     """
     match status:
         case Status.APPROVED:

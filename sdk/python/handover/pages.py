@@ -17,11 +17,12 @@ class DecisionPage:
     """One page of a list; iterating over it goes on through all further pages."""
 
     items: list[DecisionSummary]
-    """Those of this page. It may have fewer than the limit, or none, while there are more pages."""
+    """The entries of this page. It may have fewer than the limit, or none, while there are more
+    pages."""
     next_cursor: str | None
-    """Where the list goes on; None on the last page."""
+    """The cursor of the next page; None on the last page."""
     unreadable: int
-    """How many are left out of this page that the service cannot read right now."""
+    """Number of decisions left out of this page because the service cannot read them right now."""
     _options: Options
     _exchange: Exchange
     _filters: Mapping[str, Any]
@@ -34,7 +35,7 @@ class DecisionPage:
         return cls(found.decisions, found.next_cursor, found.unreadable, options, exchange, filters)
 
     def next_page(self) -> Self | None:
-        """The page after this one; None after the last."""
+        """Fetch the page after this one; None after the last."""
         if self.next_cursor is None:
             return None
         return self.fetch(self._options, self._exchange, self._filters, self.next_cursor)
@@ -51,11 +52,12 @@ class AsyncDecisionPage:
     """One page of a list; iterating over it goes on through all further pages."""
 
     items: list[DecisionSummary]
-    """Those of this page. It may have fewer than the limit, or none, while there are more pages."""
+    """The entries of this page. It may have fewer than the limit, or none, while there are more
+    pages."""
     next_cursor: str | None
-    """Where the list goes on; None on the last page."""
+    """The cursor of the next page; None on the last page."""
     unreadable: int
-    """How many are left out of this page that the service cannot read right now."""
+    """Number of decisions left out of this page because the service cannot read them right now."""
     _options: Options
     _exchange: AsyncExchange
     _filters: Mapping[str, Any]
@@ -72,7 +74,7 @@ class AsyncDecisionPage:
         return cls(found.decisions, found.next_cursor, found.unreadable, options, exchange, filters)
 
     async def next_page(self) -> Self | None:
-        """The page after this one; None after the last."""
+        """Fetch the page after this one; None after the last."""
         if self.next_cursor is None:
             return None
         return await self.fetch(self._options, self._exchange, self._filters, self.next_cursor)

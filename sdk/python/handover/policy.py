@@ -19,11 +19,11 @@ UrgencyName = Urgency | Literal["low", "medium", "high", "critical"]
 
 _GRADES = [str(urgency) for urgency in Urgency]
 _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-"""Scripts whose words stand next to each other: each of their letters counts as a word."""
+"""Scripts without spaces between words: each of their letters counts as a word."""
 
 
 class Verdict(NamedTuple):
-    """Whether people are asked, and by which rule."""
+    """The verdict of a policy: whether people are asked, and by which rule."""
 
     asked: bool
     rule: str
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class _Case:
-    """What rules look at."""
+    """The case that rules examine."""
 
     action: str
     name: str
@@ -40,7 +40,7 @@ class _Case:
 
     @cached_property
     def words(self) -> list[str]:
-        """All texts of the action and the payload, hidden characters read both ways."""
+        """Return all texts of the action and the payload, hidden characters read both ways."""
         texts = [self.action, *_texts(self.payload)]
         return [_words(text, hidden) for text in texts for hidden in ("", " ")]
 
@@ -54,8 +54,8 @@ class _Rule:
 class ApprovalPolicy:
     """Decides which actions people are asked about.
 
-    An action that matches a rule is asked; one that is listed as harmless, and matches no rule, is
-    allowed without a request; and one that matches nothing is asked.
+    It asks about an action that matches a rule, allows one that is listed as harmless and matches
+    no rule, and asks about one that matches nothing.
 
     >>> policy = ApprovalPolicy(keywords=["delete"], max_amount=100, harmless=["search", "refund"])
     >>> policy.check("search", {"query": "broken cups"})
@@ -68,17 +68,17 @@ class ApprovalPolicy:
     Verdict(asked=True, rule='nothing matches')
 
     `keywords` are found in the action and in all texts and names of the payload, as whole words
-    without regard to case: "pay" is in "Pay now" and in "pay_invoice", not in "display". They are
-    no guard against somebody who disguises a word; only what is listed as harmless runs unasked.
+    without regard to case: "pay" is in "Pay now" and in "pay_invoice", not in "display". They do
+    not stop somebody who disguises a word; only actions that are listed as harmless run unasked.
 
-    `urgency` is the lowest that is always asked.
+    `urgency` is the lowest that is always asked about.
 
-    `max_amount` is the largest amount, in either direction, that is not asked for its sake.
-    `amount` says where it is: the name of an argument, or a callable that takes the payload and
-    answers None where there is none. What is there and is no finite number is asked.
+    `max_amount` is the largest amount, in either direction, that alone needs no approval. `amount`
+    says where it is: the name of an argument, or a callable that takes the payload and returns None
+    if there is none. A value there that is no finite number is asked about.
 
     `harmless` lists names of actions, which have to be the same to the letter, and predicates that
-    take the action and the payload and answer True. A predicate that fails has not said so.
+    take the action and the payload and return True. A predicate that fails counts as False.
 
     Raises `ValueError` for a rule that could never match.
     """
@@ -107,9 +107,9 @@ class ApprovalPolicy:
         urgency: str = Urgency.MEDIUM,
         name: str | None = None,
     ) -> Verdict:
-        """Whether this is to be asked.
+        """Return whether to ask about this action.
 
-        `name` is what `harmless` lists, where `action` is a sentence: arguments stand in it, and
+        `name` is compared with `harmless` if `action` is a sentence: it contains arguments, and
         could spell a harmless name.
         """
         case = _Case(action, action if name is None else name, payload or {}, urgency)
@@ -180,7 +180,7 @@ def _harmless(listed: Harmless) -> _Rule:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All texts in a payload, names included."""
+    """Return all texts in a payload, names included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -193,10 +193,10 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _words(text: str, hidden: str = "") -> str:
-    """The words of a text in one form, each between two spaces.
+    """Return the words of a text in one form, each between two spaces.
 
-    `hidden` takes the place of characters that nobody sees, which may stand in a word (a soft
-    hyphen) or between two.
+    `hidden` replaces invisible characters, which may be within a word (a soft hyphen) or between
+    two.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     apart = "".join(_in_words(character, hidden) for character in folded)
@@ -204,7 +204,7 @@ def _words(text: str, hidden: str = "") -> str:
 
 
 def _in_words(character: str, hidden: str) -> str:
-    """Letters, their marks and digits make words, everything else ends them."""
+    """Split a text: letters, their marks and digits make words, and everything else ends them."""
     category = unicodedata.category(character)
     if category == "Cf":
         return hidden

@@ -1,8 +1,9 @@
-"""What the service signs about a decision, and how anybody verifies it without the service.
+"""The service's signed statements about a decision, and how anybody verifies them without the
+service.
 
-A statement is the canonical JSON (RFC 8785) of what is said, behind the name of its purpose, so
-that a signature given for one purpose never passes for another. The service itself makes its
-statements with this module. It takes `handover-sdk[verify]`.
+A statement is canonical JSON (RFC 8785) behind the name of its purpose, so that a signature for one
+purpose never passes for another. The service makes its own statements with this module. It needs
+`handover-sdk[verify]`.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ except ModuleNotFoundError as error:
     ) from error
 
 Keyring = Mapping[str, str]
-"""Key id to Ed25519 public key (base64)."""
+"""Ed25519 public keys (base64) by key id."""
 
 PURPOSES = {Origin.HUMAN: "response", Origin.OPERATOR: "operator-response"}
-"""Of the statement that an answer is, by who answered. Nobody else's answer is signed."""
+"""Purposes of the statement of an answer, by its origin. Answers of other origins are not
+signed."""
 
 STATUSES = {
     Choice.APPROVE: (Status.APPROVED, Status.SCHEDULED),
@@ -58,7 +60,7 @@ MAX_INTEGER = 2**53 - 1
 
 
 class Said(Protocol):
-    """What a statement about an answer names beside the digest of its notes and data."""
+    """The content of a statement about an answer, besides the digest of its notes and data."""
 
     @property
     def decision_id(self) -> str: ...
@@ -79,35 +81,38 @@ class Said(Protocol):
 
 
 def dumps(value: Any) -> bytes:
-    """JSON in the one form in which it is signed and compared.
+    """Write JSON in the one form in which it is signed and compared.
 
-    Raises `ValueError` for what has no such form: integers beyond ±(2^53 - 1), NaN, infinities,
-    lone surrogates.
+    Raises `ValueError` for a value without such a form: integers beyond ±(2^53 - 1), NaN,
+    infinities, lone surrogates.
     """
     return rfc8785.dumps(value)
 
 
 def digest(value: Any) -> str:
-    """The SHA-256 (hex) of a JSON value. Raises `ValueError` as `dumps` does."""
+    """Return the SHA-256 (hex) of a JSON value. Raises `ValueError` as `dumps` does."""
     return hashlib.sha256(dumps(value)).hexdigest()
 
 
 def request_digest(request: DecisionRequest) -> str:
-    """What an approver's answer is an answer to.
+    """Return the digest of the question that an approver answers.
 
-    Without defaults: a field that a later version adds leaves the digest of the same words alone.
+    It leaves out defaults, so that a field of a later version does not change the digest of the
+    same words.
     """
     return digest(request.model_dump(mode="json", exclude_defaults=True))
 
 
 def shown_digest(request_digest: str, attachments: Iterable[Attachment]) -> str:
-    """Of all that an approver is shown: the request, and the files if there are any."""
+    """Return the digest of all that an approver is shown: the request, and the files if there are
+    any."""
     files = [each.model_dump(mode="json") for each in attachments]
     return digest({"request": request_digest, "attachments": files}) if files else request_digest
 
 
 def payload_digest(decision: Decision) -> str | None:
-    """Of what the agent may run, or may come to run: of the changed payload once there is one."""
+    """Return the digest of the payload that may run, or may come to run: the changed one once there
+    is one."""
     payload: object = decision.payload
     if decision.status == Status.MODIFIED:
         payload = (decision.response_data or {}).get("payload")
@@ -115,15 +120,16 @@ def payload_digest(decision: Decision) -> str | None:
 
 
 def data_digest(notes: str | None, data: Mapping[str, Any] | None, stored: Keyring) -> str:
-    """Of what an answer brings; what is `stored` goes in by its own digest, and is None here."""
+    """Return the digest of an answer's notes and data. A `stored` part goes in by its own digest,
+    and is None here."""
     given: dict[str, Any] = {"notes": notes, "data": data}
     return digest(given | {"stored": dict(stored)} if stored else given)
 
 
 def response_statement(said: Said, data_digest: str) -> bytes:
-    """What is signed of an answer. Raises `ValueError` for one that is nobody's.
+    """Return the signed text of an answer. Raises `ValueError` for one that is nobody's.
 
-    The data goes in as a digest, so that a proof stays checkable where the data was erased.
+    The data go in as a digest, so that a proof can still be checked after the data were erased.
     """
     purpose = PURPOSES.get(Origin(said.origin))
     if purpose is None:
@@ -148,7 +154,7 @@ def statement(purpose: str, content: Mapping[str, Any]) -> bytes:
 
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
-    """Whether a key of this ring signed the statement."""
+    """Return whether a key of this ring signed the statement."""
     public_key = keyring.get(signature.key_id)
     return public_key is not None and _verifies(public_key, signature.value, statement)
 
@@ -167,7 +173,7 @@ def _verifies(public_key: str, signature: str, statement: bytes) -> bool:
 
 
 def keyring(keys: PublicKeys | Mapping[str, Any]) -> dict[str, str]:
-    """The Ed25519 keys among published ones, by their names. Raises `ValueError`."""
+    """Return the Ed25519 keys among published ones, by their names. Raises `ValueError`."""
     return {
         key.kid: base64.b64encode(_bytes_of(key.x)).decode()
         for key in PublicKeys.model_validate(keys).keys
@@ -184,7 +190,7 @@ def verify(
     keys: PublicKeys | Mapping[str, Any],
     request: DecisionRequest | Mapping[str, Any] | None = None,
 ) -> None:
-    """As `Decision.verify`."""
+    """Verify a decision, as `Decision.verify` does."""
     if decision.proof is None:
         raise ProofError(_nothing_to_prove(decision))
     try:
@@ -242,14 +248,14 @@ def _as_json(decision: Decision) -> dict[str, Any]:
 
 
 def _plain_json(value: object) -> Any:
-    """With numbers as JSON has them. Raises `ValueError` for what it has not, NaN for example."""
+    """Return a value with the numbers of JSON. Raises `ValueError` for others, NaN for example."""
     text = json.dumps(value, allow_nan=False, default=to_jsonable_python)
     return json.loads(text, parse_int=integer)
 
 
 def integer(text: str) -> int | float:
-    """A large integer is how canonical JSON, and every JavaScript, writes a large float: with as
-    many digits as tell it from others, and zeros behind them. What is not written so is none."""
+    """Read a large integer, which is how canonical JSON, and every JavaScript, writes a large
+    float: the digits that distinguish it, followed by zeros. Any other large integer is refused."""
     number = int(text)
     if abs(number) <= MAX_INTEGER:
         return number
@@ -305,7 +311,7 @@ def _about_the_question(decision: Decision, proof: Proof, asked: DecisionRequest
 
 
 def _about_the_status(decision: Decision, proof: Proof) -> str | None:
-    """What becomes of a choice follows from the choice; an approval may be for later."""
+    """Check that the status follows from the choice; an approval may be for later."""
     moment = _execute_at(decision) if proof.choice == Choice.APPROVE else None
     statuses = STATUSES.get(Choice(proof.choice), ())
     if decision.status != statuses[-1 if moment else 0]:
@@ -320,7 +326,7 @@ def _about_the_status(decision: Decision, proof: Proof) -> str | None:
 
 
 def _about_the_digests(decision: Decision, asked: DecisionRequest) -> str | None:
-    """They are told beside what they are of, and may be all that an auditor keeps."""
+    """Check the digests beside their content, since an auditor may keep only them."""
     if decision.payload_digest != payload_digest(decision):
         return "payload_digest: it is not that of the payload."
     if decision.request_digest not in (None, request_digest(asked)):
@@ -368,7 +374,8 @@ def _about_your_request(
 
 
 def _comparable(request: DecisionRequest) -> dict[str, Any]:
-    """Without what the service writes in its own way: the case of addresses, names of types."""
+    """Return a request without the service's own spellings: the case of addresses, names of
+    types."""
     told = request.model_dump(mode="json")
     told["approver"] = [one_form(address) for address in request.approvers]
     told["escalation"] = [

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def handover(monkeypatch: pytest.MonkeyPatch) -> FakeHandover:
-    """A Handover service in memory; clients that the code under test makes without arguments are
-    its clients. See `handover.testing`."""
+    """Provide a Handover service in memory, which clients that the code under test makes without
+    arguments use. See `handover.testing`."""
     from .testing import FakeHandover
 
     fake = FakeHandover()

@@ -38,76 +38,76 @@ UrgencyName = Urgency | Literal["low", "medium", "high", "critical"]
 
 
 class ApprovalFields(TypedDict, total=False):
-    """How people are asked, whatever it is about. What is left out, or None, is the service's
-    default."""
+    """How people are asked, whatever the question. A field that is left out, or None, has the
+    service's default."""
 
     urgency: UrgencyName | None
-    """`medium` where nothing is said."""
+    """Default: `medium`."""
     timeout_minutes: float | None
-    """Minutes until nobody's answer means no; 60 where nothing is said."""
+    """Minutes until silence means no. Default: 60."""
     escalation: Sequence[EscalationStep | Mapping[str, Any]] | None
     """Backup approvers, each step `after_minutes` from creation, within the timeout."""
     channel: ChannelName | Sequence[ChannelName | ChannelStep | Mapping[str, Any]] | None
-    """How approvers are reached, at once or each `after_minutes`. Where nothing is said: as they
-    have set it, else `email`."""
+    """How approvers are reached, at once or each `after_minutes`. Default: as they have set it, or
+    else `email`."""
     options: Sequence[OptionName] | None
-    """What the approver may press. Where nothing is said: all three, and for a `response_type` that
-    asks for a value `approve` and `deny`."""
+    """Choices that the approver may press. Default: all three, or `approve` and `deny` for a
+    `response_type` that asks for a value."""
     response_type: ResponseType | Mapping[str, Any] | None
-    """The kind of answer asked for; approve or deny where nothing is said."""
+    """The kind of answer. Default: approve or deny."""
     context_images: Sequence[str] | None
     """Up to five http(s) URLs of images to show."""
     attachment_ids: Sequence[str] | None
-    """Files uploaded before."""
+    """Ids of files uploaded before."""
     callback_url: str | None
-    """Where to tell the outcome; `create` does not wait then."""
+    """The URL that gets the outcome; with it, `create` does not wait."""
     metadata: Mapping[str, str] | None
-    """Echoed back with the decision, and shown to operators."""
+    """Values that come back with the decision, and that operators see."""
     remind_after_minutes: float | None
-    """When those are reminded who have not answered, from when they were asked; what suits the
-    urgency where nothing is said."""
+    """Minutes from asking until those who have not answered are reminded. Default: by urgency."""
     remind_every_minutes: float | None
-    """From one reminder to the next."""
+    """Minutes from one reminder to the next."""
     max_reminders: int | None
-    """To each who is asked, up to 10; 0 for none."""
+    """Reminders to each person, up to 10; 0 for none."""
 
 
 class FurtherFields(ApprovalFields, total=False):
-    """What a decision may be asked with. What is left out, or None, is the service's default."""
+    """Fields of a question besides its action. A field that is left out, or None, has the service's
+    default."""
 
     context: str | None
     """Background that the approver needs to decide."""
     payload: Mapping[str, Any] | None
-    """The exact arguments of the action. This is what `modify` edits; what may run then is
-    `response_data["payload"]`."""
+    """The exact arguments of the action, which `modify` edits; after that,
+    `response_data["payload"]` may run."""
 
 
 class DecisionFields(FurtherFields, total=False):
-    """What a decision is asked with. What is left out, or None, is the service's default."""
+    """Fields of a question. A field that is left out, or None, has the service's default."""
 
     action: Required[str]
     """What the agent wants to do, in words that the approver understands."""
     approver: Required[str | Sequence[str]]
-    """Who is asked first: an e-mail address, or several."""
+    """The people who are asked first: an e-mail address, or several."""
     enforce: bool | None
     """Raise `ActionDenied` unless the action is permitted."""
 
 
 class DecisionFilters(TypedDict, total=False):
-    """What a list shows; all that are given have to hold."""
+    """Filters of a list; a decision has to match all that are given."""
 
     status: StatusName | None
     approver: str | None
     """The address of somebody who is asked at once or by an escalation."""
     agent: str | None
-    """An agent's name; that of another takes a key that sees all."""
+    """An agent's name; another agent's needs a key that sees all."""
     urgency: UrgencyName | None
     created_after: datetime | None
-    """With a time zone."""
+    """A time with a time zone."""
     idempotency_key: str | None
     """The one decision that was asked with this key. It is found without any lag."""
     limit: int | None
-    """The most that one page has: up to 100, 20 where nothing is said."""
+    """Most entries of one page: up to 100. Default: 20."""
 
 
 class Decisions:
@@ -129,8 +129,8 @@ class Decisions:
         It waits for as long as the decision lives, through dropped connections and restarts of the
         service. With `wait=False` or a `callback_url` it returns the pending decision at once.
 
-        `idempotency_key` makes a repeated call, also from another process, find the decision of
-        the first one instead of asking again. Without it, each call asks.
+        `idempotency_key` makes a repeated call, even from another process, find the decision of the
+        first one instead of asking again. Without it, each call asks.
 
         Raises `ActionDenied` when `enforce` is set and the action is not permitted, an `APIError`
         when the service refuses the request, and `APIConnectionError` when it cannot be reached.
@@ -143,7 +143,7 @@ class Decisions:
         )
 
     def get(self, decision_id: str) -> Decision:
-        """The decision as it stands now. Raises `NotFoundError`."""
+        """Return the decision as it stands now. Raises `NotFoundError`."""
         return run(self._exchange, steps.get(self._options, decision_id))
 
     def wait(self, decision_id: str, *, timeout: float | None = None) -> Decision:
@@ -157,11 +157,12 @@ class Decisions:
     def list(
         self, *, cursor: str | None = None, **filters: Unpack[DecisionFilters]
     ) -> DecisionPage:
-        """The first page of this agent's decisions; of all agents', with a key that resolves.
+        """Return the first page of this agent's decisions, or of all agents' with a key that
+        resolves.
 
-        Open ones come first, the newest on top, then those that ended, the last one first. All
-        filters that are given have to hold. Iterating over the page fetches the further ones as it
-        gets to them; `cursor` is the `next_cursor` of a page to go on from. Lists lag some seconds
+        Open ones come first, the newest on top, then those that ended, the last one first. A
+        decision has to match all given filters. Iterating over the page fetches further pages when
+        needed; `cursor` is the `next_cursor` of a page to continue from. Lists lag some seconds
         behind; `get` is exact.
         """
         asked = checked(filters, DecisionFilters, "list")
@@ -175,13 +176,13 @@ class Decisions:
         notes: str | None = None,
         response_data: Mapping[str, Any] | None = None,
     ) -> Decision:
-        """Answer in an approver's place, with a key that may (`decisions:resolve`).
+        """Answer in an approver's place, with a key that has this right (`decisions:resolve`).
 
-        `response_data` is what the response type asks for; for `modify` it is `{"payload": …}`, or
-        `{"action": …}` where the decision has no payload. The decision is still pending where no
-        worker of the service has heard of the answer yet; it counts from the moment it came.
+        `response_data` is the value for the response type; for `modify` it is `{"payload": …}`, or
+        `{"action": …}` if the decision has no payload. The decision is still pending if no worker
+        of the service has heard of the answer yet; it counts from the moment it came.
 
-        Raises `PermissionDeniedError`, also for what this key's own agent asked, `ConflictError`
+        Raises `PermissionDeniedError`, also for a question of this key's own agent, `ConflictError`
         when the decision is settled, and `InvalidRequestError` when the answer does not fit.
         """
         return run(
@@ -192,9 +193,9 @@ class Decisions:
         )
 
     def cancel(self, decision_id: str, *, notes: str | None = None) -> Decision:
-        """Withdraw the question. Raises `ConflictError` when the decision is settled already.
+        """Withdraw the question. Raises `ConflictError` when the decision is already settled.
 
-        It is still pending where no worker of the service has heard of it yet.
+        The decision is still pending if no worker of the service has heard of it yet.
         """
         return run(self._exchange, steps.cancel(self._options, decision_id, notes=notes))
 
@@ -216,17 +217,17 @@ class Decisions:
     ) -> Decision:
         """Take the one run that a decision permits, before its action runs.
 
-        Of all who claim, one gets the decision back, with its `execution`; what may run then is
-        `permitted_payload(decision)`. How it ended is told with `done`.
+        One of all callers gets the decision back, with its `execution`; then
+        `permitted_payload(decision)` may run. `done` reports how it ended.
 
-        `claim_id` names the claim: the same again is the same claim, until it is reported. Where
-        none is given it is made up, so that two calls are two claims; but a call whose answer was
-        lost is repeated under the same name, also by this process's next call. `worker` is told to
-        whoever comes second; this machine and process, where nothing is said. `instead_of` is the
-        name of a claim that failed, or whose worker has died, and may have run some of the action:
-        this one takes its place, and nobody else's.
+        `claim_id` names the claim: a repeated name is the same claim, until it is reported. By
+        default it is made up, so that two calls are two claims; but a call whose answer was lost is
+        repeated under the same name, even by this process's next call. `worker`, by default this
+        machine and process, is shown to later callers. `instead_of` is the name of a claim that
+        failed, or whose worker has died, and may have run some of the action: this claim replaces
+        it, and no other.
 
-        Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
+        Raises `AlreadyClaimed`, and `ActionDenied` if the decision does not permit its action.
         """
         return run(
             self._exchange,
@@ -242,12 +243,13 @@ class Decisions:
     def done(
         self, decision_id: str, status: EndName, *, claim_id: str, result: str | None = None
     ) -> Decision:
-        """Tell the record how the run of this claim ended: `execution.claim_id` names it.
+        """Report to the record how the run of this claim ended: `execution.claim_id` names it.
 
-        `result` is in short, up to 1,000 characters. With `not_run` the action did not run after
-        all, and may be claimed again. A service that is away is waited for, 15 seconds at most.
+        `result` is a short text, up to 1,000 characters. With `not_run` the action did not run
+        after all, and may be claimed again. The call waits at most 15 seconds for a service that is
+        away.
 
-        Raises `ConflictError` where it was reported otherwise, and where there is no such claim.
+        Raises `ConflictError` if it was reported otherwise, or if there is no such claim.
         """
         return run(
             self._exchange,
@@ -255,13 +257,13 @@ class Decisions:
         )
 
     def audit(self, decision_id: str) -> builtins.list[AuditEntry]:
-        """Everything that happened to the decision, in order."""
+        """Return everything that happened to the decision, in order."""
         return run(self._exchange, steps.audit(self._options, decision_id))
 
 
 class AsyncDecisions:
-    """Decisions, in an event loop: the same methods, to be awaited. Cancelling a task stops its
-    waiting, and not the decision."""
+    """Decisions, in an event loop: the same methods, awaited. Cancelling a task stops its waiting,
+    and not the decision."""
 
     def __init__(self, options: Options, exchange: AsyncExchange) -> None:
         self._options = options
@@ -279,8 +281,8 @@ class AsyncDecisions:
         It waits for as long as the decision lives, through dropped connections and restarts of the
         service. With `wait=False` or a `callback_url` it returns the pending decision at once.
 
-        `idempotency_key` makes a repeated call, also from another process, find the decision of
-        the first one instead of asking again. Without it, each call asks.
+        `idempotency_key` makes a repeated call, even from another process, find the decision of the
+        first one instead of asking again. Without it, each call asks.
 
         Raises `ActionDenied` when `enforce` is set and the action is not permitted, an `APIError`
         when the service refuses the request, and `APIConnectionError` when it cannot be reached.
@@ -293,7 +295,7 @@ class AsyncDecisions:
         )
 
     async def get(self, decision_id: str) -> Decision:
-        """The decision as it stands now. Raises `NotFoundError`."""
+        """Return the decision as it stands now. Raises `NotFoundError`."""
         return await run_async(self._exchange, steps.get(self._options, decision_id))
 
     async def wait(self, decision_id: str, *, timeout: float | None = None) -> Decision:  # noqa: ASYNC109 - the same signature as the blocking client
@@ -309,11 +311,12 @@ class AsyncDecisions:
     async def list(
         self, *, cursor: str | None = None, **filters: Unpack[DecisionFilters]
     ) -> AsyncDecisionPage:
-        """The first page of this agent's decisions; of all agents', with a key that resolves.
+        """Return the first page of this agent's decisions, or of all agents' with a key that
+        resolves.
 
-        Open ones come first, the newest on top, then those that ended, the last one first. All
-        filters that are given have to hold. Iterating over the page fetches the further ones as it
-        gets to them; `cursor` is the `next_cursor` of a page to go on from. Lists lag some seconds
+        Open ones come first, the newest on top, then those that ended, the last one first. A
+        decision has to match all given filters. Iterating over the page fetches further pages when
+        needed; `cursor` is the `next_cursor` of a page to continue from. Lists lag some seconds
         behind; `get` is exact.
         """
         asked = checked(filters, DecisionFilters, "list")
@@ -327,13 +330,13 @@ class AsyncDecisions:
         notes: str | None = None,
         response_data: Mapping[str, Any] | None = None,
     ) -> Decision:
-        """Answer in an approver's place, with a key that may (`decisions:resolve`).
+        """Answer in an approver's place, with a key that has this right (`decisions:resolve`).
 
-        `response_data` is what the response type asks for; for `modify` it is `{"payload": …}`, or
-        `{"action": …}` where the decision has no payload. The decision is still pending where no
-        worker of the service has heard of the answer yet; it counts from the moment it came.
+        `response_data` is the value for the response type; for `modify` it is `{"payload": …}`, or
+        `{"action": …}` if the decision has no payload. The decision is still pending if no worker
+        of the service has heard of the answer yet; it counts from the moment it came.
 
-        Raises `PermissionDeniedError`, also for what this key's own agent asked, `ConflictError`
+        Raises `PermissionDeniedError`, also for a question of this key's own agent, `ConflictError`
         when the decision is settled, and `InvalidRequestError` when the answer does not fit.
         """
         return await run_async(
@@ -344,9 +347,9 @@ class AsyncDecisions:
         )
 
     async def cancel(self, decision_id: str, *, notes: str | None = None) -> Decision:
-        """Withdraw the question. Raises `ConflictError` when the decision is settled already.
+        """Withdraw the question. Raises `ConflictError` when the decision is already settled.
 
-        It is still pending where no worker of the service has heard of it yet.
+        The decision is still pending if no worker of the service has heard of it yet.
         """
         return await run_async(
             self._exchange, steps.cancel(self._options, decision_id, notes=notes)
@@ -372,17 +375,17 @@ class AsyncDecisions:
     ) -> Decision:
         """Take the one run that a decision permits, before its action runs.
 
-        Of all who claim, one gets the decision back, with its `execution`; what may run then is
-        `permitted_payload(decision)`. How it ended is told with `done`.
+        One of all callers gets the decision back, with its `execution`; then
+        `permitted_payload(decision)` may run. `done` reports how it ended.
 
-        `claim_id` names the claim: the same again is the same claim, until it is reported. Where
-        none is given it is made up, so that two calls are two claims; but a call whose answer was
-        lost is repeated under the same name, also by this process's next call. `worker` is told to
-        whoever comes second; this machine and process, where nothing is said. `instead_of` is the
-        name of a claim that failed, or whose worker has died, and may have run some of the action:
-        this one takes its place, and nobody else's.
+        `claim_id` names the claim: a repeated name is the same claim, until it is reported. By
+        default it is made up, so that two calls are two claims; but a call whose answer was lost is
+        repeated under the same name, even by this process's next call. `worker`, by default this
+        machine and process, is shown to later callers. `instead_of` is the name of a claim that
+        failed, or whose worker has died, and may have run some of the action: this claim replaces
+        it, and no other.
 
-        Raises `AlreadyClaimed`, and `ActionDenied` where the decision does not permit its action.
+        Raises `AlreadyClaimed`, and `ActionDenied` if the decision does not permit its action.
         """
         return await run_async(
             self._exchange,
@@ -398,12 +401,13 @@ class AsyncDecisions:
     async def done(
         self, decision_id: str, status: EndName, *, claim_id: str, result: str | None = None
     ) -> Decision:
-        """Tell the record how the run of this claim ended: `execution.claim_id` names it.
+        """Report to the record how the run of this claim ended: `execution.claim_id` names it.
 
-        `result` is in short, up to 1,000 characters. With `not_run` the action did not run after
-        all, and may be claimed again. A service that is away is waited for, 15 seconds at most.
+        `result` is a short text, up to 1,000 characters. With `not_run` the action did not run
+        after all, and may be claimed again. The call waits at most 15 seconds for a service that is
+        away.
 
-        Raises `ConflictError` where it was reported otherwise, and where there is no such claim.
+        Raises `ConflictError` if it was reported otherwise, or if there is no such claim.
         """
         return await run_async(
             self._exchange,
@@ -411,12 +415,12 @@ class AsyncDecisions:
         )
 
     async def audit(self, decision_id: str) -> builtins.list[AuditEntry]:
-        """Everything that happened to the decision, in order."""
+        """Return everything that happened to the decision, in order."""
         return await run_async(self._exchange, steps.audit(self._options, decision_id))
 
 
 class Attachments:
-    """Files that approvers are shown, blocking."""
+    """Files for approvers, blocking."""
 
     def __init__(self, options: Options, exchange: Exchange) -> None:
         self._options = options
@@ -427,11 +431,11 @@ class Attachments:
     ) -> Attachment:
         """Send a file of up to 10 MB: a path, the bytes, or a file opened for reading bytes.
 
-        Its `id` goes into the `attachment_ids` of a question; with `decision_id` it is shown with a
-        decision that is pending already. `name` is what approvers read, the file's own where
-        nothing is said; bytes need one.
+        Its `id` goes into the `attachment_ids` of a question; with `decision_id` the file is added
+        to a pending decision. `name` is the one that approvers read, by default the file's own;
+        bytes need one.
 
-        Raises `InvalidRequestError` for what is not taken, such as programs and archives,
+        Raises `InvalidRequestError` for a file that is not taken, such as programs and archives,
         `ContentTooLargeError`, and `ConflictError` when the decision is settled.
         """
         content = read_file(file, name)
@@ -441,12 +445,12 @@ class Attachments:
         )
 
     def list(self, decision_id: str) -> builtins.list[Attachment]:
-        """The files that are shown with a decision, in the order in which they were added."""
+        """Return the files of a decision, in the order in which they were added."""
         return run(self._exchange, _attachments.list_(self._options, decision_id))
 
 
 class AsyncAttachments:
-    """Files that approvers are shown, in an event loop: the same methods, to be awaited."""
+    """Files for approvers, in an event loop: the same methods, awaited."""
 
     def __init__(self, options: Options, exchange: AsyncExchange) -> None:
         self._options = options
@@ -457,11 +461,11 @@ class AsyncAttachments:
     ) -> Attachment:
         """Send a file of up to 10 MB: a path, the bytes, or a file opened for reading bytes.
 
-        Its `id` goes into the `attachment_ids` of a question; with `decision_id` it is shown with a
-        decision that is pending already. `name` is what approvers read, the file's own where
-        nothing is said; bytes need one.
+        Its `id` goes into the `attachment_ids` of a question; with `decision_id` the file is added
+        to a pending decision. `name` is the one that approvers read, by default the file's own;
+        bytes need one.
 
-        Raises `InvalidRequestError` for what is not taken, such as programs and archives,
+        Raises `InvalidRequestError` for a file that is not taken, such as programs and archives,
         `ContentTooLargeError`, and `ConflictError` when the decision is settled.
         """
         content = await asyncio.to_thread(read_file, file, name)
@@ -471,12 +475,12 @@ class AsyncAttachments:
         )
 
     async def list(self, decision_id: str) -> builtins.list[Attachment]:
-        """The files that are shown with a decision, in the order in which they were added."""
+        """Return the files of a decision, in the order in which they were added."""
         return await run_async(self._exchange, _attachments.list_(self._options, decision_id))
 
 
 def checked(given: Mapping[str, Any], fields: Any, method: str) -> dict[str, Any]:
-    """The fields, with the TypeError that Python itself raises for a wrong keyword."""
+    """Return the fields, or raise the TypeError that Python itself raises for a wrong keyword."""
     if unknown := sorted(given.keys() - fields.__annotations__.keys()):
         raise TypeError(f"{method}() got an unexpected keyword argument {unknown[0]!r}")
     if missing := sorted(fields.__required_keys__ - given.keys()):
@@ -487,6 +491,6 @@ def checked(given: Mapping[str, Any], fields: Any, method: str) -> dict[str, Any
 def checked_question(
     action: str, approver: str | Sequence[str], fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The fields of `approve`."""
+    """Return the fields of `approve`, checked."""
     further = checked(fields, FurtherFields, "approve")
     return {"action": action, "approver": approver, **further}

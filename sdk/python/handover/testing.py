@@ -11,11 +11,10 @@ modified {'payload': {'amount': 20}}
 >>> [asked.action for asked in fake.decisions]
 ['Refund order 1142']
 
-The clients are the real ones, and the rules are those of the service: what it refuses is refused
-here too, with the same errors. Nobody is reminded, no callback is delivered, and nothing is signed:
-`proof` is empty, and so are `notifications` unless the script says that nothing is sent. With
-pytest, the fixture `handover` is a `FakeHandover` that clients in the code under test find by
-themselves.
+The clients are the real ones, and the rules are the service's: it refuses what the service refuses,
+with the same errors. Nobody is reminded, no callback is delivered, and nothing is signed: `proof`
+is empty, and so are `notifications` unless the script says that nothing is sent. With pytest, the
+fixture `handover` is a `FakeHandover` that clients in the code under test find by themselves.
 """
 
 from __future__ import annotations
@@ -44,15 +43,16 @@ class FakeHandover:
     """A service in memory. Each of `approves`, `denies`, `modifies`, `answers`, `expires`,
     `cancels` and `stays_pending` is the script for one decision, in their order.
 
-    It has a time of its own: that of the machine, or from `now` on, and `advance` moves it.
-    Clients compare `execute_at` with the machine's own clock besides; begin in the past (`now`) to
-    see a scheduled action permitted after `advance`. `local_domains` are those of your own network,
-    as `HANDOVER_LOCAL_DOMAINS` of your service names them.
+    It has a time of its own: the machine's, or from `now` on, and `advance` moves it. Clients also
+    compare `execute_at` with the machine's own clock; begin in the past (`now`) to see a scheduled
+    action permitted after `advance`. `local_domains` are those of your own network, as in
+    `HANDOVER_LOCAL_DOMAINS` of your service.
     """
 
     def __init__(self, *, now: datetime | None = None, local_domains: Collection[str] = ()) -> None:
         self.base_url = f"http://{uuid4().hex}.handover.invalid"
-        """Where clients find it, in this process only; with `api_key`, as the agent `agent`."""
+        """The address at which clients find it, in this process only; with `api_key`, as the agent
+        `agent`."""
         self._service = MemoryService(self.base_url, local_domains=local_domains)
         self._player = ScriptPlayer(self._service)
         self._front = FAKES[self.base_url] = Front(self._service, self._player)
@@ -61,22 +61,22 @@ class FakeHandover:
             self._service.advance(now - datetime.now(UTC))
 
     def client(self, agent: str = AGENT, *, may_resolve: bool = False) -> HandoverClient:
-        """A client of this service, with the key of an agent; `may_resolve` gives the key the scope
-        `decisions:resolve`."""
+        """Return a client of this service, with the key of an agent; `may_resolve` gives the key
+        the scope `decisions:resolve`."""
         return HandoverClient(self._player.key(agent, may_resolve=may_resolve), self.base_url)
 
     def async_client(self, agent: str = AGENT, *, may_resolve: bool = False) -> AsyncHandoverClient:
-        """The same for an event loop."""
+        """Return the same for an event loop."""
         return AsyncHandoverClient(self._player.key(agent, may_resolve=may_resolve), self.base_url)
 
     @property
     def decisions(self) -> list[Decision]:
-        """What was asked, in order, as it stands now."""
+        """Return the decisions in the order in which they were asked, as they stand now."""
         return [Decision.model_validate(self._service.told(life)) for life in self._service.lives]
 
     @property
     def now(self) -> datetime:
-        """The time of this service, in UTC."""
+        """Return the time of this service, in UTC."""
         return self._service.now
 
     def approves(
@@ -87,17 +87,17 @@ class FakeHandover:
         files: Mapping[str, bytes] | None = None,
         by: str | None = None,
     ) -> None:
-        """The next decision is approved; with `data` or `files` where more is asked for."""
+        """Approve the next decision, with `data` or `files` if its type needs them."""
         self._player.then(Reply(choice="approve", notes=notes, data=data, files=files, by=by))
 
     def denies(self, *, notes: str | None = None, by: str | None = None) -> None:
-        """The next decision is denied."""
+        """Deny the next decision."""
         self._player.then(Reply(choice="deny", notes=notes, by=by))
 
     def modifies(
         self, change: Mapping[str, Any] | str, *, notes: str | None = None, by: str | None = None
     ) -> None:
-        """The next decision gets this payload, or where it has none this action, in words."""
+        """Modify the next decision's payload, or, if it has none, its action, in words."""
         what = "action" if isinstance(change, str) else "payload"
         data = {what: change if isinstance(change, str) else dict(change)}
         self._player.then(Reply(choice="modify", notes=notes, data=data, by=by))
@@ -111,32 +111,32 @@ class FakeHandover:
         files: Mapping[str, bytes] | None = None,
         by: str | None = None,
     ) -> None:
-        """The next decision is answered so: `data` is as in `response_data`.
+        """Answer the next decision so: `data` is as in `response_data`.
 
         After `not_me`, the next approvers are asked, and the script goes on with their answer.
         """
         self._player.then(Reply(choice=choice, notes=notes, data=data, files=files, by=by))
 
     def expires(self) -> None:
-        """Nobody answers the next decision: time passes until it expires."""
+        """Let the next decision expire: nobody answers, and time passes."""
         self._player.then("expires")
 
     def cancels(self) -> None:
-        """An operator ends the next decision."""
+        """Cancel the next decision, as an operator does."""
         self._player.then("cancels")
 
     def stays_pending(self, *, unsent: str | None = None) -> None:
-        """The next decision waits for `answer`, `advance`, or a client that ends it.
+        """Leave the next decision pending for `answer`, `advance`, or a client that ends it.
 
         With `unsent`, no message to its approvers goes out, for this reason: `notifications` say so
-        from ten seconds on, and `unreachable` from five minutes on (from half of the time, where
-        there is less). Whoever finds the link elsewhere may still answer.
+        from ten seconds on, and `unreachable` from five minutes on (or from half of the time, if
+        that is less). Somebody who finds the link elsewhere may still answer.
         """
         self._player.then("stays_pending" if unsent is None else Unsent(unsent))
 
     def answers_by(self, script: Script) -> None:
-        """Have this answer every decision for which it returns a `Reply`, or one of the words
-        `expires`, `cancels`, `stays_pending`; None leaves it to what is scripted after it."""
+        """Let this function answer every decision for which it returns a `Reply`, or one of the
+        words `expires`, `cancels`, `stays_pending`; None leaves it to the rest of the script."""
         self._player.add(script)
 
     def answer(
@@ -149,10 +149,10 @@ class FakeHandover:
         files: Mapping[str, bytes] | None = None,
         by: str | None = None,
     ) -> Decision:
-        """Answer a pending decision now, as one of its approvers, and so end all waiting for it.
+        """Answer a pending decision now, as one of its approvers, which ends all waiting for it.
 
-        Raises the `APIError` that an answer would get from the service: `ConflictError` for a
-        decision that is settled, `InvalidRequestError` for what it does not take.
+        Raises the `APIError` that the service would send: `ConflictError` for a settled decision,
+        `InvalidRequestError` for an answer that it does not take.
         """
         reply = Reply(choice=choice, notes=notes, data=data, files=files, by=by)
         try:
@@ -163,5 +163,5 @@ class FakeHandover:
         return Decision.model_validate(self._service.told(life))
 
     def advance(self, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Let time pass: what is due by then escalates and expires."""
+        """Let time pass: decisions escalate and expire if they are due."""
         self._service.advance(timedelta(minutes=minutes, hours=hours, days=days))

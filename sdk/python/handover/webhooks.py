@@ -1,4 +1,4 @@
-"""Callbacks: what the service posts to a decision's `callback_url`, verified.
+"""Callbacks to a decision's `callback_url`, verified.
 
 They follow the Standard Webhooks (standardwebhooks.com).
 """
@@ -19,14 +19,14 @@ from .exceptions import ConfigurationError, WebhookVerificationError, WrongAnswe
 from .models import Decision, Status
 
 SHORTEST_SECRET = 24
-"""Bytes, as the Standard Webhooks have it. A signature with an empty one is anybody's."""
+"""Bytes of a secret, as the Standard Webhooks require. Anybody can sign with an empty one."""
 
 
 class CallbackEvent(BaseModel):
-    """What one callback says.
+    """The content of one callback.
 
-    `id` is the same whenever the service sends this callback again: do what it asks for once.
-    `type` is `decision.` and a status, `timestamp` when the decision ended in it.
+    `id` is the same whenever the service sends this callback again: act on it once. `type` is
+    `decision.` and a status, `timestamp` when the decision ended in it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,18 +60,18 @@ def verify(
     tolerance: float = 300,
     asked: Asked | None = None,
 ) -> CallbackEvent:
-    """The event in a request, if it is a callback of the service, sent just now.
+    """Return the event of a request, if it is a callback that the service has just sent.
 
-    `body` is the request's, as it came: JSON that was read and written again has other bytes.
-    `secret` begins with `whsec_`; with several, a callback signed with any one is good. It may have
-    been sent `tolerance` seconds ago, or ahead of this machine's clock.
+    `body` is the request's own bytes, not JSON that was read and written again. `secret` begins
+    with `whsec_`; with several, a callback signed with any one is good. It may have been sent
+    `tolerance` seconds ago, or ahead of this machine's clock.
 
     `asked` is called with the decision (found by its `id`, its `idempotency_key` or its `metadata`)
-    and returns what was asked, with the names that `create` takes, or None where this program did
-    not ask. Action, payload and approver have to be the decision's.
+    and returns your question, with the names that `create` takes, or None if this program did not
+    ask it. Action, payload and approver have to match the decision's.
 
-    Raises `WebhookVerificationError` for everything else, `WrongAnswerError` for a decision that is
-    not about what was asked, and `ConfigurationError` for a secret that is none.
+    Raises `WebhookVerificationError` for everything else, `WrongAnswerError` for a decision about
+    another question, and `ConfigurationError` for a bad secret.
     """
     keys = [_key(each) for each in ([secret] if isinstance(secret, str) else secret)]
     if not keys:

@@ -1,4 +1,4 @@
-"""What a key may do, until when, whom it may ask and how much."""
+"""The rights of a key, its end, its approvers and its limits."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The secrets that callbacks are signed with."""
+"""The secrets that sign callbacks."""
 
 import sqlalchemy as sa
 from alembic import op

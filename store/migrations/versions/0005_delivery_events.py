@@ -1,4 +1,4 @@
-"""What providers tell of messages after they took them."""
+"""Providers' later reports about messages."""
 
 import sqlalchemy as sa
 from alembic import op

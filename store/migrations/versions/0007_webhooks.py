@@ -1,4 +1,4 @@
-"""Where approvers' own systems are asked, and what that is signed with."""
+"""Approvers' own systems, and the secrets that sign requests to them."""
 
 import sqlalchemy as sa
 from alembic import op

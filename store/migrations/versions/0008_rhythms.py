@@ -1,4 +1,4 @@
-"""When approvers are written to and by what, and the messages that are held back for one mail."""
+"""Approvers' quiet hours, digests and channels, and the messages held back for one mail."""
 
 import sqlalchemy as sa
 from alembic import op

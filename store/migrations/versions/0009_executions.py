@@ -1,4 +1,4 @@
-"""Who runs what was permitted, and how that ended."""
+"""Executions: who runs what was permitted, and how that ended."""
 
 import sqlalchemy as sa
 from alembic import op

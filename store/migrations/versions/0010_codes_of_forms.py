@@ -1,4 +1,4 @@
-"""Each code with the form that asked for it, where one row had an approver's last code."""
+"""Each code with the form that asked for it. Before, one row had an approver's last code."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,7 +35,7 @@ def downgrade() -> None:
 
 
 def _renew(columns: tuple[sa.Column[int] | sa.Column[str], ...], names: str, rows: str) -> None:
-    """The table anew, because its primary key changes."""
+    """Make the table anew, because its primary key changes."""
     op.rename_table("codes", "codes_before")
     if op.get_bind().dialect.name == "postgresql":
         # The key of the renamed table keeps its name, which the new one takes.

@@ -1,8 +1,7 @@
-"""Addresses in the one form in which they are compared, which they were not before: with domains in
-A-labels.
+"""Addresses in the one form in which they are compared, with domains in A-labels.
 
-What was kept for a domain with `ß` or a final sigma was kept under the name of another domain, with
-`ss` or a plain sigma; whose it is cannot be told any more, so it stays where it is.
+Rows for a domain with `ß` or a final sigma were kept under the name of another domain, with `ss` or
+a plain sigma. Nobody can tell any more whose they are, so they stay where they are.
 """
 
 import sqlalchemy as sa

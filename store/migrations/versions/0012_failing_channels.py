@@ -1,4 +1,4 @@
-"""Channels by which nothing can be sent."""
+"""Channels that can send nothing."""
 
 import sqlalchemy as sa
 from alembic import op

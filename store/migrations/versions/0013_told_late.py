@@ -1,4 +1,4 @@
-"""Whether a question was the first to reach somebody, and late."""
+"""A flag for the first message of a question that came late."""
 
 import sqlalchemy as sa
 from alembic import op

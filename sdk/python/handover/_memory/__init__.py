@@ -1,1 +1,1 @@
-"""A service in this process: what `dev_mode`, the terminal and `handover.testing` answer with."""
+"""A service in this process, behind `dev_mode`, the terminal and `handover.testing`."""

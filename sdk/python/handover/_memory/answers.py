@@ -1,4 +1,4 @@
-"""What counts as an answer to each type of question, by the rules of the service.
+"""Valid answers to each type of question, by the rules of the service.
 
 A complaint is the field at fault, and what to do about it.
 """
@@ -30,7 +30,7 @@ Complaint = tuple[str, str]
 def complaint(
     request: DecisionRequest, choice: str, data: Data, received_at: datetime
 ) -> Complaint | None:
-    """Why these data do not go with this choice, or None."""
+    """Return why these data do not go with this choice, or None."""
     match choice:
         case Choice.APPROVE:
             return _about_value(request.response_type, data, received_at)
@@ -41,7 +41,7 @@ def complaint(
 
 
 def normal(request: DecisionRequest, choice: str, data: Data | None) -> dict[str, Any] | None:
-    """The data in the one form in which decisions have them."""
+    """Return the data in the one form in which decisions have them."""
     told = None if data is None else dict(data)
     if choice != Choice.APPROVE:
         return told
@@ -60,14 +60,15 @@ def normal(request: DecisionRequest, choice: str, data: Data | None) -> dict[str
 
 
 def execute_at(request: DecisionRequest, choice: str, data: Data | None) -> datetime | None:
-    """For when this answer schedules the action; None for now."""
+    """Return when this answer schedules the action; None for now."""
     if choice != Choice.APPROVE or request.response_type.type != "schedule":
         return None
     return _moment((data or {}).get("execute_at"))
 
 
 def accepts(accept: Iterable[str] | None, type: str, name: str) -> bool:
-    """Whether a file of this media type and name is asked for; without `accept` every file is."""
+    """Return whether a file of this media type and name is wanted; without `accept` every file
+    is."""
     entries = [entry.strip().lower() for entry in accept or ()]
     return not entries or any(_matches(entry, type.lower(), name.lower()) for entry in entries)
 

@@ -1,4 +1,4 @@
-"""How clients speak to a service in memory."""
+"""Exchanges with a service in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .life import Life
 
 
 class MemoryExchange:
-    """For the blocking client."""
+    """The exchange of the blocking client."""
 
     def __init__(self, front: Front, options: Options) -> None:
         self._front = front
@@ -31,14 +31,14 @@ class MemoryExchange:
         return _after_waiting(self._front, self._key, life, call, answer)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def with_options(self, options: Options) -> MemoryExchange:
         return MemoryExchange(self._front, options)
 
 
 class AsyncMemoryExchange:
-    """For the asynchronous client."""
+    """The exchange of the asynchronous client."""
 
     def __init__(self, front: Front, options: Options) -> None:
         self._front = front
@@ -55,14 +55,14 @@ class AsyncMemoryExchange:
         return _after_waiting(self._front, self._key, life, call, answer)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def with_options(self, options: Options) -> AsyncMemoryExchange:
         return AsyncMemoryExchange(self._front, options)
 
 
 def _in_this_loop(change: Callable[[], object]) -> Callable[[], None]:
-    """Callable from any thread."""
+    """Return a callback that any thread may call."""
     loop = asyncio.get_running_loop()
 
     def told() -> None:
@@ -76,6 +76,6 @@ def _seconds(call: Call) -> float:
 
 
 def _after_waiting(front: Front, key: str, life: Life, call: Call, first: Answer) -> Answer:
-    """As the held call is answered: with its own status, and the decision as it is by now."""
+    """Return the answer to a held call: with its own status, and the decision as it is by now."""
     read, _ = front.answer(Call(method="GET", path=f"/decisions/{life.decision.id}"), key)
     return replace(read, status=first.status, took=_seconds(call))

@@ -1,4 +1,4 @@
-"""Files, kept in memory; of what is taken, as much as a test needs to be true."""
+"""Files in memory, judged as far as a realistic test needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURES = {
 }
 PDF_WITHIN = 1024
 HEIF = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif", b"mif2": "image/heif"}
-"""By the brand that stands first."""
+"""HEIF types by the first brand."""
 TEXTS = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -39,14 +39,14 @@ NO_LETTER = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """`sender` is the name of the key that sent it; of an approver, their address."""
+    """A file. `sender` is the name of the key that sent it, or an approver's address."""
 
     attachment: Attachment
     sender: str
 
 
 def new_file(name: str, content: bytes, sender: str, base_url: str) -> File:
-    """Raises `Refusal`, as the service does for what it does not take."""
+    """Make a file. Raises `Refusal`, as the service does for a file that it does not take."""
     name = PurePath(name.replace("\\", "/")).name or "file"
     if not content:
         raise at_fault(("file", f"{name} is empty."), code="file_empty")
@@ -68,7 +68,7 @@ def new_file(name: str, content: bytes, sender: str, base_url: str) -> File:
 
 
 def media_type(name: str, content: bytes) -> str:
-    """Raises `Refusal` for what is not taken."""
+    """Return the media type. Raises `Refusal` for a file that is not taken."""
     ending = PurePath(name.lower()).suffix
     if ending in RUNNABLE | WEB_PAGES or content.startswith(b"#!"):
         raise _refused(name)

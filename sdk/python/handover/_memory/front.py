@@ -1,4 +1,4 @@
-"""The service's front: what each call is answered with."""
+"""The front of a service in memory, which answers each call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IN_A_LIST = {*DecisionSummary.model_fields} - {"agent"}
 
 
 class Front:
-    """`player` plays the people who are asked."""
+    """Answers calls. `player` plays the people who are asked."""
 
     def __init__(self, service: MemoryService, player: Player) -> None:
         self.service = service
@@ -51,9 +51,9 @@ class Front:
         }
 
     def answer(self, call: Call, key: str) -> tuple[Answer, Life | None]:
-        """The answer; with it the pending decision that the call waits for.
+        """Return the answer, with the pending decision that the call waits for.
 
-        Raises what the player raises.
+        Raises the errors of the player.
         """
         waited = None
         try:

@@ -1,4 +1,4 @@
-"""What the service takes of JSON."""
+"""The service's limits on JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 
 class UnfitJsonError(ValueError):
-    """`path` leads to what is at fault."""
+    """The JSON is refused; `path` leads to the fault."""
 
     def __init__(self, why: str, path: Path = ()) -> None:
         super().__init__(why)
@@ -31,7 +31,7 @@ class UnfitJsonError(ValueError):
 
 
 def check_json(value: Any, most: int) -> Any:
-    """Raises `UnfitJsonError` for what is not taken; `most` is in bytes."""
+    """Check a value. Raises `UnfitJsonError`; `most` is in bytes."""
     if fault := _fault_within(value, ()):
         raise UnfitJsonError(*fault)
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
@@ -41,8 +41,8 @@ def check_json(value: Any, most: int) -> Any:
 
 
 def check_answer(value: Any, most: int) -> Any:
-    """As `check_json`, for an answer, which may quote the payload: where it has an integer that is
-    how JavaScript writes a large float, it is that float."""
+    """Check an answer, which may quote the payload. An integer that is just how JavaScript writes a
+    large float becomes that float."""
     return check_json(_with_large_floats(value, MAX_DEPTH), most)
 
 
@@ -95,5 +95,5 @@ def _fault(value: Any) -> str | None:
 
 
 def is_whole(text: str) -> bool:
-    """Without lone surrogates, which have no canonical form."""
+    """Return whether a text has no lone surrogates, which have no canonical form."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,4 +1,4 @@
-"""Reading what is typed at a terminal."""
+"""Reads lines that are typed at a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import select
 import sys
 
 MOMENT = 0.2
-"""Seconds after which Ctrl-C is noticed at the latest."""
+"""Seconds within which Ctrl-C is noticed."""
 
 
 def read_line(prompt: str) -> str:
-    """As `input` does it; but that misses a Ctrl-C that comes just before it begins to read.
+    """Read a line as `input` does; that one misses a Ctrl-C that comes just before it begins to
+    read.
 
     Raises `EOFError`.
     """

@@ -31,19 +31,19 @@ MAX_LIFE = timedelta(minutes=525_600)
 NOT_ME = "not_me"
 
 AT_ONCE = timedelta(seconds=10)
-"""Until then the service says nothing of a message that has not gone out."""
+"""Time for which the service does not report a message that has not gone out."""
 UNREACHED_AFTER = timedelta(minutes=5)
-"""From then on nobody counts as reached, or from half of a shorter life on."""
+"""Time after which nobody counts as reached, or half of a shorter life."""
 
 ReplyChoice = Literal["approve", "deny", "modify", "not_me"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: the `choice` that is pressed, `notes` beside it, and what the type of the question
-    asks for: `data` as `response_data` has it, or `files` by their names.
+    """An answer: the pressed `choice`, `notes` beside it, and a value for the type of the question:
+    `data` as in `response_data`, or `files` by their names.
 
-    `by` is who gives it; None for whoever is asked and comes first.
+    `by` is its writer, or None for the first who is asked.
     """
 
     choice: ReplyChoice
@@ -80,11 +80,11 @@ class Life:
         self._declined: list[str] = []
         self._asks = asks
         self.unsent: str | None = None
-        """Why no message to those who are asked goes out, where none does."""
+        """The reason why no message goes out, if none does."""
         self._runs = Runs()
         later = sorted(request.escalation, key=lambda step: step.after_minutes)
         self._spelled: dict[str, str] = {}
-        """Each person as they are named first, by the one form of all spellings."""
+        """The first spelling of each person, by the one form of all spellings."""
         for who in [*request.approvers, *(who for step in later for who in step.approvers)]:
             self._spelled.setdefault(one_form(who), who)
         self._steps = (
@@ -99,22 +99,22 @@ class Life:
 
     @property
     def entries(self) -> list[AuditEntry]:
-        """The record, in order."""
+        """Return the record, in order."""
         return sorted([*self._entries, *self._runs.entries], key=lambda entry: entry.at)
 
     @property
     def approvers(self) -> set[str]:
-        """All who are asked, at once or by an escalation, in one form of their addresses."""
+        """Return all who are asked, at once or by an escalation, in one form of their addresses."""
         return set(self._spelled)
 
     @property
     def awaited(self) -> list[str]:
-        """Who may answer."""
+        """Return those who may answer."""
         return [each for each in self._asked if each not in self._declined]
 
     def told(self, now: datetime, *, to_others: bool = False) -> dict[str, Any]:
-        """The decision as the service answers it: to its agent, or without what is that agent's
-        own."""
+        """Return the decision as the service does: to its agent, or without that agent's own
+        fields."""
         decision = self.decision
         if decision.enforce:
             decision.action_permitted = is_permitted(
@@ -142,7 +142,8 @@ class Life:
         return self.unsent is not None and now - asked_at >= patience
 
     def _unsent(self, now: datetime) -> list[Notification]:
-        """The messages that are tried again: to be seen once they should have gone out."""
+        """Return the messages that are being retried; they appear once they should have gone
+        out."""
         if self.unsent is None or now - self.decision.created_at < AT_ONCE:
             return []
         channel = self.request.channels[0].channel
@@ -161,7 +162,7 @@ class Life:
         ]
 
     def advance(self, now: datetime) -> None:
-        """What time alone changes: escalations, and the expiry."""
+        """Apply the changes of time: escalations, and the expiry."""
         end = self.decision.expires_at
         while not self.decision.settled and self._steps:
             step = self._steps[0]
@@ -198,7 +199,7 @@ class Life:
         self._settle(status, origin, at, by, reply.notes, **more)
 
     def extend(self, minutes: float, at: datetime) -> None:
-        """Raises `Refusal`."""
+        """Extend the deadline. Raises `Refusal`."""
         self.check_pending()
         until, now_until = at + timedelta(minutes=minutes), self.decision.expires_at
         if until <= now_until:
@@ -212,7 +213,7 @@ class Life:
         self._log("decision.extended", at, {"by": self.agent, **times})
 
     def cancel(self, notes: str | None, origin: Origin, at: datetime) -> None:
-        """Raises `Refusal`, but for what the agent has withdrawn already."""
+        """Cancel the decision. Raises `Refusal`, unless the agent has already withdrawn it."""
         is_again = self.decision.status == Status.CANCELLED
         if is_again and self.decision.origin == origin == Origin.AGENT:
             return
@@ -221,7 +222,7 @@ class Life:
         self._settle(Status.CANCELLED, origin, at, by, notes)
 
     def attach(self, attachment: Attachment, at: datetime) -> None:
-        """Raises `Refusal`."""
+        """Add a file. Raises `Refusal`."""
         self.check_pending()
         if len(self.decision.attachments) >= MAX_ATTACHMENTS:
             why = f"a decision has at most {MAX_ATTACHMENTS} attachments."
@@ -230,13 +231,14 @@ class Life:
         self._log("attachment.added", at, {"by": self.agent, **attachment.model_dump(mode="json")})
 
     def claim(self, given: NewClaim, at: datetime) -> bool:
-        """Whether the claim is a new one. Raises `Refusal`, with the decision as it stands."""
+        """Claim, and return whether the claim is a new one. Raises `Refusal`, with the decision as
+        it stands."""
         with self._stands_in_the_way(at):
             check_permitted(self.decision, at)
             return self._runs.claim(given, self.agent, at)
 
     def report(self, given: NewReport, at: datetime) -> None:
-        """Raises `Refusal`, with the decision as it stands."""
+        """Report a run. Raises `Refusal`, with the decision as it stands."""
         with self._stands_in_the_way(at):
             self._runs.report(given, at)
 
@@ -249,12 +251,13 @@ class Life:
             raise
 
     def deny(self, origin: Origin, at: datetime, by: str, notes: str) -> None:
-        """A no that needs no button."""
+        """Deny without a button."""
         more = {"choice": Choice.DENY.value, "data": None}
         self._settle(Status.DENIED, origin, at, by, notes, **more)
 
     def check_pending(self, *, to_others: bool = False) -> None:
-        """Raises `Refusal`, with the outcome as its agent reads it, or others do."""
+        """Check that the decision is pending. Raises `Refusal`, with the outcome as its agent reads
+        it, or others do."""
         if self.decision.settled:
             at = self.decision.resolved_at or self.decision.created_at
             told = self.told(at, to_others=to_others)
@@ -286,7 +289,7 @@ class Life:
             self._escalate(following, at, NOT_ME)
 
     def _escalate(self, step: _Step, at: datetime, reason: str) -> None:
-        """Ask whom this step names; those before it, which name nobody new, are passed."""
+        """Ask the people of this step; earlier steps that name nobody new are passed."""
         self._steps = [each for each in self._steps if each.number > step.number]
         self.decision.escalation_level = step.number
         approvers = [*map(self._known_as, step.approvers)]
@@ -306,7 +309,7 @@ class Life:
         return self._new(step.approvers)
 
     def _new(self, approvers: list[str]) -> list[str]:
-        """Those whom nobody has asked yet."""
+        """Return those whom nobody has asked yet."""
         named = dict.fromkeys(map(self._known_as, approvers))
         return [each for each in named if each not in self._asked]
 
@@ -335,7 +338,7 @@ class Life:
 
 
 def payload_digest(decision: Decision) -> str | None:
-    """As the service tells it; None without `handover-sdk[verify]`, whose library it takes."""
+    """Return the service's digest; None without `handover-sdk[verify]`, whose library it needs."""
     if not _has_digests():
         return None
     from ..proof import payload_digest
@@ -344,7 +347,7 @@ def payload_digest(decision: Decision) -> str | None:
 
 
 def request_digest(request: DecisionRequest) -> str | None:
-    """As the service tells it; None without `handover-sdk[verify]`, whose library it takes."""
+    """Return the service's digest; None without `handover-sdk[verify]`, whose library it needs."""
     if not _has_digests():
         return None
     from ..proof import request_digest

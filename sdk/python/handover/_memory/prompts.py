@@ -1,4 +1,4 @@
-"""Questions at the terminal: what is shown, and what is read."""
+"""Questions at the terminal: prompts, and the entries that are read."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ UNCLEAR = re.compile(r"([+-]?[1-9][0-9]{0,2})[.,]([0-9]{3})")
 
 
 class NotAnAnswer(Exception):  # noqa: N818 - the question is put again
-    """What was typed is none; the message says what to type."""
+    """The entry is no answer; the message says what to type."""
 
 
 def show(decision: Decision) -> None:
-    """Print what is asked. The agent's words stand behind a mark, and nothing else does."""
+    """Print the question. The agent's words, and nothing else, are behind a mark."""
     width = shutil.get_terminal_size().columns
     asked = [decision.approver] if isinstance(decision.approver, str) else decision.approver
     who = visible_line(", ".join(asked), 200)
@@ -46,7 +46,7 @@ def show(decision: Decision) -> None:
 
 
 def choices_of(request: DecisionRequest) -> dict[str, ReplyChoice]:
-    """What is offered, by the letter to type."""
+    """Return the offered choices, by the letter to type."""
     known: tuple[ReplyChoice, ...] = ("approve", "deny", "modify")
     return {choice[0]: choice for choice in known if choice in request.options}
 
@@ -56,7 +56,7 @@ def ask_notes() -> str | None:
 
 
 def ask_value(request: DecisionRequest, choice: ReplyChoice) -> Reply:
-    """The reply, with what this choice needs besides. Raises `NotAnAnswer`."""
+    """Return the reply, with the value that this choice needs. Raises `NotAnAnswer`."""
     if choice == "modify":
         return Reply(choice=choice, data=_change(request))
     if choice == "approve" and request.response_type.type == "file_upload":
@@ -90,7 +90,7 @@ def _value(asked: ResponseType) -> dict[str, Any] | None:
 
 
 def _show_label(label: str | None) -> None:
-    """The agent's words, behind their mark."""
+    """Print the agent's words, behind their mark."""
     if label:
         print("\n".join(quoted(label, shutil.get_terminal_size().columns)))  # noqa: T201
 
@@ -111,7 +111,7 @@ def _text(label: str) -> str:
 
 
 def _number(typed: str) -> float:
-    """Of digits and a point, where nobody reads another number in them."""
+    """Read a number of digits and a point, if nobody reads another number in them."""
     typed = typed.strip()
     if unclear := UNCLEAR.fullmatch(typed):
         whole, rest = unclear.groups()
@@ -134,7 +134,7 @@ def _files(asked: ResponseType) -> dict[str, bytes]:
 
 
 def _changed(payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload as it is edited, or typed where no editor is set."""
+    """Return the payload as it is edited, or typed if no editor is set."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     text = _edited(payload, editor) if editor else read_line("The payload, in one line of JSON: ")
     try:

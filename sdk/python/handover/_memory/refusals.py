@@ -1,4 +1,4 @@
-"""What is refused, as the problem documents of the service say it."""
+"""Refusals, as the problem documents of the service put them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STATUSES = {
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, and no fault
-    """`errors` are the fields at fault, each with what is wrong; `more` are further members of the
-    document."""
+    """A refusal. `errors` are the fields at fault, each with what is wrong; `more` are further
+    members of the document."""
 
     def __init__(
         self, code: str, error: str, *errors: tuple[str, str], **more: dict[str, Any]
@@ -58,7 +58,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, and no fault
 
 
 def at_fault(*errors: tuple[str, str], code: str = "invalid_request") -> Refusal:
-    """A refusal for the sake of these fields."""
+    """Return a refusal for these fields."""
     field, message = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Refusal(code, f"{field}: {message}{more}", *errors)

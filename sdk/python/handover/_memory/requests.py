@@ -1,4 +1,4 @@
-"""What may be asked, with the limits of the service and the names that its refusals use."""
+"""Valid requests, with the limits of the service and the names that its refusals use."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class Filters(Strict):
 
 
 def read_body(model: type[B], body: Any) -> B:
-    """Raises `Refusal`, naming the fields."""
+    """Read a body. Raises `Refusal`, naming the fields."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
@@ -229,7 +229,7 @@ def read_body(model: type[B], body: Any) -> B:
 
 
 def read_document(content: bytes) -> Any:
-    """Raises `Refusal` for JSON in which a name is there twice."""
+    """Read a JSON document. Raises `Refusal` for a repeated name."""
     try:
         return read_json(content)
     except RepeatedNameError as error:
@@ -237,7 +237,7 @@ def read_document(content: bytes) -> Any:
 
 
 def read_request(content: bytes, local_domains: Collection[str] = ()) -> DecisionRequest:
-    """What a request asks, with the service's defaults. Raises `Refusal`, naming the fields."""
+    """Return a request with the service's defaults. Raises `Refusal`, naming the fields."""
     body = cast(dict[str, Any], read_document(content))
     given_type = body.pop("response_type", {"type": "approve_deny"})
     errors: list[tuple[str, str]] = []
@@ -265,7 +265,7 @@ def read_request(content: bytes, local_domains: Collection[str] = ()) -> Decisio
 def _out_of_reach(
     request: DecisionRequest, local_domains: Collection[str]
 ) -> Iterable[tuple[str, str]]:
-    """Addresses of a network of one's own that nobody has allowed."""
+    """Return addresses of private networks that nobody has allowed."""
     lists = [("approver", request.approver)]
     lists += [(f"escalation.{n}.approvers", e.approvers) for n, e in enumerate(request.escalation)]
     for field, given in lists:
@@ -282,7 +282,7 @@ def _numbered(field: str, given: list[str]) -> list[tuple[str, str]]:
 
 
 def _together(asked: NewDecision, response_type: str) -> Iterable[tuple[str, str]]:
-    """What several fields say together."""
+    """Check rules over several fields."""
     minutes = asked.timeout_minutes
     for index, step in enumerate(asked.escalation):
         if step.after_minutes >= minutes:
@@ -311,7 +311,7 @@ def _named(error: ValidationError, *outer: str) -> list[tuple[str, str]]:
 
 
 def _within(found: ErrorDetails) -> list[str]:
-    """The way into JSON of any shape."""
+    """Return the path into JSON of any shape."""
     error = found.get("ctx", {}).get("error")
     return list(error.path) if isinstance(error, UnfitJsonError) else []
 

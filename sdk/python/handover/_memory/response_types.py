@@ -1,4 +1,4 @@
-"""What may be asked of an approver, with the limits of the service."""
+"""Valid response types, with the limits of the service."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FileType = Annotated[str, StringConstraints(strict=True), AfterValidator(read_en
 
 
 class Plain(Strict):
-    """Yes or no."""
+    """A yes or no."""
 
     type: str
 
@@ -113,7 +113,7 @@ class Kind(BaseModel):
 
 
 def read_response_type(given: Any) -> dict[str, Any]:
-    """The type in its one spelling. Raises pydantic's ValidationError."""
+    """Return the type in its one spelling. Raises pydantic's ValidationError."""
     kind = Kind.model_validate(given).type
     told = cast(dict[str, Any], given) | {"type": SPELLINGS.get(kind, kind)}
     read = MODELS[told["type"]].model_validate(told)
@@ -121,7 +121,7 @@ def read_response_type(given: Any) -> dict[str, Any]:
 
 
 def complaints_about_type(told: dict[str, Any]) -> list[tuple[str, str]]:
-    """What no single field shows."""
+    """Return complaints that concern no single field."""
     least, most = told.get("min"), told.get("max")
     if least is not None and most is not None and least > most:
         return [("response_type.max", "this is below `min`, so that no number would be allowed")]

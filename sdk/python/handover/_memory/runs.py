@@ -1,4 +1,4 @@
-"""The runs of what a decision permits: one, unless it is given back."""
+"""The runs of a permitted action: one, unless it is given back."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Runs:
 
     @property
     def current(self) -> Execution | None:
-        """The one that keeps all others from claiming."""
+        """Return the run that keeps all others from claiming."""
         last = self._all[-1] if self._all else None
         return last if last and last.status != ExecutionStatus.NOT_RUN else None
 
     @property
     def entries(self) -> Iterator[AuditEntry]:
-        """What the record has of them."""
+        """Return the record's entries about them."""
         before: Execution | None = None
         for each in self._all:
             again = before is not None and not _was_given_back(before, each.claimed_at)
@@ -49,7 +49,7 @@ class Runs:
             before = each
 
     def claim(self, given: NewClaim, agent: str, at: datetime) -> bool:
-        """Whether it is new. Raises `Refusal` where another one is there."""
+        """Claim, and return whether it is new. Raises `Refusal` if there is another one."""
         claim_id = given.claim_id or f"claim_{uuid4().hex[:26]}"
         known = self.current
         if known is None or _gives_way(known, given.instead_of, claim_id):
@@ -73,7 +73,7 @@ class Runs:
         return False
 
     def report(self, given: NewReport, at: datetime) -> None:
-        """Raises `Refusal` where there is no such claim, and where it was reported otherwise."""
+        """Report. Raises `Refusal` if there is no such claim, or if it was reported otherwise."""
         found = next((run for run in reversed(self._all) if run.claim_id == given.claim_id), None)
         if found is None:
             why = "The decision was not claimed under this claim_id."
@@ -98,7 +98,7 @@ def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
 
 
 def check_permitted(decision: Decision, at: datetime) -> None:
-    """Raises `Refusal`."""
+    """Check that the action is permitted. Raises `Refusal`."""
     if is_permitted(
         decision.status,
         has_payload=decision.payload is not None,
@@ -115,7 +115,7 @@ def check_permitted(decision: Decision, at: datetime) -> None:
 
 
 def as_others_read_it(told: dict[str, Any]) -> dict[str, Any]:
-    """A decision without what is its own agent's."""
+    """Return a decision without its own agent's fields."""
     execution = told["execution"] and {**told["execution"], "claim_id": None}
     return {**told, "idempotency_key": None, "execution": execution}
 

@@ -1,4 +1,4 @@
-"""Answers as a test has scripted them."""
+"""Scripted answers of a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .service import Caller, MemoryService
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Nobody is told of the decision, for this reason; it stays pending."""
+    """Nobody hears of the decision, for this reason; it stays pending."""
 
     reason: str
 
@@ -26,11 +26,11 @@ TICK = timedelta(milliseconds=1)
 
 
 class UnansweredError(AssertionError):
-    """The script answers this decision with nothing, and it was waited for."""
+    """The script has no answer for a decision that was waited for."""
 
 
 class UnfitReplyError(AssertionError):
-    """The script answers a decision with what the service would not take."""
+    """The script's answer is one that the service would not take."""
 
 
 class ScriptPlayer:
@@ -45,13 +45,13 @@ class ScriptPlayer:
         self._may_stay_pending: set[str] = set()
 
     def key(self, agent: str, *, may_resolve: bool) -> str:
-        """An API key of this agent."""
+        """Return an API key of this agent."""
         key = f"ho_fake_{'resolver_' * may_resolve}{agent.encode().hex()}"
         self._callers[key] = Caller(agent, may_resolve)
         return key
 
     def then(self, fate: Fate) -> None:
-        """What becomes of the next decision."""
+        """Script the next decision."""
 
         def once(_: Decision) -> Fate:
             self._scripts.remove(once)
@@ -66,7 +66,7 @@ class ScriptPlayer:
         return self._callers.get(key)
 
     def play(self, life: Life) -> None:
-        """One reply is enough, but for `not_me`, after which somebody else is asked."""
+        """Play one reply, or several after `not_me`, when somebody else is asked."""
         while not life.decision.settled:
             fate = self._next(Decision.model_validate(self._service.told(life)))
             if fate is None:

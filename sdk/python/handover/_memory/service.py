@@ -24,20 +24,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key a call comes with."""
+    """The caller whose key came with a call."""
 
     name: str
     may_resolve: bool = False
 
 
 class Player(Protocol):
-    """Who plays the people who are asked."""
+    """Plays the people who are asked."""
 
     at_once: bool
-    """Whether decisions are settled before `create` has an answer, also where it does not wait."""
+    """Whether decisions are settled before `create` returns, even if it does not wait."""
 
     def caller(self, key: str) -> Caller | None:
-        """None for a key that is none."""
+        """Return the caller, or None for a key that is none."""
         ...
 
     def play(self, life: Life) -> None:
@@ -45,13 +45,13 @@ class Player(Protocol):
         ...
 
     def check_wait(self, life: Life) -> None:
-        """Before a call waits for this pending decision; may raise."""
+        """Check a wait before a call begins it for this pending decision; may raise."""
         ...
 
 
 class MemoryService:
-    """Threads may share it. `asks` says whether approvers count as asked, so that records name
-    them."""
+    """The service. Threads may share it. `asks` says whether approvers count as asked, so that
+    records name them."""
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class MemoryService:
         self._lives: dict[str, Life] = {}
 
     def renew_lock(self) -> None:
-        """In a forked process, where no thread waits for a decision that one of its parent waits
-        for."""
+        """Renew the lock in a forked process, where no thread waits for a decision of its
+        parent's."""
         self._lock = threading.RLock()
         self._watching: dict[object, tuple[Life, Callable[[], None]]] = {}
 
@@ -84,7 +84,7 @@ class MemoryService:
 
     @property
     def lives(self) -> list[Life]:
-        """In the order in which they were asked, as they stand now."""
+        """Return the decisions in the order in which they were asked, as they stand now."""
         with self._lock:
             lives = list(self._lives.values())
             for life in lives:
@@ -99,7 +99,7 @@ class MemoryService:
 
     @contextmanager
     def watching(self, life: Life, settled: Callable[[], None]) -> Generator[None]:
-        """Call `settled` when the decision is, from whatever thread that is."""
+        """Call `settled`, from any thread, when the decision is."""
         token = object()
         with self._lock:
             self._watching[token] = life, settled
@@ -112,9 +112,9 @@ class MemoryService:
                 del self._watching[token]
 
     def change(self, life: Life, change: Callable[[datetime], T] | None = None) -> T | None:
-        """Let a decision know the time, change it, and tell those who wait for it.
+        """Let a decision know the time, change it, and notify those who wait for it.
 
-        Raises what `change` raises.
+        Raises the errors of `change`.
         """
         with self._lock:
             life.advance(self.now)
@@ -130,13 +130,13 @@ class MemoryService:
                 settled()
 
     def told(self, life: Life, caller: Caller | None = None) -> dict[str, Any]:
-        """The decision as it is answered; to its own agent, where no caller is named."""
+        """Return the decision for this caller, or for its own agent if none is named."""
         with self._lock:
             self.change(life)
             return life.told(self.now, to_others=bool(caller and caller.name != life.agent))
 
     def ask(self, request: DecisionRequest, key: str | None, caller: Caller) -> tuple[Life, bool]:
-        """The decision, and whether it is new: the same key finds the same one.
+        """Return the decision, and whether it is new: the same key finds the same one.
 
         Raises `Refusal`.
         """
@@ -171,7 +171,7 @@ class MemoryService:
         return Life(decision, request, agent=caller.name, fingerprint=fingerprint, asks=self._asks)
 
     def find(self, decision_id: str, caller: Caller) -> Life:
-        """Raises `Refusal` for what is not there for this caller."""
+        """Find a decision. Raises `Refusal` if it does not exist for this caller."""
         life = self._lives.get(decision_id)
         if life is None or not (caller.may_resolve or life.agent == caller.name):
             raise Refusal("not_found", "There is no such decision.")
@@ -189,7 +189,7 @@ class MemoryService:
         self.change(life, lambda now: life.respond(given, origin, now))
 
     def keep(self, name: str, content: bytes, sender: str) -> File:
-        """Raises `Refusal` for what is not taken."""
+        """Keep a file. Raises `Refusal` if it is not taken."""
         file = new_file(name, content, sender, self.base_url)
         self._files[file.attachment.id] = file
         return file
@@ -202,7 +202,7 @@ class MemoryService:
         return file.attachment
 
     def _with_files(self, data: dict[str, Any], sender: str) -> dict[str, Any]:
-        """The data with each of `uploaded_files`, given by its id, in full."""
+        """Return the data with each of `uploaded_files`, given by its id, in full."""
         given: object = data.get("uploaded_files")
         if not isinstance(given, list):
             return data
@@ -220,7 +220,8 @@ class MemoryService:
 
 
 def _fingerprint(request: DecisionRequest) -> str:
-    """The same for every spelling of a request: also for 1 and 1.0, which JSON tells not apart."""
+    """Return the same digest for every spelling of a request, also for 1 and 1.0, which are the
+    same JSON."""
     told = request.in_one_spelling().model_dump_json()
     plain = json.dumps(json.loads(told, parse_float=_number), sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()

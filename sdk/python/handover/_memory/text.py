@@ -1,5 +1,5 @@
-"""Texts of agents, as a terminal may show them: hidden characters are written out, and nothing can
-pass for what this package itself says."""
+"""Agents' texts made safe for a terminal: hidden characters are written out, and nothing can pass
+for this package's own words."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import unicodedata
 from collections.abc import Iterator
 
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Characters that are drawn as nothing, whatever their category says."""
+"""Characters that have no visible form, whatever their category says."""
 
 MAX_MARKS = 4
-"""Marks above and below one letter; more cover what stands around."""
+"""Marks above and below one letter; more cover the text around."""
 
 
 def visible(text: str) -> str:
-    """The text with hidden characters written out (`⟨U+202E⟩`), but for newlines."""
+    """Write hidden characters out (`⟨U+202E⟩`), except newlines."""
     return "".join(_visible(re.sub(r"\r\n?", "\n", text.expandtabs(4))))
 
 
 def visible_line(text: str, most: int | None = None) -> str:
-    """The same as one line, cut with an ellipsis to `most` characters."""
+    """Return the visible text as one line, cut with an ellipsis to `most` characters."""
     line = visible(" ".join(text.split()))
     return line if most is None or len(line) <= most else line[: most - 1] + "…"
 
@@ -31,7 +31,8 @@ def visible_json(text: str) -> str:
 
 
 def quoted(text: str, width: int) -> Iterator[str]:
-    """The text in rows of at most `width` columns, each behind a mark that it cannot leave."""
+    """Return the text in rows of at most `width` columns, each behind a mark that it cannot
+    leave."""
     for line in visible(text).split("\n"):
         for row in _rows(line, max(width - 2, 20)):
             yield f"│ {row}"

@@ -37,7 +37,7 @@ DESCRIPTION = (
 
 
 class ApprovalRequest(BaseModel):
-    """What the model fills in. Whom to ask is not among it."""
+    """The fields that the model fills in. They do not say whom to ask."""
 
     action: str = Field(description="What you want to do, in one sentence with all that matters.")
     context: str | None = Field(default=None, description="What the person needs to decide.")
@@ -52,21 +52,21 @@ def request_human_approval(
     once: bool = True,
     **fields: Unpack[FurtherFields],
 ) -> BaseTool:
-    """A tool with which a model asks a person, and is told in words what they decided.
+    """Make a tool with which a model asks a person, and reads their decision in words.
 
-    The model writes `action` and `context`. Who is asked, and every other field of
-    `decisions.create`, is set here and not seen by the model. With a `HandoverClient` the tool is
-    for `invoke`, with an `AsyncHandoverClient` for `ainvoke`.
+    The model writes `action` and `context`. The approver, and every other field of
+    `decisions.create`, is set here, and the model does not see it. With a `HandoverClient` the tool
+    is for `invoke`, with an `AsyncHandoverClient` for `ainvoke`.
 
-    What the model writes and nobody can be asked is an error for the model, which says what to
+    If nobody can be asked about the model's words, the model gets an error that says what to
     change. A long action is cut, with all of it in the context; a context that is too long is cut
     at its end, where the approver sees how much there was.
 
-    Of an approval the model hears once: it is claimed for it, and a second call in the same task
-    with the same words is told who has it. What the model does then is in no record. With
+    The model hears of an approval once: the tool claims it for the model, and a second call in the
+    same task with the same words reads who has it. No record says what the model does then. With
     `once=False` nothing is claimed.
 
-    The model is told, and trusted to heed it. Where it should not be, `ApprovalMiddleware` asks
+    The model is trusted to heed the decision. Where it should not be, `ApprovalMiddleware` asks
     about the tool call itself and runs what was approved.
 
     >>> from handover import HandoverClient
@@ -122,7 +122,8 @@ def request_human_approval(
 
 @contextmanager
 def _told_to_model() -> Generator[None]:
-    """What nobody could be asked does not end the agent: its model reads what to change."""
+    """Pass `NotAskedError` to the model, which reads what to change, so that it does not end the
+    agent."""
     try:
         yield
     except (NotAskedError, InvalidRequestError) as error:
@@ -130,7 +131,7 @@ def _told_to_model() -> Generator[None]:
 
 
 def in_words(decision: Decision) -> str:
-    """What was decided, for a model."""
+    """Describe the decision to a model."""
     who = decision.resolved_by or "the service"
     if permits(decision):
         return f"Approved by {who}. You may do this: {decision.action}{_besides(decision)}"

@@ -1,4 +1,5 @@
-"""Asking so that whoever asks again finds the decision, and taking back what nobody needs."""
+"""Asks so that a repeated question finds its decision, and withdraws questions that nobody
+needs."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from ._steps import Course, OnService
 
 IN_OTHER_WORDS = "Nobody needs this answer any more: the agent asks in other words."
 GONE_ON = "Nobody needs this answer any more: the agent has gone on without it."
-"""What a person reads who opens a question that was taken back."""
+"""The notes that a person reads who opens a withdrawn question."""
 
 SPELLINGS = {"text": "text_input", "number": "number_input"}
 
@@ -33,12 +34,12 @@ logger = logging.getLogger("handover")
 def asked(
     key: str | None, fields: Mapping[str, Any], is_same: Callable[[Decision], bool]
 ) -> Course[Decision]:
-    """The decision about this, whether it is asked for here or was before.
+    """Return the decision about this, whether it is asked here or was before.
 
-    The same key is the same question, unless `is_same` says of what was asked with it that it was
-    another one: that is taken back then, and asked is anew. Without a key, each call asks.
+    The same key is the same question, unless `is_same` says that its fields differ: then the old
+    question is withdrawn, and a new one is asked. Without a key, each call asks.
 
-    Raises `NotAskedError` for what cannot be asked, and what `decisions.create` raises.
+    Raises `NotAskedError` if nobody can be asked, and the errors of `decisions.create`.
     """
     told = askable(fields)
     for number in count():
@@ -50,14 +51,15 @@ def asked(
 
 
 def numbered(key: str, number: int) -> str:
-    """The key of a question, and of those that took its place."""
+    """Return the key of a question, or of one that replaced it."""
     return f"{key}-{number}" if number else key
 
 
 def _made_or_found(
     key: str | None, fields: Mapping[str, Any], is_same: Callable[[Decision], bool]
 ) -> Course[Decision | None]:
-    """None where the key belongs to another question, or to one whose record is gone."""
+    """Return the decision, or None if the key belongs to another question, or to one whose record
+    is gone."""
     asking = {**fields, "wait": False, "idempotency_key": key}
     try:
         return (yield OnService("create", fields=asking))
@@ -78,7 +80,7 @@ def _made_or_found(
 
 
 def find(key: str) -> Course[Decision | None]:
-    """What was asked with this key."""
+    """Find the question with this key."""
     page = yield OnService("list", fields={"idempotency_key": key})
     for summary in page.items:
         return (yield OnService("get", (summary.id,)))
@@ -86,7 +88,7 @@ def find(key: str) -> Course[Decision | None]:
 
 
 def newest(key: str) -> Course[Decision | None]:
-    """What was asked last with this key, and with those that took its place."""
+    """Find the last question with this key, or that replaced it."""
     newest = None
     for number in count():
         found = yield from find(numbered(key, number))
@@ -106,9 +108,9 @@ def take_back(decision: Decision, why: str) -> Course[None]:
 
 
 def leave(key: str, decision: Decision | None) -> Course[None]:
-    """Take back what was asked with this key, where it is known what that was, and else whatever of
-    it is open. What cannot be taken back runs out by itself, so that it is logged and not raised.
-    """
+    """Withdraw the question with this key, if it is known which that was, and otherwise any that is
+    open. A question that cannot be withdrawn expires by itself, so that the error is only
+    logged."""
     try:
         if decision:
             yield from take_back(decision, GONE_ON)
@@ -123,13 +125,15 @@ def leave(key: str, decision: Decision | None) -> Course[None]:
 
 
 def _is_taken_back(decision: Decision) -> bool:
-    """Whether an answer is still missing: nobody has denied what was taken back."""
+    """Return whether an answer is missing because the question was withdrawn: nobody has denied
+    it."""
     taken_back = (decision.status, decision.origin) == (Status.CANCELLED, Origin.AGENT)
     return taken_back and decision.response_notes in (IN_OTHER_WORDS, GONE_ON)
 
 
 def is_about(decision: Decision, fields: Mapping[str, Any]) -> bool:
-    """Whether these people were asked just this, however urgently and by whatever channel."""
+    """Return whether these people were asked just this, however urgently and by whatever
+    channel."""
     told = askable(fields)
     return (
         decision.action == told["action"]
@@ -140,7 +144,7 @@ def is_about(decision: Decision, fields: Mapping[str, Any]) -> bool:
 
 
 def is_of(decision: Decision, fields: Mapping[str, Any]) -> bool:
-    """Whether it is about this payload, and to be decided by these people."""
+    """Return whether it is about this payload, and for these people."""
     payload = askable({"payload": fields.get("payload")})["payload"]
     people = _addresses(decision.approver) == _addresses(fields["approver"])
     return people and is_same(decision.payload, payload)

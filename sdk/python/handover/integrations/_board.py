@@ -1,4 +1,4 @@
-"""Where a paused graph stands: what it asks, what came of that, and what it can go on with."""
+"""The board of a paused graph: its questions, their answers, and what it can resume with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._shapes import Interrupt, ToValue, is_tool_call, joined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a runner asks and goes on; `defaults` are fields of every decision."""
+    """The settings of a runner; `defaults` are fields of every decision."""
 
     defaults: Mapping[str, Any]
     to_request: ToRequest | None
@@ -39,7 +39,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Answer:
-    """What became of a question as it was asked: `payload` are the objects that it was about."""
+    """The answer to a question as it was asked: `payload` are the objects of the question."""
 
     digest: str
     decision: Decision
@@ -47,7 +47,7 @@ class Answer:
 
     @property
     def read(self) -> Decision:
-        """The decision, with what it permits in those objects."""
+        """Return the decision, with what it permits in those objects."""
         return answered(self.decision, self.payload)
 
 
@@ -64,7 +64,8 @@ class Board:
     _before: dict[str, list[str]] = field(init=False, default_factory=dict[str, list[str]])
 
     def update(self, interrupts: Iterable[Interrupt]) -> list[Question]:
-        """These are what the graph waits for now; returns what of it nobody has been asked."""
+        """Replace the interrupts that the graph waits for; return those that nobody has been asked
+        about."""
         now = {each.id: Pending(each, questions(each, self.thread_id)) for each in interrupts}
         gone = [pending for id, pending in self._pending.items() if id not in now]
         self._left |= {each.key: each for pending in gone for each in pending.asked}
@@ -79,8 +80,8 @@ class Board:
         return answer is not None and answer.digest == question.digest
 
     def left(self) -> list[Question]:
-        """What the graph no longer waits for though nobody has answered it, as far as is known;
-        each is told once."""
+        """Return the questions that the graph no longer waits for though, as far as is known,
+        nobody has answered them; each once."""
         left, self._left = self._left, {}
         return [each for each in left.values() if not self._is_settled(each)]
 
@@ -89,7 +90,7 @@ class Board:
         return answer is not None and answer.decision.settled
 
     def decision(self, question: Question) -> Decision | None:
-        """What was asked, where that is known here."""
+        """Return the decision about a question, if it is known here."""
         answer = self._answers.get(question.key)
         return answer and answer.decision
 
@@ -104,15 +105,15 @@ class Board:
                 known.decision = decision
 
     def open(self) -> set[str]:
-        """The ids of the decisions that are waited for."""
+        """Return the ids of the decisions that are open."""
         decisions = (self._answers[each.key].decision for each in self._questions())
         return {each.id for each in decisions if not each.settled}
 
     def resume(self) -> dict[str, Any]:
-        """What the graph can go on with now: the answer of each interrupt that has one.
+        """Return what the graph can resume with now: the answer of each interrupt that has one.
 
-        Raises `ActionDenied` where denials are to be raised, and `ConfigurationError` where the
-        graph asks again what it has been answered.
+        Raises `ActionDenied` if denials are to be raised, and `ConfigurationError` if the graph
+        asks again what has been answered.
         """
         if self.settings.raises:
             self._raise_denials()
@@ -147,7 +148,7 @@ class Board:
         return joined(interrupt, answers(decided, self.settings.to_value))
 
     def handing(self, resume: Iterable[str], state: Any) -> list[Handed]:
-        """What the record is to be told of, of the answers that the graph goes on with now."""
+        """Return the answers to report to the record, of those that the graph resumes with now."""
         if not self.settings.once:
             return []
         all = [self._handing(self._pending[id], state) for id in resume]
@@ -164,8 +165,8 @@ class Board:
         return handed(state, pending.interrupt, claims, [decision for _, decision in decided])
 
     def unfit(self) -> list[Decision]:
-        """What people have permitted and cannot run; each is told once, where the record is to be
-        told at all."""
+        """Return the permitted answers that cannot run, each once, if the record is to have them at
+        all."""
         decided = (self._answers[each.key].read for each in self._questions())
         unfit = {each.id: each for each in decided if is_unfit(each)}
         new = unfit.keys() - self._told
@@ -173,18 +174,18 @@ class Board:
         return [unfit[id] for id in new if self.settings.once]
 
     def before(self, question: Question) -> Sequence[str]:
-        """The decisions whose answers the node that asks this has had."""
+        """Return the decisions whose answers the node that asks this has had."""
         return self._before.get(question.found_by[INTERRUPT], ())
 
     def asks_further(self, before: Mapping[str, list[str]]) -> None:
         self._before |= before
 
     def handed(self, resume: Iterable[str]) -> None:
-        """The graph has taken the answers to these interrupts."""
+        """Note that the graph has taken the answers to these interrupts."""
         self._handed |= set(resume)
 
     def refused(self, resume: Mapping[str, Any], why: Exception) -> None:
-        """The graph did not take this answer. Raises `why` where there is no other to give."""
+        """Note that the graph refused this answer. Raises `why` if there is no other to give."""
         (interrupt_id,) = resume
         if interrupt_id in self._unfit:
             raise why
@@ -196,7 +197,7 @@ def misfit(why: Exception) -> str:
 
 
 def _at_once(ready: list[Pending]) -> list[Pending]:
-    """All, or one that the graph checks: where it refuses one of several answers, the actions of
-    the others may have run without a trace, and would run again."""
+    """Return all answers, or only one that the graph checks: if it refuses one of several, the
+    actions of the others may have run without a trace, and would run again."""
     checked = [each for each in ready if each.interrupt.response_schema is not None]
     return checked[:1] or ready

@@ -1,8 +1,8 @@
-"""Claiming for a graph, whose nodes run again from their start: also in another process, after one
+"""Claims for a graph, whose nodes run again from their start, even in another process after one
 that has died.
 
-A claim's name says for which question it was made, and by which process of which machine. So of
-those who run a thread at once all but one are refused, and whoever comes after a dead one goes on.
+A claim's name says for which question it was made, and by which process of which machine. So all
+but one of those who run a thread at once are refused, and a process after a dead one goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ._steps import Course, OnService
 logger = logging.getLogger("handover")
 
 _let_go: set[str] = set()
-"""Claims of this process that have not been reported, and with which nothing runs any longer."""
+"""Unreported claims of this process with which nothing runs any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Claim:
 
     @classmethod
     def new(cls, decision_id: str, key: str | None) -> Self:
-        """`key` is that of the question, or of the node that runs; None where nothing runs."""
+        """Make a claim. `key` is that of the question, or of the node that runs; None if nothing
+        runs."""
         parts = (key or PREFIX, _machine(), str(os.getpid()), uuid4().hex)
         return cls(decision_id, ".".join(parts))
 
@@ -51,7 +52,7 @@ class Claim:
 
 
 def claim_of(decision: Decision) -> Claim | None:
-    """The one that this decision has, where a graph has made it."""
+    """Return the decision's claim, if a graph has made it."""
     execution = decision.execution
     if execution is None or not (execution.claim_id or "").startswith(PREFIX):
         return None
@@ -59,11 +60,11 @@ def claim_of(decision: Decision) -> Claim | None:
 
 
 def take(claim: Claim, *, alone: bool = False) -> Course[Decision]:
-    """The decision, with this claim. It takes the place of an earlier one for the same question
-    that has failed, or with which nothing runs any longer: because nobody else can be at it, where
-    whoever calls is `alone`, and else as far as this machine can tell.
+    """Return the decision, with this claim. It replaces an earlier one for the same question that
+    has failed, or with which nothing runs any longer: because nobody else can be running it, if the
+    caller is `alone`, and otherwise as far as this machine can tell.
 
-    Raises what `decisions.claim` raises.
+    Raises the errors of `decisions.claim`.
     """
     try:
         return (yield from _claim(claim))
@@ -88,8 +89,8 @@ def _claim(claim: Claim, **instead_of: str | None) -> Course[Decision]:
 
 
 def report(claim: Claim, status: ExecutionStatus, result: str) -> Course[bool]:
-    """Tell the record how that ended. Returns whether it could be told; nothing is raised, because
-    it has run."""
+    """Report to the record how the run ended, and return whether that succeeded. Nothing is raised,
+    because it has run."""
     fields = {"claim_id": claim.name, "result": fit(result)}
     try:
         yield OnService("done", (claim.decision_id, status), fields)
@@ -101,7 +102,7 @@ def report(claim: Claim, status: ExecutionStatus, result: str) -> Course[bool]:
 
 
 def tell_unfit(decision: Decision) -> Course[None]:
-    """Tell the record, once, that what people have permitted cannot run, and why."""
+    """Report to the record, once, that the permitted payload cannot run, and why."""
     claim = Claim.new(decision.id, None)
     try:
         yield from _claim(claim)
@@ -115,7 +116,7 @@ def tell_unfit(decision: Decision) -> Course[None]:
 
 
 def let_go(claims: Collection[Claim]) -> None:
-    """Nothing runs with these any longer, and whoever comes next may take their place."""
+    """Mark claims with which nothing runs any longer, so that the next run may replace them."""
     _let_go.update(claim.name for claim in claims)
 
 
@@ -129,7 +130,8 @@ def _may_follow(execution: Execution, claim: Claim, *, alone: bool) -> bool:
 
 
 def _is_over(name: str) -> bool:
-    """Whether nothing can run with this claim any longer. Of another machine nobody here knows."""
+    """Return whether nothing can run with this claim any longer. Nobody here knows that of another
+    machine."""
     _, machine, process, _ = name.split(".")
     if machine != _machine():
         return False
@@ -150,7 +152,8 @@ def _lives(process: int) -> bool:
 
 @lru_cache
 def _machine() -> str:
-    """The same for those processes alone that see each other: of one container, for example."""
+    """Return the same name for processes that see each other: those of one container, for
+    example."""
     told = [platform.node()]
     with suppress(OSError):
         told.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))

@@ -1,5 +1,5 @@
-"""What a runner does with a thread, step by step: ask what its graph asks, and go on with the
-answers, each of which is given once, to the question that it was given for."""
+"""The course of a runner with a thread, step by step: it asks what the graph asks, and goes on with
+the answers, each of which is given once, to its own question."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Thread:
     graph: Any
     board: Board
     config: Config
-    """As it was given. All but the beginning of a run is done at the thread's head."""
+    """The config as it was given. All but the beginning of a run is done at the thread's head."""
     options: Config
     waits: bool
     alone: bool
-    """Whether the lock keeps out whoever else might run the thread, wherever that is."""
+    """Whether the lock keeps out everybody else who might run the thread, wherever that is."""
     output: Any = None
     output_at: tuple[Any, ...] | None = field(init=False, default=None)
-    """Where the thread stood when `output` was returned; None where nothing was run."""
+    """The thread's place when `output` was returned; None if nothing was run."""
 
     @property
     def settings(self) -> Settings:
@@ -95,7 +95,7 @@ def _look(thread: Thread) -> Course[Any]:
 
 
 def _remember(thread: Thread, state: Any) -> Course[None]:
-    """What the thread has asked up to here, so that it is known what of it is not needed later."""
+    """Remember the thread's questions so far, to know later which are no longer needed."""
     asked: list[Interrupt] = list(state.interrupts)
     while abandons(state):
         state = yield OnGraph("get_state", (state.parent_config,))
@@ -121,7 +121,7 @@ def _run_again(thread: Thread, again: list[Handed], config: Config, input: Any) 
 
 
 def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any) -> Course[None]:
-    """Run the graph, and tell the record what becomes of what it is handed with that."""
+    """Run the graph, and report to the record what becomes of the answers it is handed."""
     run = OnGraph("invoke", (input, config), thread.options)
     try:
         thread.output = yield run
@@ -133,7 +133,7 @@ def _invoke(thread: Thread, handed: Sequence[Handed], config: Config, input: Any
 
 
 def _tell_failure(thread: Thread, handed: Sequence[Handed]) -> Course[None]:
-    """What the graph has raised is raised, also where its checkpointer is away by now."""
+    """Report a failure. The graph's error is raised, even if its checkpointer is away by now."""
     try:
         yield from _tell(thread, handed, raised=True)
     except Exception as error:
@@ -141,7 +141,7 @@ def _tell_failure(thread: Thread, handed: Sequence[Handed]) -> Course[None]:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the graph has not taken an answer: it has run nothing with it then."""
+    """Return whether the graph has refused an answer: then it has run nothing with it."""
     return isinstance(error, ValidationError) and is_invalid_resume(error)
 
 
@@ -172,7 +172,7 @@ def _go_on(thread: Thread, *, has_run: bool) -> Course[Any]:
 
 
 def _ask(thread: Thread) -> Course[Any]:
-    """Ask what nobody has been asked yet, and take back what is left; the state that it is in."""
+    """Ask what nobody has been asked yet, withdraw what is left, and return the state."""
     state = yield from _look(thread)
     board = thread.board
     unknown = board.update(state.interrupts)
@@ -202,7 +202,7 @@ def _ask_one(thread: Thread, question: Question) -> Course[None]:
 
 
 def _resume(thread: Thread, resume: dict[str, Any], state: Any) -> Course[bool]:
-    """Whether the graph has taken these answers."""
+    """Resume the graph, and return whether it has taken these answers."""
     handed = thread.board.handing(resume, state)
     try:
         if not (yield from _is_ours(thread, handed, resume)):
@@ -222,9 +222,9 @@ def _resume(thread: Thread, resume: dict[str, Any], state: Any) -> Course[bool]:
 
 
 def _is_ours(thread: Thread, handed: Sequence[Handed], resume: dict[str, Any]) -> Course[bool]:
-    """Whether it is this run that goes on with these answers, and not one that has by now.
+    """Return whether this run goes on with these answers, and not one that already has.
 
-    Raises `AlreadyClaimed` where somebody else is at it.
+    Raises `AlreadyClaimed` if somebody else is running them.
     """
     try:
         yield from take_all(handed, alone=thread.alone)

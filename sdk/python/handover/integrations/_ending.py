@@ -1,5 +1,5 @@
-"""Whether a thread still has anybody to wait for it. Nobody can end it from outside: Ctrl-C reaches
-the main thread alone, and LangGraph waits for every node that runs beside one that has failed."""
+"""Tells whether anybody still waits for a thread. Nobody can end it from outside: Ctrl-C reaches
+only the main thread, and LangGraph waits for every node that runs beside a failed one."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from langgraph.errors import GraphInterrupt
 from .._ctrl_c import CtrlC
 
 CALL = "__pregel_call"
-"""Where LangGraph keeps, for each task, what starts further ones beside it."""
+"""The place where LangGraph keeps, for each task, the function that starts further ones beside
+it."""
 
 
 class Ending:
-    """Made when the thread begins to wait."""
+    """Watches for the end of a thread's purpose, from the moment when it begins to wait."""
 
     def __init__(self) -> None:
         self._ctrl_c = CtrlC()
 
     def check(self) -> None:
-        """Raise what ends this thread, where it is time to.
+        """Raise the exception that ends this thread, if it is time to.
 
-        In a graph that is LangGraph's own word for a pause: nothing is recorded of the node, and
-        when the graph goes on the node finds the decision that it has asked for.
+        In a graph this is LangGraph's own exception for a pause: nothing is recorded of the node,
+        and when the graph goes on the node finds its earlier decision.
         """
         if threading.current_thread() is threading.main_thread():
             return
@@ -38,7 +39,7 @@ class Ending:
 
 
 def _has_failed_neighbour() -> bool:
-    """Whether LangGraph has given this step up, or one that this graph is a node of."""
+    """Return whether LangGraph has given up this step, or one that this graph is a node of."""
     # All of it is LangGraph's own, and a version of it that keeps it otherwise just waits on.
     with suppress(AttributeError, KeyError, IndexError, TypeError, RuntimeError):
         return any(futures.should_stop(set(futures.failed)) for futures in _steps(_config()))
@@ -46,7 +47,7 @@ def _has_failed_neighbour() -> bool:
 
 
 def _steps(configurable: dict[str, Any]) -> Iterator[Any]:
-    """The tasks that run beside this one, then those beside the graph that it is in, and so on."""
+    """Yield the tasks beside this one, then those beside the graph that contains it, and so on."""
     while call := configurable.get(CALL):
         if (futures := call.keywords["futures"]()) is not None:
             yield futures
@@ -54,7 +55,7 @@ def _steps(configurable: dict[str, Any]) -> Iterator[Any]:
 
 
 def _config() -> dict[str, Any]:
-    """Empty outside a graph."""
+    """Return LangGraph's config, which is empty outside a graph."""
     try:
         return dict(get_config().get("configurable") or {})
     except RuntimeError:

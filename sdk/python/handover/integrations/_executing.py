@@ -1,4 +1,4 @@
-"""Running what was permitted in a node of one's own, once, with a word to its record."""
+"""Runs a permitted action in a node of one's own, once, and reports to its record."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def executing(
 def executing(
     client: HandoverClient | AsyncHandoverClient, decision: Mapping[str, Any]
 ) -> AbstractContextManager[Run] | AbstractAsyncContextManager[Run]:
-    """Claim what a decision permits, in the node that runs it, and tell the record how that ended.
+    """Claim what a decision permits, in the node that runs it, and report to the record how that
+    ended.
 
-    `decision` is what `approval_node(…, once=False)` wrote into the state, or `full_answer` of a
-    runner with `once=False`. What `run.result` is set to stands in the record; of an error there
-    stands its kind.
+    `decision` is the one that `approval_node(…, once=False)` wrote into the state, or `full_answer`
+    of a runner with `once=False`. The record has the value of `run.result`, or the kind of an
+    error.
 
-    The node that failed, or whose process has died, goes on with it when it runs again. Every other
-    run of it is refused with `AlreadyClaimed`: another worker's, or that of a replay from a
+    A node that failed, or whose process has died, goes on with the claim when it runs again. Every
+    other run is refused with `AlreadyClaimed`: another worker's, or that of a replay from a
     checkpoint between the approval and this node.
 
     >>> from handover.integrations.langgraph import executing

@@ -1,4 +1,4 @@
-"""Fields of a decision that are set once, as values or as functions of what is asked about."""
+"""Fields of a decision that are set once, as values or as functions of the question."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..resources import DecisionFields
 
 
 def check_fields(fields: Iterable[str], *, without: Iterable[str] = ()) -> None:
-    """Raises `TypeError` as Python does for a wrong keyword, and `ConfigurationError` for a
-    `callback_url`: where it is used, the answer is waited for."""
+    """Check the fields. Raises `TypeError` as Python does for a wrong keyword, and
+    `ConfigurationError` for a `callback_url`, because here the answer is waited for."""
     known = DecisionFields.__annotations__.keys() - set(without)
     if unknown := sorted(set(fields) - known):
         raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
@@ -23,7 +23,7 @@ def check_fields(fields: Iterable[str], *, without: Iterable[str] = ()) -> None:
 
 
 def resolve(fields: Mapping[str, Any], asked_about: Any) -> dict[str, Any]:
-    """The fields, with those that are functions called."""
+    """Return the fields, with the functions among them called."""
     return {
         name: field(asked_about) if callable(field) else field for name, field in fields.items()
     }

@@ -1,5 +1,5 @@
-"""The answers that a graph is handed: what they permit is claimed before, so that it runs once, and
-the record is told how the node that asked has ended."""
+"""The answers that a graph is handed. Their permissions are claimed first, so that they run once,
+and the record learns how the node that asked has ended."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from ._snapshots import asks, leaves
 from ._steps import Course, OnService, Together
 
 MOST = 100
-"""Answers of before that a node's next question can name."""
+"""Earlier answers that a node's next question can name."""
 
 KIND = re.compile(r"[A-Za-z_]\w*(?=\()")
-"""In the `repr` of an error."""
+"""The kind of an error in its `repr`."""
 
 logger = logging.getLogger("handover")
 
 
 class Fate(Enum):
-    """What became of a node that was handed an answer."""
+    """The end of a node that was handed an answer."""
 
     ENDED = "ended"
     FAILED = "failed"
     ASKS = "asks"
-    """Something further, and when that is answered it runs again from its start."""
+    """The node asks something further, and runs again from its start when that is answered."""
     OPEN = "open"
-    """It was cut off, and waits for the answer again."""
+    """The node was cut off, and waits for the answer again."""
 
 
 @dataclass(slots=True)
 class Handed:
-    """The answer to one interrupt. `claims` are those of what it permits, as long as they are not
-    reported; `before` are the decisions whose answers the node has had already."""
+    """The answer to one interrupt. `claims` are those of its permissions, as long as they are not
+    reported; `before` are the decisions whose answers the node has already had."""
 
     interrupt: Interrupt
     task: Any
-    """None where a subgraph has gone further than its graph knows."""
+    """The task that asked; None if a subgraph has gone further than its graph knows."""
     claims: list[Claim]
     before: Sequence[str]
 
@@ -63,7 +63,7 @@ def handed(
 
 
 def handed_before(state: Any, thread_id: str) -> Course[list[Handed]]:
-    """What those nodes were handed that failed behind it, and run again with it."""
+    """Return the earlier answers of nodes that failed after them, and run again with them."""
     handed: list[Handed] = []
     for task in leaves(state):
         for interrupt in task.interrupts if task.error is not None else ():
@@ -78,7 +78,7 @@ def handed_before(state: Any, thread_id: str) -> Course[list[Handed]]:
 
 
 def _before(decisions: Iterable[Decision | None]) -> list[str]:
-    """The decisions whose answers the node had when it asked for these."""
+    """Return the decisions whose answers the node had when it asked for these."""
     return next((each.metadata.get(BEFORE, "") for each in decisions if each), "").split()
 
 
@@ -89,7 +89,7 @@ def _get(decision_id: str) -> Course[Decision]:
 def take_all(handed: Sequence[Handed], *, alone: bool) -> Course[None]:
     """Claim what these answers permit, all of it or nothing.
 
-    Raises what `decisions.claim` raises.
+    Raises the errors of `decisions.claim`.
     """
     claims = open_claims(handed)
     refusals = yield Together([_refusal(claim, alone=alone) for claim in claims])
@@ -117,8 +117,8 @@ def _refusal(claim: Claim, *, alone: bool) -> Course[HandoverError | None]:
 
 
 def tell_all(handed: Iterable[Handed], state: Any, *, raised: bool) -> Course[dict[str, list[str]]]:
-    """Tell the record what became of these. Returns which decisions a node that asks further has
-    had the answers of, by the id of that interrupt."""
+    """Report to the record what became of these. Return the decisions whose answers a node that
+    asks further has had, by the id of that interrupt."""
     tasks = {task.id: task for task in leaves(state)}
     ends: list[Course[None]] = []
     further: dict[str, list[str]] = {}
@@ -140,7 +140,7 @@ def tell_all(handed: Iterable[Handed], state: Any, *, raised: bool) -> Course[di
 
 
 def _fate(task: Any, handed: Handed) -> Fate:
-    """`task` is that of the node by now; None where the thread has gone on."""
+    """Return the node's fate. `task` is the node's task by now; None if the thread has gone on."""
     if handed.task is None:
         return Fate.OPEN
     if task is None:
@@ -168,8 +168,8 @@ def _tell(handed: Handed, status: ExecutionStatus, result: str) -> Course[None]:
 
 
 def _kind(error: object) -> str:
-    """Of an error, which a checkpoint may have as a text, without its words, which may quote what
-    nobody is to read."""
+    """Return the kind of an error, which a checkpoint may have as a text, without its words, which
+    may quote secrets."""
     if isinstance(error, BaseException):
         return type(error).__name__
     named = KIND.match(str(error))

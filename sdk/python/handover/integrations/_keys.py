@@ -1,4 +1,4 @@
-"""Idempotency keys: what LangGraph runs again asks the same question again."""
+"""Idempotency keys: a node that LangGraph runs again asks the same question again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ PREFIX = "langgraph-"
 
 
 def key_of(*parts: str) -> str:
-    """The same for the same parts, and for no others."""
+    """Return the key of these parts, which no others have."""
     return PREFIX + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def key_of_this_run(*parts: str) -> str | None:
-    """The same whenever LangGraph runs this node again from its start, and never for another: the
-    namespace has the node, and the id of its task in this step. None outside a graph."""
+    """Return the key of this run of the node, which is the same whenever LangGraph runs the node
+    again from its start, and never another's: the namespace has the node, and the id of its task in
+    this step. None outside a graph."""
     run = _execution()
     return run and key_of(str(run.thread_id), run.checkpoint_ns, *parts)
 

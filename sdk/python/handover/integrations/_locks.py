@@ -1,4 +1,4 @@
-"""One at a time: LangGraph itself lets two resume the same thread at once."""
+"""Locks for one run at a time: LangGraph itself lets two resume the same thread at once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SharedLock:
         self.__exit__(kind, error, trace)
 
     def _turn(self) -> Future[None]:
-        """Has its result as soon as whoever asked for it holds the lock."""
+        """Return a future that completes as soon as its owner holds the lock."""
         turn: Future[None] = Future()
         with self._guard:
             if self._is_held:
@@ -82,7 +82,7 @@ class Locks:
         renew_in_children(self)
 
     def renew_lock(self) -> None:
-        """In a forked process, where no thread holds what one of its parent held."""
+        """Renew the lock in a forked process, where no thread holds its parent's."""
         self._guard = Lock()
         self._locks: WeakValueDictionary[str, SharedLock] = WeakValueDictionary()
 

@@ -33,7 +33,7 @@ Approver = str | Sequence[str] | Callable[[ToolCallRequest], str | Sequence[str]
 
 class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     """Asks people about tool calls before they run, as LangChain's `HumanInTheLoopMiddleware` does,
-    and itself waits for their answers: it takes no checkpointer and no open session.
+    and itself waits for their answers: it needs no checkpointer and no open session.
 
     `interrupt_on` is LangChain's: by the name of a tool, `True` for all four decisions, or a
     mapping with `allowed_decisions`, `description` and `when`. Tools that it does not name run
@@ -49,17 +49,17 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     - `respond` gives what the approver typed as the tool's result, and the tool has not run.
 
     Arguments that the tool does not take, or that nobody can be shown, are an error for the model,
-    which says what to change, and nobody is asked. What a framework injects is no argument of the
+    which says what to change, and nobody is asked. An argument that a framework injects is not the
     model's: neither the approver nor a field that is a function of `request.tool_call` sees it.
 
     Each tool call waits by itself, so that calls of one turn are asked about at the same time. With
-    a checkpointer a tool call that is made again, after a crash, finds the decision that it asked
-    for. What was approved runs once: it is claimed before the tool runs, and how that ended is in
-    the decision's record. A call that finds it claimed is an error for the model, with who claimed
-    it and since when; with `once=False` the tool runs again.
+    a checkpointer, a tool call that is repeated after a crash finds its decision. What was approved
+    runs once: it is claimed before the tool runs, and the decision's record says how that ended. A
+    call that finds it claimed is an error for the model, with who claimed it and since when; with
+    `once=False` the tool runs again.
 
     With a `HandoverClient` the agent runs with `invoke`, with an `AsyncHandoverClient` with
-    `ainvoke`. Put it before middlewares that try tools again, so that it is outside them.
+    `ainvoke`. Put it before middlewares that retry tools, so that it is outside them.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]
     ) -> Result:
-        """Ask about the call, where it is one to ask about."""
+        """Ask about the call, if it is one to ask about."""
         config = self._config(request)
         if config is None:
             return handler(request)
@@ -114,7 +114,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
     ) -> Result:
-        """As `wrap_tool_call`."""
+        """Do the same in an event loop."""
         config = self._config(request)
         if config is None:
             return await handler(request)
@@ -166,7 +166,7 @@ def _checked(name: str, config: bool | InterruptOnConfig) -> InterruptOnConfig:
 
 
 def _description(request: ToolCallRequest, config: InterruptOnConfig) -> str | None:
-    """What to tell beside the arguments; where nothing is said, what the tool says of itself."""
+    """Return the description beside the arguments, by default the tool's own."""
     description = config.get("description")
     if callable(description):
         return description(request.tool_call, request.state, get_runtime())
@@ -174,7 +174,7 @@ def _description(request: ToolCallRequest, config: InterruptOnConfig) -> str | N
 
 
 def _misfit(request: ToolCallRequest, decision: Decision) -> str | None:
-    """Why the tool cannot run with what the approver made of its arguments."""
+    """Return why the tool cannot run with the approver's arguments."""
     if decision.reading and is_unfit(decision):
         return not_run(decision.reading.unfit)
     if decision.status != Status.MODIFIED or not permits(decision):
@@ -201,7 +201,7 @@ def _not_asked(request: ToolCallRequest, error: NotAskedError) -> ToolMessage:
 
 
 def _told(request: ToolCallRequest, answer: Mapping[str, Any]) -> ToolMessage | None:
-    """What the model gets where the tool does not run."""
+    """Return the model's message if the tool does not run."""
     if answer["type"] in ("approve", "edit"):
         return None
     return _message(request, answer["message"], is_error=answer["type"] != "respond")
@@ -224,7 +224,7 @@ def _to_run(request: ToolCallRequest, answer: Mapping[str, Any]) -> ToolCallRequ
 
 
 def _with_notice(result: Result, answer: Mapping[str, Any]) -> Result:
-    """The model is told that another call ran than the one in its message."""
+    """Add a notice for the model that another call ran than the one in its message."""
     if answer["type"] == "approve" or not isinstance(result, ToolMessage):
         return result
     args = json.dumps(as_exact_json(answer["edited_action"]["args"]), ensure_ascii=False)

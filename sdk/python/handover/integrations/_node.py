@@ -69,39 +69,40 @@ def approval_node(
     to_update: ToUpdate | None = None,
     **fields: Any,
 ) -> Node | AsyncNode:
-    """A node that asks people, waits for them, and writes what they permit into the state.
+    """Make a node that asks people, waits for them, and writes what they permit into the state.
 
     `action`, `approver`, `payload`, `context` and every other field of `decisions.create` is a
     value, or a function of the state that returns one. A `HandoverClient` makes a node for
     `invoke`, an `AsyncHandoverClient` one for `ainvoke`.
 
-    The update is `permitted`, the payload that may run as the approver left it ({} for an action
-    without one, None where nothing may run), and `decision`, all of it as plain JSON, with the
-    `reason` why nothing may. The action's node reads `permitted`, and never what was proposed: it
-    has the very objects of the payload, and what the approver changed is read by their types; what
-    cannot be read so permits nothing. `to_update` is called with the state and the decision, whose
-    `permitted_payload` these are, and returns another update: a branch of a `Send` needs one for
-    its reducer.
+    The update has two keys. `permitted` is the payload that may run as the approver left it ({} for
+    an action without one, None if nothing may run). `decision` is the whole decision as plain JSON,
+    with the `reason` if nothing may run. The action's node reads `permitted`, and never the
+    proposal: it has the very objects of the payload, and the approver's changes are read by their
+    types; a change that cannot be read so permits nothing. `to_update` is called with the state and
+    the decision, whose `permitted_payload` is the same, and returns another update: a branch of a
+    `Send` needs one for its reducer.
 
-    What can be shown to nobody is a `NotAskedError` before anybody is asked. An action that is too
-    long is cut, with all of it in the context, and a context that is too long is cut at its end.
+    A question that can be shown to nobody is a `NotAskedError` before anybody is asked. An action
+    that is too long is cut, with all of it in the context, and a context that is too long is cut at
+    its end.
 
-    Where nothing may run the node returns all the same, and an edge decides; with `denied="raise"`
-    it raises `ActionDenied`; with `then` and `otherwise` it goes to the one or to the other by
-    itself. No edge leads out of it then: LangGraph would follow that one too.
+    If nothing may run the node still returns, and an edge decides; with `denied="raise"` it raises
+    `ActionDenied`; with `then` and `otherwise` it goes to the one or the other itself. Then add no
+    edge out of it: LangGraph would follow that one too.
 
-    A node that runs again, because it failed or its process died, finds the decision that it asked
-    for: the key is made of thread, checkpoint namespace and node. The same node in a later step of
-    the thread asks anew. The fields have to be the same when it runs again, so compute what varies,
-    such as a model's words, in a node before it.
+    A node that runs again, because it failed or its process died, finds its decision: the key is
+    made of thread, checkpoint namespace and node. The same node in a later step of the thread asks
+    anew. The fields have to be the same when it runs again, so compute varying values, such as a
+    model's words, in a node before it.
 
-    What is permitted is claimed for this run of the graph, and `decision` has the claim: of two
-    workers that wait in the same node one goes on, and for the other it raises `AlreadyClaimed`.
-    The node only asks, so the record says no more than that; with `once=False` nothing is claimed,
-    and the node that runs it does so, with `executing`.
+    The node claims its permission for this run of the graph, and `decision` has the claim: of two
+    workers that wait in the same node one goes on, and the other raises `AlreadyClaimed`. The node
+    only asks, so the record says no more than that. With `once=False` nothing is claimed, and the
+    node that runs the action claims it, with `executing`.
 
-    With a `HandoverClient` each waiting node holds a thread of the graph, which has few of them:
-    where `Send` starts many, set `max_concurrency` in the config, or use the asynchronous client.
+    With a `HandoverClient` each waiting node holds a thread of the graph, which has few of them: if
+    `Send` starts many, set `max_concurrency` in the config, or use the asynchronous client.
 
     >>> from handover import HandoverClient
     >>> from handover.integrations.langgraph import approval_node
@@ -140,7 +141,7 @@ def _async_node(client: AsyncHandoverClient, asking: _Asking) -> AsyncNode:
 
 
 def _approval(asking: _Asking, state: Any) -> Course[Any]:
-    """What the node returns. Raises `NotAskedError`, and then nobody was asked."""
+    """Return the node's update. Raises `NotAskedError`, and then nobody was asked."""
     key, fields = key_of_this_run(), asking.fields_for(state)
     decision = answered((yield from _decided(key, fields)), fields.get("payload"))
     if asking.once and is_unfit(decision):
@@ -192,7 +193,8 @@ class _Asking:
 
 
 def _update(_: Any, decision: Decision) -> dict[str, Any]:
-    """None takes back what an earlier decision of the thread permitted."""
+    """Return the update of the state. None replaces what an earlier decision of the thread
+    permitted."""
     told = decision.model_dump(mode="json")
     if not permits(decision):
         return {"permitted": None, "decision": {**told, "reason": str(denial(decision))}}

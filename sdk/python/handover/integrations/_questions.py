@@ -1,4 +1,4 @@
-"""What an `interrupt()` asks, as decisions; and what they came to, as its return value."""
+"""The questions of an `interrupt()`, as decisions, and its return value from their answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ THREAD = "langgraph_thread"
 INTERRUPT = "langgraph_interrupt"
 VALUE = "langgraph_value"
 BEFORE = "langgraph_before"
-"""Names in a decision's `metadata`: a callback finds the graph that waits by the first two, and
-whoever asks again whether it is the same question by the third. The fourth are the decisions whose
-answers the node that asks has had already: their runs end when it does."""
+"""Names in a decision's `metadata`. By the first two a callback finds the waiting graph, and by the
+third a repeated question recognises itself. The fourth has the decisions whose answers the asking
+node has already had: their runs end when it does."""
 
 NOT_ASKED = "not asked"
-"""The id of what stands for a decision where nobody was asked."""
+"""The id of a placeholder for a decision, if nobody was asked."""
 
 BROUGHT = {
     "choose": "chosen",
@@ -34,15 +34,15 @@ BROUGHT = {
     "schedule": "execute_at",
     "file_upload": "uploaded_files",
 }
-"""Where in `response_data` a response type has its value."""
+"""The place in `response_data` of a response type's value."""
 
 ToRequest = Callable[[Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One decision to ask for, known by its key whenever it is asked again. `digest` is of what it
-    says, which may have changed by then."""
+    """One decision to ask for, known by its key whenever it is asked again. `digest` is that of its
+    words, which may have changed by then."""
 
     part: Part
     key: str
@@ -52,7 +52,8 @@ class Question:
     def fields(
         self, defaults: Mapping[str, Any], to_request: ToRequest | None, before: Sequence[str]
     ) -> dict[str, Any]:
-        """What `create` takes; `before` are decisions that the asking node has had answers of."""
+        """Return the fields for `create`; `before` are decisions whose answers the asking node has
+        had."""
         own: Mapping[str, Any] = to_request(self.part.value) if to_request else {}
         if self.part.is_tool_call and (fixed := sorted(own.keys() & set(FIXED))):
             raise ConfigurationError(
@@ -65,12 +66,12 @@ class Question:
         return {**fields, "metadata": metadata, "enforce": True}
 
     def is_asked_by(self, decision: Decision, fields: Mapping[str, Any]) -> bool:
-        """Whether this decision is about the question as it stands."""
+        """Return whether this decision is about the question as it stands."""
         return decision.metadata.get(VALUE) == self.digest and is_of(decision, fields)
 
 
 def questions(interrupt: Interrupt, thread_id: str) -> list[Question]:
-    """The decisions that an interrupt asks for."""
+    """Return the decisions that an interrupt asks for."""
     return [
         _question(part, interrupt.id, thread_id, index)
         for index, part in enumerate(parts_of(interrupt))
@@ -85,7 +86,8 @@ def _question(part: Part, interrupt_id: str, thread_id: str, index: int) -> Ques
 
 
 def unasked(fields: Mapping[str, Any], error: NotAskedError) -> Decision:
-    """What stands for a decision where nobody was asked: it permits nothing, and says why."""
+    """Return a placeholder for a decision that nobody was asked about: it permits nothing, and says
+    why."""
     now = datetime.now(UTC)
     asked = DecisionRequest(action=str(fields.get("action")), approver="", enforce=True)
     return Decision(
@@ -102,11 +104,11 @@ def unasked(fields: Mapping[str, Any], error: NotAskedError) -> Decision:
 
 
 def short_answer(decision: Decision) -> Any:
-    """What may be done, and False where nothing may.
+    """Return what may run, or False if nothing may.
 
-    Where the question had a payload it is the payload to run, as the approver left it; where it
-    asked for a value it is the value; else True. So `if interrupt(…)` never runs what was denied,
-    what expired, or what this version does not understand.
+    If the question had a payload it is the payload to run, as the approver left it; if it asked for
+    a value it is the value; otherwise True. So `if interrupt(…)` never runs what was denied, what
+    expired, or what this version does not understand.
     """
     if not permits(decision):
         return False
@@ -120,10 +122,10 @@ def short_answer(decision: Decision) -> Any:
 
 
 def full_answer(decision: Decision) -> dict[str, Any]:
-    """All that a graph may want to know.
+    """Return all that a graph may need to know.
 
-    `permitted` alone says whether the action may run, and `payload` with what; the mapping itself
-    is true whatever it says. `reason` says why not.
+    Only `permitted` says whether the action may run, and `payload` with what; the mapping itself is
+    always true. `reason` says why not.
     """
     permitted = permits(decision)
     return {
@@ -140,7 +142,7 @@ def full_answer(decision: Decision) -> dict[str, Any]:
 def answers(
     asked: Sequence[tuple[Question, Decision]], to_value: Callable[[Decision], Any]
 ) -> list[Any]:
-    """What each part is answered with. Raises `ActionDenied` where it has no word for a no."""
+    """Return the answer to each part. Raises `ActionDenied` if it has no word for a no."""
     return [
         question.part.refusal(decision, decision.response_notes or "", to_value)
         if decision.id == NOT_ASKED

@@ -25,7 +25,7 @@ LOCKS = Locks()
 
 
 class Graph(Protocol):
-    """What is used of a compiled graph."""
+    """The methods of a compiled graph that we use."""
 
     @property
     def invoke(self) -> Callable[..., Any]: ...
@@ -38,50 +38,50 @@ class Graph(Protocol):
 
 
 class Event(Protocol):
-    """What is used of the event that `handover.webhooks.verify` returns."""
+    """The fields that we use of the event that `handover.webhooks.verify` returns."""
 
     @property
     def decision(self) -> Decision: ...
 
 
 class RunnerSettings(FurtherFields, total=False):
-    """How a runner asks and goes on. All that is not told here is a field of every decision, as
-    `decisions.create` takes it."""
+    """The settings of a runner. All further ones are fields of every decision, as
+    `decisions.create` takes them."""
 
     approver: Required[str | Sequence[str]]
-    """Who is asked."""
+    """The people who are asked."""
     to_request: ToRequest | None
     """Called with the value of an interrupt, or with one of its tool calls; returns fields of its
     own for it, and the same ones for the same value."""
     to_value: ToValue
-    """Makes the return value of `interrupt()` from the decision: `short_answer` where nothing is
-    said, which is false unless the action may run; `full_answer`; or a function of yours.
+    """Makes the return value of `interrupt()` from the decision. By default this is `short_answer`,
+    which is false unless the action may run; or use `full_answer`, or a function of yours.
     LangChain's requests are answered in LangChain's own words."""
     denied: Literal["resume", "raise"]
-    """`raise`: instead of going on with a denial or an expiry, raise `ActionDenied` and leave the
-    graph where it is."""
+    """With `raise`, a denial or an expiry raises `ActionDenied` and leaves the graph where it is,
+    instead of resuming it."""
     refused: Literal["resume", "raise"]
-    """What becomes of an interrupt that can be shown to nobody: one with NaN in its payload, for
+    """Treatment of an interrupt that can be shown to nobody: one with NaN in its payload, for
     example, or with more than 256 KB. `resume` goes on as with a denial, and the answer says what
     is wrong; `raise` raises `NotAskedError` and leaves the graph where it is."""
     together: bool
-    """Go on when all pending interrupts have answers. Else as soon as one has, so that what one
-    person permits does not wait for another; LangGraph runs the other paused nodes up to their
-    `interrupt()` again then."""
+    """Resume when all pending interrupts have answers. By default the graph resumes as soon as one
+    has, so that what one person permits does not wait for another; then LangGraph runs the other
+    paused nodes up to their `interrupt()` again."""
     once: bool
-    """Where nothing is said, what was permitted runs once: it is claimed before the graph has the
-    answer, and its record says how the node that asked has ended. With `once=False` nothing is
-    claimed and nothing recorded: for a graph whose nodes claim by themselves, or may run twice."""
+    """By default, what was permitted runs once: it is claimed before the graph has the answer, and
+    its record says how the node that asked has ended. With `once=False` nothing is claimed and
+    nothing recorded: for a graph whose nodes claim by themselves, or may run twice."""
     look_every: float
-    """Seconds, 10 where nothing is said: after these a runner that waits looks at its thread again,
-    which may have been answered elsewhere, or gone on without an answer."""
+    """Seconds between two looks of a waiting runner at its thread, by default 10. The thread may
+    have been answered elsewhere, or gone on without an answer."""
 
 
 OWN = ("to_request", "to_value", "denied", "refused", "together", "once", "look_every")
 
 
 class _Runner:
-    """What both runners are without their I/O."""
+    """The part of both runners without I/O."""
 
     def __init__(self, graph: Graph, settings: RunnerSettings, *, alone: bool) -> None:
         if unknown := sorted(settings.keys() - RunnerSettings.__annotations__.keys()):
@@ -111,21 +111,22 @@ class _Runner:
 
 
 class ApprovalRunner(_Runner):
-    """Runs a graph, asks people what its `interrupt()` calls ask, and goes on with their answers.
+    """Runs a graph, asks people what its `interrupt()` calls ask, and resumes it with their
+    answers.
 
     Each pending interrupt is one decision (one for each tool call in a request of LangChain's),
-    found again by thread and interrupt wherever it is asked again: after a crash, by another
-    process, on a callback. The graph takes a checkpointer and `config` a `thread_id`; the settings
+    which a repeated question finds again by thread and interrupt: after a crash, in another
+    process, on a callback. The graph needs a checkpointer and `config` a `thread_id`; the settings
     are those of `RunnerSettings`. The methods return what the graph's `invoke` does, and options of
     `invoke`, such as `context`, may follow `config`.
 
-    What was permitted runs once: it is claimed before the graph has the answer, and the record is
-    told how the node that asked has ended. A node that failed, or whose process has died, runs
-    again with the thread; where another worker is at it, the methods raise `AlreadyClaimed`.
+    What was permitted runs once: it is claimed before the graph has the answer, and the record
+    learns how the node that asked has ended. A node that failed, or whose process has died, runs
+    again with the thread; if another worker is running it, the methods raise `AlreadyClaimed`.
 
     `lock` is called with a thread id and returns a context manager in which nobody else runs that
-    thread. The default keeps out this process; where several processes handle callbacks, give one
-    that they share. Within it a thread goes on also where the machine of its last worker is gone.
+    thread. The default keeps out this process; if several processes handle callbacks, give one that
+    they share. Within it a thread goes on even if the machine of its last worker is gone.
 
     Raises `ConfigurationError` for a graph without a checkpointer.
     """
@@ -145,33 +146,34 @@ class ApprovalRunner(_Runner):
     def run(self, input: Any, config: Config, **options: Any) -> Any:
         """Run the graph until it ends, waiting for people wherever it asks.
 
-        Raises what the graph raises and what `decisions.create` and `wait` raise; `ActionDenied`
-        where denials are to be raised, and `AlreadyClaimed`. The thread can be resumed after each.
+        Raises the errors of the graph, of `decisions.create` and of `wait`; `ActionDenied` if
+        denials are to be raised, and `AlreadyClaimed`. The thread can be resumed after each.
         """
         return self._begin(input, config, options, waits=True)
 
     def resume(self, config: Config, **options: Any) -> Any:
-        """Go on, as `run` does, with a thread whose runner is gone.
+        """Resume, as `run` does, a thread whose runner is gone.
 
         A thread that has ended is left as it is, and so is one at a static breakpoint.
         """
         return self._proceed(config, options, waits=True)
 
     def start(self, input: Any, config: Config, **options: Any) -> Any:
-        """Run the graph until it ends, or until it waits for people, who are asked then.
+        """Run the graph until it ends, or until it waits for people, who are then asked.
 
-        Nothing waits for their answers: they come to the `callback_url`, which the runner needs
-        for this, and `handle_callback` goes on.
+        Nothing waits for their answers: they come to the `callback_url`, which the runner needs for
+        this, and `handle_callback` resumes the graph.
         """
         self._check_callback_url()
         return self._begin(input, config, options, waits=False)
 
     def handle_callback(self, event: Event, config: Config | None = None, **options: Any) -> Any:
-        """Go on, as `start` does, with the thread that asked for this decision; None if none did.
+        """Resume, as `start` does, the thread that asked for this decision; return None if none
+        did.
 
-        Pass what `handover.webhooks.verify` has returned. It says only which thread to look at: its
-        answers are read from the service, so that an event that comes twice does nothing twice.
-        `config` is for what the thread's has beside its `thread_id`.
+        Pass the event that `handover.webhooks.verify` has returned. It says only which thread to
+        look at: the answers are read from the service, so that an event that comes twice does
+        nothing twice. `config` adds to the thread's own, besides its `thread_id`.
         """
         found = _thread_of(event, config)
         return found and self._proceed(found, options, waits=False)
@@ -190,7 +192,7 @@ class ApprovalRunner(_Runner):
 
 
 class AsyncApprovalRunner(_Runner):
-    """`ApprovalRunner` for an event loop: the same methods, to be awaited, with `lock` returning an
+    """`ApprovalRunner` for an event loop: the same methods, awaited, with `lock` returning an
     asynchronous context manager."""
 
     def __init__(
@@ -206,22 +208,22 @@ class AsyncApprovalRunner(_Runner):
         self._lock = lock or _for_this_process(graph)
 
     async def run(self, input: Any, config: Config, **options: Any) -> Any:
-        """As `ApprovalRunner.run`."""
+        """Run the graph as `ApprovalRunner.run` does."""
         return await self._begin(input, config, options, waits=True)
 
     async def resume(self, config: Config, **options: Any) -> Any:
-        """As `ApprovalRunner.resume`."""
+        """Resume a thread as `ApprovalRunner.resume` does."""
         return await self._proceed(config, options, waits=True)
 
     async def start(self, input: Any, config: Config, **options: Any) -> Any:
-        """As `ApprovalRunner.start`."""
+        """Start a thread as `ApprovalRunner.start` does."""
         self._check_callback_url()
         return await self._begin(input, config, options, waits=False)
 
     async def handle_callback(
         self, event: Event, config: Config | None = None, **options: Any
     ) -> Any:
-        """As `ApprovalRunner.handle_callback`."""
+        """Handle a callback as `ApprovalRunner.handle_callback` does."""
         found = _thread_of(event, config)
         return found and await self._proceed(found, options, waits=False)
 
@@ -247,6 +249,6 @@ def _thread_of(event: Event, config: Config | None) -> Config | None:
 
 
 def _for_this_process(graph: Graph) -> Callable[[str], SharedLock]:
-    """Of all runners of this process that have the same checkpointer."""
+    """Return the locks of all runners of this process with the same checkpointer."""
     kept = id(getattr(graph, "checkpointer", None))
     return lambda thread_id: LOCKS(f"{kept} {thread_id}")

@@ -1,4 +1,4 @@
-"""What a tool says of its arguments, asked before a person is."""
+"""Checks arguments against a tool's own schema, before a person is asked."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..exceptions import FieldError, NotAskedError
 
 
 def check_arguments(tool: Any, args: Mapping[str, Any]) -> None:
-    """Raises `NotAskedError` for arguments that the tool would refuse, where it tells by a model of
-    pydantic's. What is injected is there only when it runs."""
+    """Check arguments that the tool would refuse, if a pydantic model says so. Injected ones exist
+    only when it runs. Raises `NotAskedError`."""
     schema = getattr(tool, "args_schema", None)
     if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
         return
@@ -36,5 +36,5 @@ def _named(location: Sequence[str | int]) -> str:
 
 
 def _named_by_models(tool: Any) -> set[str]:
-    """The arguments that a model is told of."""
+    """Return the arguments that a model knows."""
     return set(tool.args)

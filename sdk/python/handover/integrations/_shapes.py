@@ -1,5 +1,5 @@
-"""The shapes that the value of an `interrupt()` has, each with the answer that goes with it: what
-LangChain's `HumanInTheLoopMiddleware` asks, what is written for Agent Inbox, and anything else."""
+"""The shapes of an `interrupt()`'s value, each with its answer: requests of LangChain's
+`HumanInTheLoopMiddleware`, requests for Agent Inbox, and anything else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALLOWS = {"approve": "accept", "edit": "edit", "reject": "ignore", "respond": "r
 
 
 class Interrupt(Protocol):
-    """What is used of LangGraph's own."""
+    """The fields of LangGraph's own interrupt that we use."""
 
     @property
     def id(self) -> str: ...
@@ -32,29 +32,29 @@ class Interrupt(Protocol):
 
 
 class Part(Protocol):
-    """What one decision is about: all of an interrupt, or one of its tool calls."""
+    """The subject of one decision: all of an interrupt, or one of its tool calls."""
 
     @property
     def value(self) -> Any: ...
     @property
     def is_tool_call(self) -> bool:
-        """Whether what is shown is what runs, so that nothing but the call itself may say it."""
+        """Return whether the approver sees what runs, so that only the call itself may set it."""
         ...
 
     def fields(self) -> dict[str, Any]:
-        """To ask with."""
+        """Return the fields to ask with."""
         ...
 
     def answer(self, decision: Decision, to_value: ToValue) -> Any:
-        """Raises `ActionDenied` where there is no word for a no."""
+        """Return the answer. Raises `ActionDenied` if there is no word for a no."""
         ...
 
     def refusal(self, decision: Decision, why: str, to_value: ToValue) -> Any:
-        """The answer where nothing may run, and not because somebody has denied it."""
+        """Return the answer if nothing may run although nobody has denied it."""
         ...
 
     def runs(self, decision: Decision) -> bool:
-        """Whether anything runs with the answer."""
+        """Return whether anything runs with the answer."""
         ...
 
 
@@ -102,7 +102,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """An entry in the list that Agent Inbox is shown."""
+    """An entry in the list of an Agent Inbox request."""
 
     value: Mapping[str, Any]
     is_tool_call = True
@@ -161,19 +161,19 @@ def parts_of(interrupt: Interrupt) -> Sequence[Part]:
 
 
 def joined(interrupt: Interrupt, answers: list[Any]) -> Any:
-    """What the interrupt is resumed with, from the answers to its parts."""
+    """Return the value that resumes the interrupt, from the answers to its parts."""
     if is_batch(interrupt.value):
         return {"decisions": answers}
     return answers if _inbox(interrupt.value) else answers[0]
 
 
 def is_batch(value: object) -> bool:
-    """Whether LangChain asks about several tool calls in one interrupt."""
+    """Return whether LangChain asks about several tool calls in one interrupt."""
     return _has(value, "action_requests", "review_configs")
 
 
 def is_tool_call(value: object) -> bool:
-    """Whether LangChain asks about one, with a schema for the answer."""
+    """Return whether LangChain asks about one, with a schema for the answer."""
     return _has(value, "type", "name", "args") and cast(Any, value)["type"] == "tool_approval"
 
 
@@ -185,7 +185,8 @@ def _reviewed(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _inbox(value: object) -> list[Mapping[str, Any]]:
-    """What Agent Inbox would be shown: a list, and it answers one item with a list as well."""
+    """Return the entries of an Agent Inbox request: a list, also for one entry, which is answered
+    with a list too."""
     items: list[Any] = [*cast(list[Any], value)] if isinstance(value, list | tuple) else [value]
     return items if items and all(map(_is_inbox_item, items)) else []
 

@@ -1,4 +1,4 @@
-"""What a thread's checkpoint tells: whether it waits for people, and whether it can go on alone."""
+"""Reads a thread's checkpoint: whether it waits for people, and whether it can go on alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..exceptions import ConfigurationError
 Config = Mapping[str, Any]
 
 ADDRESSED = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
-"""What in a config names one checkpoint of a thread."""
+"""Keys of a config that name one checkpoint of a thread."""
 
 ABANDONING = ("input", "update", "fork")
-"""Sources of checkpoints that leave the step before them as it was, with what it asked."""
+"""Sources of checkpoints that leave the step before them as it was, with its questions."""
 
 
 def configurable(config: Config) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def configurable(config: Config) -> dict[str, Any]:
 
 
 def thread_of(config: Config) -> str:
-    """Raises `ConfigurationError` where none is named."""
+    """Return the thread's id. Raises `ConfigurationError` if none is named."""
     thread_id = configurable(config).get("thread_id")
     if not thread_id:
         raise ConfigurationError('The config names a thread: {"configurable": {"thread_id": …}}')
@@ -29,19 +29,20 @@ def thread_of(config: Config) -> str:
 
 
 def at_head(config: Config) -> dict[str, Any]:
-    """The same for the thread as it stands."""
+    """Return the config for the thread as it stands."""
     kept = {name: told for name, told in configurable(config).items() if name not in ADDRESSED}
     return {**config, "configurable": kept}
 
 
 def is_head(config: Config, state: Any) -> bool:
-    """Whether the config names no other checkpoint than this one."""
+    """Return whether the config names no other checkpoint than this one."""
     head = configurable(state.config).get("checkpoint_id")
     return configurable(config).get("checkpoint_id") in (None, head)
 
 
 def check_is_head(config: Config, state: Any) -> None:
-    """Raises `ConfigurationError` where the config names a checkpoint that is not this one."""
+    """Check the config. Raises `ConfigurationError` if it names a checkpoint that is not this
+    one."""
     if configurable(config).get("checkpoint_ns"):
         raise ConfigurationError(
             "checkpoint_ns names a subgraph's checkpoint, and what goes on is the whole thread:"
@@ -56,25 +57,26 @@ def check_is_head(config: Config, state: Any) -> None:
 
 
 def has_failed(state: Any) -> bool:
-    """Whether a node has raised. Its question is still told then, and may have its answer: sent
-    once more, LangGraph would give it to whatever the node asks next."""
+    """Return whether a node has raised. Its question is still reported then, and may have its
+    answer: if that were sent once more, LangGraph would give it to the node's next question."""
     return any(task.error is not None or has_failed(_within(task)) for task in _tasks(state))
 
 
 def is_behind(state: Any) -> bool:
-    """Whether a subgraph has gone further than its graph has noted, because the process died."""
+    """Return whether a subgraph has gone further than its graph has noted, because the process
+    died."""
     return {each.id for each in state.interrupts} != set().union(*map(asks, leaves(state)))
 
 
 def leaves(state: Any) -> Iterator[Any]:
-    """The tasks that are no subgraphs with tasks of their own: those that ask."""
+    """Yield the tasks without tasks of their own: those that ask."""
     for task in _tasks(state):
         inner = _within(task)
         yield from leaves(inner) if _tasks(inner) else (task,)
 
 
 def asks(task: Any) -> set[str]:
-    """The ids of the interrupts that a task waits for, also where it failed behind one."""
+    """Return the ids of the interrupts that a task waits for, even if it failed behind one."""
     return {each.id for each in task.interrupts}
 
 
@@ -83,15 +85,15 @@ def _within(task: Any) -> Any:
 
 
 def _tasks(state: Any) -> tuple[Any, ...]:
-    """None where a subgraph is told by its config alone."""
+    """Return the tasks; none of a subgraph of which only the config is known."""
     return getattr(state, "tasks", ())
 
 
 def is_cut_off(state: Any, graph: Any, options: Config) -> bool:
-    """Whether a node has not finished, and no person is what it waits for; or all have, and the
-    process died before that was a checkpoint.
+    """Return whether a node has not finished although it waits for no person, or whether all have
+    and the process died before that was a checkpoint.
 
-    A static breakpoint looks like the former, and to pass one is not ours.
+    A static breakpoint looks like the former, and it is not ours to pass one.
     """
     if state.tasks and not state.next:
         return True
@@ -104,19 +106,19 @@ def is_cut_off(state: Any, graph: Any, options: Config) -> bool:
 
 
 def abandons(state: Any) -> bool:
-    """Whether what the checkpoint before this one asked is not waited for any more."""
+    """Return whether the questions of the checkpoint before this one are no longer waited for."""
     metadata: Mapping[str, Any] = state.metadata or {}
     return metadata.get("source") in ABANDONING and state.parent_config is not None
 
 
 def mark_of(state: Any) -> tuple[Any, ...]:
-    """Another one once somebody else has gone on with the thread."""
+    """Return a mark that changes once somebody else has gone on with the thread."""
     head = configurable(state.config).get("checkpoint_id")
     return head, state.next, frozenset(each.id for each in state.interrupts)
 
 
 def standing(state: Any) -> Any:
-    """What `invoke` would return of the thread as it stands."""
+    """Return what `invoke` would return of the thread as it stands."""
     values: Any = state.values
     if not (state.interrupts and isinstance(values, dict)):
         return values

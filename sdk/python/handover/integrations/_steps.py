@@ -1,6 +1,6 @@
-"""What is done with a graph and at the service, as generators whose steps a driver carries out.
+"""Steps with a graph and at the service, which generators yield and a driver carries out.
 
-So the order of things stands once, and the blocking and the asynchronous side are two drivers.
+So the order of things is written once, and the blocking and the asynchronous side are two drivers.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Until one of these decisions is settled, which is the answer; or for so many seconds, and
-    then the answer is None."""
+    """Wait until one of these decisions is settled, and answer with it; or for so many seconds, and
+    answer with None."""
 
     decision_ids: set[str]
     seconds: float | None = None
@@ -69,7 +69,7 @@ class Lock(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Take these courses at the same time, where that can be; answered with what they return."""
+    """Take these courses at the same time, if possible; answer with their results."""
 
     courses: Sequence[Course[Any]]
 
@@ -79,7 +79,7 @@ Course = Generator[Step, Any, T]
 
 
 class _Driver(Generic[C, L]):
-    """On what steps are carried out. `lock` makes what `Lock` enters."""
+    """Carries out steps. `lock` makes the context that `Lock` enters."""
 
     def __init__(
         self, client: C, graph: Any = None, lock: Callable[[], L | nullcontext[None]] = nullcontext
@@ -93,7 +93,7 @@ class Driver(_Driver[HandoverClient, AbstractContextManager[Any]]):
     """Carries out steps, blocking."""
 
     def run(self, course: Course[T]) -> T:
-        """What the course returns. Raises what it raises; no lock is held any longer then."""
+        """Return the result of the course. Raises its errors, and holds no lock any longer then."""
         with WaitingRoom(self._client) as room, ExitStack() as held:
             return self._follow(course, room, held)
 
@@ -133,7 +133,7 @@ class AsyncDriver(_Driver[AsyncHandoverClient, AbstractAsyncContextManager[Any]]
     """Carries out steps in an event loop."""
 
     async def run(self, course: Course[T]) -> T:
-        """As `Driver.run`."""
+        """Run a course as `Driver.run` does."""
         async with AsyncWaitingRoom(self._client) as room, AsyncExitStack() as held:
             return await self._follow(course, room, held)
 

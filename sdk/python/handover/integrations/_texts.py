@@ -1,4 +1,4 @@
-"""What an `interrupt()` was given, in words: the same ones in every process."""
+"""The words of an `interrupt()`'s value, the same in every process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pydantic import BaseModel
 from .._values import MAX_DEPTH, UnfitValueError, as_json
 
 WORDS = ("action", "question", "instruction", "message", "task", "description")
-"""Under the first of these that it has, a mapping says what is asked."""
+"""Keys of a mapping, of which the first present one has the action."""
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 def fields_of(value: object) -> dict[str, Any]:
-    """What to ask for the value of an `interrupt()`: a text, or a mapping with the action under one
-    of `WORDS`, perhaps a `context` and a `payload`. Nothing of it is withheld from the approver."""
+    """Return the fields for the value of an `interrupt()`: a text, or a mapping with the action
+    under one of `WORDS`, perhaps a `context` and a `payload`. Nothing of it is withheld from the
+    approver."""
     if (named := as_mapping(value)) is not None:
         return _fields_of_mapping(named)
     if isinstance(value, str) and value.strip():
@@ -30,8 +31,8 @@ def fields_of(value: object) -> dict[str, Any]:
 
 
 def as_mapping(value: object) -> Mapping[str, Any] | None:
-    """What has names: a mapping, a dataclass, a pydantic model. Savers give each of them back as a
-    mapping where its class cannot be imported."""
+    """Return a value with names as a mapping: a mapping, a dataclass, a pydantic model. Savers
+    return each of them as a mapping if its class cannot be imported."""
     if isinstance(value, Mapping):
         return cast(Mapping[str, Any], value)
     if isinstance(value, BaseModel):
@@ -56,7 +57,8 @@ def _is_said(text: object) -> bool:
 
 
 def _asking(action: str, *, context: str = "", payload: object = None) -> dict[str, Any]:
-    """Without a payload nobody can change anything: a graph does not read words."""
+    """Return the fields to ask with. Without a payload nobody can change anything: a graph does not
+    read words."""
     fields: dict[str, Any] = {"action": action, "context": context or None, "payload": payload}
     return fields if payload is not None else {**fields, "options": ["approve", "deny"]}
 
@@ -66,7 +68,7 @@ def text_of(value: object, indent: int | None = None) -> str:
 
 
 def digest_of(value: object) -> str:
-    """By which a question is known for the same one when it is asked again."""
+    """Return the digest by which a repeated question is recognised."""
     try:
         text = json.dumps(_told(value), sort_keys=True)
     except (UnfitValueError, TypeError, ValueError):
@@ -75,9 +77,9 @@ def digest_of(value: object) -> str:
 
 
 def _told(value: Any, depth: int = 0) -> Any:
-    """As JSON has it, with what JSON lacks in Python's words for it.
+    """Return the value as JSON, with Python's words for values that JSON lacks.
 
-    Raises `UnfitValueError` for what is nested without an end.
+    Raises `UnfitValueError` for a value that is nested without an end.
     """
     if depth > MAX_DEPTH:
         raise UnfitValueError((), f"this is nested more than {MAX_DEPTH} levels deep")

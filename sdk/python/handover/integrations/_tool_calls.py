@@ -1,8 +1,8 @@
 """A model's tool call as a question to a person, and the answer in LangChain's four words:
 `approve`, `edit`, `reject`, `respond`.
 
-The approver presses a button: Approve, Deny, or a change of the arguments. Where `respond` is
-allowed there is a field besides, and what is typed there is the tool's result.
+The approver presses a button: Approve, Deny, or a change of the arguments. If `respond` is allowed
+there is a further field, and its entry is the tool's result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..models import Decision, Status
 
 ALL = ("approve", "edit", "reject", "respond")
 FIXED = ("payload", "options", "response_type")
-"""The fields that are the tool call's own: what is approved is what runs."""
+"""Fields that belong to the tool call, because the approved call is the one that runs."""
 RESPONSE = "respond"
 """The name of the field in which an approver answers in the tool's place."""
 MAX_ACTION = 2_000
@@ -27,7 +27,7 @@ MAX_ACTION = 2_000
 def ask_about(
     name: str, args: Mapping[str, Any], allowed: Collection[str], description: str | None
 ) -> dict[str, Any]:
-    """The fields of the decision about one tool call."""
+    """Return the fields of the decision about one tool call."""
     buttons = {
         "approve": "approve" in allowed or "respond" in allowed,
         "deny": "reject" in allowed,
@@ -43,7 +43,7 @@ def ask_about(
 
 
 def words_in(schema: object) -> tuple[str, ...]:
-    """The decisions that a response schema has room for."""
+    """Return the decisions that a response schema has room for."""
     text = json.dumps(schema)
     return tuple(word for word in ALL if f'"const": "{word}"' in text)
 
@@ -60,9 +60,9 @@ def shortened(action: str) -> str:
 
 
 def answer_about(name: str, decision: Decision, allowed: Collection[str]) -> dict[str, Any]:
-    """What the approver decided, as one of LangChain's decisions.
+    """Return the approver's decision as one of LangChain's.
 
-    Raises `ActionDenied` for what does not permit where `allowed` has no word for it.
+    Raises `ActionDenied` for a decision that does not permit, if `allowed` has no word for it.
     """
     answer = _permitted_answer(name, decision) if permits(decision) else None
     if answer and answer["type"] in allowed:
@@ -71,7 +71,7 @@ def answer_about(name: str, decision: Decision, allowed: Collection[str]) -> dic
 
 
 def runs(decision: Decision, allowed: Collection[str]) -> bool:
-    """Whether the tool runs with what the approver decided."""
+    """Return whether the tool runs with the approver's decision."""
     word = _permitted_answer("", decision)["type"] if permits(decision) else "reject"
     return word in ("approve", "edit") and word in allowed
 
@@ -88,7 +88,7 @@ def _permitted_answer(name: str, decision: Decision) -> dict[str, Any]:
 
 
 def rejection(decision: Decision, allowed: Collection[str], message: str) -> dict[str, Any]:
-    """That the tool does not run, in a word that is allowed."""
+    """Return in an allowed word that the tool does not run."""
     for word in ("reject", "respond"):
         if word in allowed:
             return {"type": word, "message": message}

@@ -16,23 +16,23 @@ from ..exceptions import ConfigurationError
 from ._steps import Course, Stored
 
 PUSHED = "__pregel_push"
-"""What the path of a task begins with that was started by a `Send`."""
+"""Beginning of the path of a task that a `Send` started."""
 
 SENT = "__pregel_tasks"
-"""Where a checkpoint keeps what was sent."""
+"""The place where a checkpoint keeps what was sent."""
 
 DEPTH = 3
-"""How many functions, each called by the one before it, are looked through for a `ToolNode`."""
+"""Levels of functions, each called by the one before it, that are searched for a `ToolNode`."""
 
 FRAMEWORKS = ("langchain", "langgraph")
-"""What they do with a `ToolNode` inside is theirs: `create_agent` gives each call its own task."""
+"""Frameworks whose own use of a `ToolNode` is safe: `create_agent` gives each call its own task."""
 
 
 def check_tool_nodes(graph: Any, state: Any) -> Course[None]:
-    """Raise `ConfigurationError` where several tool calls in one task may ask.
+    """Raise `ConfigurationError` if several tool calls in one task may ask.
 
-    They run at the same time, and LangGraph numbers what a task asks in the order in which it
-    happens to be asked: the answer to one would be given to another.
+    They run at the same time, and LangGraph numbers a task's questions in the order in which they
+    happen to come: the answer to one would be given to another.
     """
     nodes: Mapping[str, Any] = getattr(graph, "nodes", {})
     for task in state.tasks:
@@ -60,7 +60,7 @@ def _subgraph(graph: Any, name: str) -> Any:
 
 
 def _tool_node(runnable: Any) -> ToolNode | type[ToolNode] | None:
-    """The `ToolNode` that a node is or makes use of; a class where it makes one itself."""
+    """Return the `ToolNode` that a node is or uses; a class if it makes one itself."""
     parts = [runnable, *getattr(runnable, "steps", ())]
     functions = [getattr(part, name, None) for part in parts for name in ("func", "afunc")]
     used = (each for function in functions for each in _used_by(function, DEPTH))
@@ -73,7 +73,7 @@ def _is_tool_node(thing: object) -> bool:
 
 
 def _used_by(called: Any, depth: int) -> Iterator[Any]:
-    """What a function refers to, and what the functions do that it refers to."""
+    """Return what a function refers to, and what the functions that it refers to do."""
     if isinstance(called, partial):
         yield from (*called.args, *called.keywords.values())
         called = called.func
@@ -96,13 +96,13 @@ def _is_frameworks(function: FunctionType) -> bool:
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """The names that it refers to, as globals, attributes or imports."""
+    """Return the names that it refers to, as globals, attributes or imports."""
     within = (_names_in(each) for each in code.co_consts if isinstance(each, CodeType))
     return {*code.co_names}.union(*within)
 
 
 def _input(task: Any, state: Any) -> Course[Any]:
-    """What the task was started with."""
+    """Return the input with which the task was started."""
     if task.path[0] != PUSHED:
         return state.values
     stored = yield Stored(state.config)
@@ -113,7 +113,7 @@ def _input(task: Any, state: Any) -> Course[Any]:
 
 
 def _calls(tools: ToolNode | type[ToolNode], given: Any) -> list[Any]:
-    """The calls that a `ToolNode` makes of its input."""
+    """Return the calls that a `ToolNode` makes of its input."""
     if isinstance(given, list) and given and isinstance(given[-1], dict):
         return cast(list[Any], given)
     if isinstance(given, Mapping) and "tool_call" in given:

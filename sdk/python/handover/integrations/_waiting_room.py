@@ -1,4 +1,4 @@
-"""Waiting for many decisions at once: for whichever is settled next."""
+"""Waits for many decisions at once, and returns the one that is settled next."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..models import Decision
 from ._ending import Ending
 
 LINGER = 60.0
-"""Seconds after which a thread that waits looks whether anybody still wants to know."""
+"""Seconds between two checks of a waiting thread whether anybody still needs the result."""
 
 
 def undenied(call: Callable[[], Decision]) -> Decision:
-    """The decision, also where it does not permit: whoever asks reads it.
+    """Return the decision, even if it does not permit: the caller reads it.
 
-    Raises what ends this thread, where nobody waits for it any longer.
+    Raises the exception that ends this thread, if nobody waits for it any longer.
     """
     try:
         return looking_up(call, Ending().check)
@@ -50,10 +50,10 @@ class WaitingRoom:
         self._closed = Event()
 
     def next(self, decision_ids: set[str], seconds: float | None = None) -> Decision | None:
-        """One that is settled, as soon as there is one; None when none is after these seconds.
+        """Return a decision as soon as one is settled; None if none is after these seconds.
 
-        Raises what waiting for it raised, and where nobody waits for the result any longer, because
-        Ctrl-C was pressed or another node has failed, what ends this thread.
+        Raises the errors of the wait. If nobody waits for the result any longer, because Ctrl-C was
+        pressed or another node has failed, raises the exception that ends this thread.
         """
         for decision_id in decision_ids - self._watched:
             self._watched.add(decision_id)
@@ -111,7 +111,7 @@ class AsyncWaitingRoom:
         self._tasks: dict[str, asyncio.Task[Decision]] = {}
 
     async def next(self, decision_ids: set[str], seconds: float | None = None) -> Decision | None:
-        """As `WaitingRoom.next`."""
+        """Return the next decision as `WaitingRoom.next` does."""
         for decision_id in decision_ids - self._tasks.keys():
             wait = undenied_async(self._client.decisions.wait(decision_id))
             self._tasks[decision_id] = asyncio.create_task(wait)

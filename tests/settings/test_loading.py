@@ -12,23 +12,21 @@ from pathlib import Path
 
 import pytest
 
-import setting_names
-from config import (
-    ConfigurationError,
-    Settings,
-    keep_private,
-    load_secrets,
-    load_settings,
-    new_secrets,
-)
-from encryption import Encryption
+from histories.encryption import Encryption
 from links.tokens import key_id
+from settings import names
+from settings.errors import ConfigurationError
+from settings.keys import new_secrets
+from settings.loading import load_settings
+from settings.model import Settings
+from settings.private import keep_private
+from settings.secrets import load_secrets
 from tests.activities.sendgrid_events import EventWebhook
 from tests.support import free_port
 from worker import email_channel
 from workflows import proof
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 REPEATED_BYTES = "MDEyMzQ1NjcwMTIzNDU2NzAxMjM0NTY3MDEyMzQ1Njc="  # 01234567, four times
 
 
@@ -326,8 +324,8 @@ def test_every_variable_that_we_read_is_known():
     read |= set(re.findall(r"\bHANDOVER_[A-Z_]*[A-Z]\b", (ROOT / ".env.example").read_text()))
     assert len(read) > 20
     environment = dict.fromkeys(read, "x")
-    assert [*setting_names.misspelt(environment, Settings.model_fields)] == []
-    assert [*setting_names.unknown(environment, Settings.model_fields)] == []
+    assert [*names.misspelt(environment, Settings.model_fields)] == []
+    assert [*names.unknown(environment, Settings.model_fields)] == []
 
 
 @pytest.mark.parametrize(

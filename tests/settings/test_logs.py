@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-import logs
+from settings import logs
 
 ANN = "ann.o'hara+x@mail.example.com"
 

@@ -19,8 +19,11 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.exceptions import ApplicationError
 
-from config import ConfigurationError, Settings, load_encryption, load_secrets, new_secrets
-from encryption import ENCODING, KEY_ID, Encryption, EncryptionKey, decoded
+from histories.encryption import ENCODING, KEY_ID, Encryption, EncryptionKey, decoded
+from settings.errors import ConfigurationError
+from settings.keys import new_secrets
+from settings.model import Settings
+from settings.secrets import load_encryption, load_secrets
 
 KEY, OTHER = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
 CODEC = Encryption([KEY])

@@ -8,9 +8,10 @@ import pytest
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 
 from handover.models import Status
+from histories.decision import read_decision
+from histories.fold import START_TOLERANCE
 from tests.workflows.by_hand import History
 from tests.workflows.harness import ALICE, BOB
-from workflows.reading import START_TOLERANCE, read_decision
 
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
@@ -25,7 +26,7 @@ def test_a_tasks_signals_come_before_its_failures() -> None:
     history.task()
     assert history.status == Status.PENDING
     assert history.asked == [ALICE, BOB]
-    [refused] = [e for e in history.fold.entries if e.type == "response.refused"]
+    [refused] = [e for e in history.reading.entries if e.type == "response.refused"]
     assert refused.details["reason"] == "not_asked"
 
 
@@ -37,7 +38,7 @@ def test_a_task_hears_what_was_there_when_it_began() -> None:
     history.respond("approve")
     history.add("WORKFLOW_TASK_COMPLETED")
     assert history.status == Status.PENDING
-    assert [entry.type for entry in history.fold.received()] == ["signal.received"]
+    assert [entry.type for entry in history.reading.received] == ["signal.received"]
     history.task()
     assert history.status == Status.APPROVED
 
@@ -50,7 +51,7 @@ def test_a_reminder_that_fails_is_no_lost_question() -> None:
     history.fail(sending)
     history.task()
     assert history.asked == [ALICE]
-    assert history.fold.asked_now() == [ALICE]
+    assert history.reading.state.awaited == [ALICE]
 
 
 def test_of_equal_answers_one_decided() -> None:
@@ -58,10 +59,10 @@ def test_of_equal_answers_one_decided() -> None:
     history = History()
     first, second = history.respond("approve"), history.respond("approve")
     history.task()
-    assert history.fold.is_settled_by(first)
-    assert not history.fold.is_settled_by(second)
-    assert history.fold.heard[first.signature.value] is None
-    assert history.fold.heard[second.signature.value] is not None
+    assert history.reading.is_settled_by(first)
+    assert not history.reading.is_settled_by(second)
+    assert history.reading.heard[first.signature.value] is None
+    assert history.reading.heard[second.signature.value] is not None
 
 
 HUNDRED_SECONDS = {"timeout_minutes": 100 / 60, "escalation": []}
@@ -75,13 +76,13 @@ def test_the_first_question_that_reaches_somebody_says_since_when_it_is_known(me
     history.deliver(history.send("code"))
     sending = history.send(message)
     history.task()
-    assert history.fold.notified_at is None
+    assert history.reading.notified_at is None
     history.deliver(sending, "mail-2")
     history.deliver(history.send("reminder"), "mail-3")
     history.task()
     [_, first, _] = history.entries("notification.sent")
-    assert history.fold.notified_at == first.at
-    assert read_decision(history.fold, first.at).notified_at == first.at
+    assert history.reading.notified_at == first.at
+    assert read_decision(history.reading, first.at).notified_at == first.at
     assert history.entries("decision.told_late") == []
 
 
@@ -98,7 +99,7 @@ def test_who_is_told_late_is_told_of(after: float, is_late: bool) -> None:
     told = history.entries("decision.told_late")
     assert len(told) == is_late
     for entry in told:
-        assert entry.at == history.fold.notified_at
+        assert entry.at == history.reading.notified_at
         assert 0 <= entry.details.pop("seconds_left") <= max(0, 100 - after)
         assert entry.details == {"approver": ALICE, "channel": "email"}
 
@@ -115,10 +116,10 @@ def test_who_was_thought_to_be_reached_was_not() -> None:
     history.lose("mail-1")
     history.task()
     assert len(history.entries("decision.told_late")) == 1
-    assert history.fold.notified_at == history.entries("notification.sent")[1].at
+    assert history.reading.notified_at == history.entries("notification.sent")[1].at
     history.lose("mail-2")
     history.task()
-    assert history.fold.notified_at is None
+    assert history.reading.notified_at is None
 
 
 def test_who_answers_before_they_are_told_is_not_told_late() -> None:
@@ -129,7 +130,7 @@ def test_who_answers_before_they_are_told_is_not_told_late() -> None:
     history.deliver(history.send("decision-request"))
     history.task()
     assert history.status == Status.APPROVED
-    assert history.fold.notified_at
+    assert history.reading.notified_at
     assert history.entries("decision.told_late") == []
 
 
@@ -139,13 +140,13 @@ def test_a_run_that_ends_without_an_answer_is_void(how: str) -> None:
     history = History()
     history.task()
     history.add(f"WORKFLOW_EXECUTION_{how}")
-    assert history.fold.void
-    assert history.fold.settled
+    assert history.reading.annulled
+    assert history.reading.settled
     answered = History()
     answered.respond("approve")
     answered.task()
     answered.add(f"WORKFLOW_EXECUTION_{how}")
-    assert answered.fold.void is None
+    assert answered.reading.annulled is None
 
 
 @pytest.mark.parametrize("choice", [None, "deny", "approve"])
@@ -156,12 +157,12 @@ def test_a_reset_run_is_void(choice: str | None) -> None:
         history.respond(choice)
     history.task()
     history.add("WORKFLOW_TASK_FAILED", {"cause": RESET})
-    assert history.fold.void == "reset in Temporal"
+    assert history.reading.annulled == "reset in Temporal"
 
 
 def test_a_run_is_its_own() -> None:
     """An old decision that is started anew is void, and one with the input of another."""
-    assert History(START_TOLERANCE - timedelta(seconds=2)).fold.void is None
-    assert History(START_TOLERANCE + timedelta(seconds=2)).fold.void
-    assert History(-START_TOLERANCE - timedelta(seconds=2)).fold.void
-    assert History(decision_id="dec_other").fold.void
+    assert History(START_TOLERANCE - timedelta(seconds=2)).reading.annulled is None
+    assert History(START_TOLERANCE + timedelta(seconds=2)).reading.annulled
+    assert History(-START_TOLERANCE - timedelta(seconds=2)).reading.annulled
+    assert History(decision_id="dec_other").reading.annulled

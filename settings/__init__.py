@@ -1,0 +1,1 @@
+"""Settings: read by the composition roots (`worker.py`, `api.main`, `embedded`) only."""
