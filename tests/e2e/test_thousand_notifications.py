@@ -18,7 +18,7 @@ from tests.service import RunningService
 from tests.support import eventually, free_port
 from tests.volume import volume
 
-MESSAGES = volume(1000, 120)
+MESSAGES = volume(1000, 200)
 KILLED_AT = (MESSAGES * 15 // 100, MESSAGES * 40 // 100, MESSAGES * 70 // 100)
 """So many have arrived when the worker is killed once more."""
 
