@@ -227,7 +227,7 @@ class Notifications:
                     link=f"{self._public_url}/d/{token}",
                     respond_url=f"{self._public_url}/responses/{token}",
                     told=read_decision(reading, now),
-                    digest=reading.state.shown,
+                    digest=reading.state.shown_digest,
                     happened_at=happened_at(input, reading),
                     inbox=f"{self._public_url}/i/{inbox}",
                     escalated_because=reading.escalated_because(),

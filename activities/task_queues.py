@@ -31,7 +31,7 @@ RUNNER = SandboxedWorkflowRunner(
 """Loads nothing of ours anew for every decision, which would be a third of what a worker does. That
 the workflow does nothing that it may not, the tests see: they replay it in the whole sandbox."""
 
-AT_ONCE = {Channel.EMAIL: 4, Channel.SLACK: 4, Channel.WEBHOOK: 25}
+CONCURRENCY = {Channel.EMAIL: 4, Channel.SLACK: 4, Channel.WEBHOOK: 25}
 """Messages that one worker has under way: so many at most are sent twice when it is killed. More
 would only wait for the processor and the store, for so long that a record could be given up.
 
@@ -72,7 +72,7 @@ async def working(
             task_queue=channel_queue(task_queue, channel),
             activities=[send],
             graceful_shutdown_timeout=grace,
-            max_concurrent_activities=AT_ONCE[channel],
+            max_concurrent_activities=CONCURRENCY[channel],
             activity_task_poller_behavior=ONE_TO_MANY,
             max_task_queue_activities_per_second=per_second.get(channel),
         )

@@ -52,7 +52,7 @@ START_TOLERANCE = timedelta(minutes=10)
 """How far the run's first event may be from the sealed `created_at`: further, and somebody started
 an old decision again. Clocks of the API and of Temporal may differ by less."""
 
-FIRST_ASKING = ("decision-request", "escalation")
+QUESTIONS = ("decision-request", "escalation")
 """Messages that ask somebody for the first time: one that fails has others asked."""
 
 MAX_WHY = 300
@@ -301,7 +301,7 @@ class Fold:
                 self._note_sent(event)
             case kind if kind in FAILED_ACTIVITY:
                 sending, reason = self._note_failed(event)
-                if sending and sending.message in FIRST_ASKING:
+                if sending and sending.message in QUESTIONS:
                     yield DeliveryFailed(
                         self._task_started, sending.approver, sending.channel, reason
                     )

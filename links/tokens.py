@@ -58,7 +58,7 @@ class PersonalLink:
 @dataclass(frozen=True, slots=True)
 class SlackLink:
     """The meaning of a button in a Slack message: the answer of one recipient to what they were
-    shown (`State.shown`), pressed by the user to whom it was sent, whose id is unique in the
+    shown (`State.shown_digest`), pressed by the user to whom it was sent, whose id is unique in the
     workspace `team_id`."""
 
     decision_id: str

@@ -1,6 +1,7 @@
 """Providers' later reports about messages: delivered, bounced, and so on.
 
-`Told` is an event of a message that we sent; our own record of deliveries says whose it is.
+`DeliveryReport` is an event of a message that we sent; our own record of deliveries says whose
+it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.database import Database
 from store.tables import deliveries, delivery_events
 
-AT_ONCE = 500
+BATCH = 500
 """Values in one statement, since databases take a limited number."""
 
 
@@ -33,7 +34,7 @@ class SentMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveryReport:
     """A report. `id` is the provider's name of this event, `at` its time."""
 
     provider: str
@@ -82,7 +83,7 @@ class DeliveryEvents:
                 found |= set(rows.scalars())
         return found
 
-    async def keep(self, told: Iterable[Told]) -> None:
+    async def keep(self, told: Iterable[DeliveryReport]) -> None:
         """Keep these events, each once, however often they are reported."""
         rows = [asdict(each) for each in told]
         if not rows:
@@ -90,15 +91,15 @@ class DeliveryEvents:
         async with self._database.begin() as connection:
             await connection.execute(_insert_new(connection), rows)
 
-    async def of(self, decision_id: str) -> list[Told]:
+    async def of(self, decision_id: str) -> list[DeliveryReport]:
         """Return all events of a decision, in order of time."""
-        shown = [delivery_events.c[each.name] for each in fields(Told)]
+        shown = [delivery_events.c[each.name] for each in fields(DeliveryReport)]
         query = (
             select(*shown)
             .where(delivery_events.c.decision_id == decision_id)
             .order_by(delivery_events.c.at, delivery_events.c.id)
         )
-        return [Told(*row) for row in await self._database.read(query)]
+        return [DeliveryReport(*row) for row in await self._database.read(query)]
 
 
 def _insert_new(connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:
@@ -108,5 +109,5 @@ def _insert_new(connection: AsyncConnection) -> postgresql.Insert | sqlite.Inser
 
 def _portions(values: Collection[str]) -> Iterator[list[str]]:
     rest = iter(values)
-    while some := list(islice(rest, AT_ONCE)):
+    while some := list(islice(rest, BATCH)):
         yield some

@@ -23,7 +23,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
-AT_ONCE = 2
+CONCURRENCY = 2
 """Files of which one process holds the whole content at a time."""
 
 CHUNK = 128 * 1024
@@ -52,9 +52,9 @@ class Files:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self.room = asyncio.Semaphore(AT_ONCE)
+        self.room = asyncio.Semaphore(CONCURRENCY)
         """Whoever has a whole file in memory holds this."""
-        self.threads = ThreadPoolExecutor(AT_ONCE, "files")
+        self.threads = ThreadPoolExecutor(CONCURRENCY, "files")
         """The threads that read and judge files. They are always the same, because an allocator
         gives each thread memory of its own, and keeps freed memory for it."""
 

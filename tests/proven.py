@@ -72,7 +72,7 @@ def proven(
     response = Response(
         decision_id=id,
         run_id="run_1",
-        request_digest=state.shown,
+        request_digest=state.shown_digest,
         received_at=ANSWERED_AT,
         approver=by,
         choice=choice,

@@ -28,7 +28,10 @@ SEND_NOTIFICATION = "send_notification"
 DELIVER_CALLBACK = "deliver_callback"
 
 REMINDER = "reminder"
-ASKING = ("decision-request", "escalation", REMINDER)
+QUESTIONS = ("decision-request", "escalation")
+"""Messages that ask somebody for the first time: one that fails has others asked."""
+
+ASKING = (*QUESTIONS, REMINDER)
 """Messages with a question in them: who gets none of these does not know that they are asked."""
 
 CODE = "code"

@@ -60,7 +60,7 @@ def objection(state: State, response: Response) -> Objection | None:
     if response.choice not in state.rules.options:
         text = N_("This answer was not offered; offered are: %(offered)s.")
         return Objection("not_offered", Sentence(text, {"offered": state.rules.options}))
-    if response.request_digest != state.shown:
+    if response.request_digest != state.shown_digest:
         return Objection("changed", CHANGED)
     return _objection_to_data(state.rules, response) or _objection_to_step(state, response)
 

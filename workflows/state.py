@@ -103,7 +103,7 @@ class State:
         return self.outcome.status if self.outcome else Status.PENDING
 
     @property
-    def shown(self) -> str:
+    def shown_digest(self) -> str:
         """The digest of all that an approver is shown, which an answer is an answer to."""
         return shown_digest(self.rules.request_digest, self.attachments)
 
@@ -153,8 +153,8 @@ class State:
         return self.outcome is None and is_last and not self.awaited
 
 
-def shown_of(input: DecisionInput) -> str:
-    """`State.shown` of a decision whose files are those of `input`."""
+def shown_digest_of(input: DecisionInput) -> str:
+    """`State.shown_digest` of a decision whose files are those of `input`."""
     return shown_digest(input.request_digest, tuple(input.attachments))
 
 

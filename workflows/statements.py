@@ -32,7 +32,8 @@ class Statement(Wire):
     """The run of the workflow. Without it, what was said in one run could be said again in another
     that somebody started under the same id."""
     request_digest: str
-    """Of the decision's request. A response has that of what was shown: see `State.shown`."""
+    """Of the decision's request. A response has `State.shown_digest`: that of all that
+    was shown."""
     received_at: AwareDatetime
     """When the API had it. This instant alone decides whether a response was in time."""
 

@@ -23,14 +23,14 @@ from links import LinkKeys, SlackLink
 from slack_app.web import SlackError, SlackWeb
 from templates import render_slack
 from workflows.messages import SendNotificationInput
-from workflows.state import shown_of
+from workflows.state import shown_digest_of
 
 REMEMBERED = 3_600.0
 """Seconds for which a process remembers a person's Slack user."""
 
 MOST_REMEMBERED = 10_000
 
-ASKING = ("decision-request", "escalation")
+QUESTIONS = ("decision-request", "escalation")
 
 GONE = (
     *("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"),
@@ -159,19 +159,19 @@ class SlackChannel:
     ) -> dict[str, object]:
         """Return the content. An approver who is asked is a `person`, to whom the buttons
         belong."""
-        value = self._value(notice, person) if person and message in ASKING else ""
+        value = self._value(notice, person) if person and message in QUESTIONS else ""
         made = render_slack(message, template_context(notice), notice.reader, value)
         # Nothing in the text is to become a link or a mention; the blocks know none.
         return {"text": made.text, "blocks": made.blocks, "parse": "none", "link_names": False}
 
     def _value(self, notice: Notice, person: Person) -> str:
-        shown = shown_of(notice.decision)
+        shown = shown_digest_of(notice.decision)
         who = (person.team_id, person.user_id)
         return self._links.mint_slack(SlackLink(notice.decision.id, notice.approver, shown, *who))
 
     async def _asked(self, notice: Notice) -> str | None:
         """Return the message that asked this approver."""
-        for message in ASKING:
+        for message in QUESTIONS:
             sending = SendNotificationInput(
                 decision_id=notice.decision.id,
                 message=message,

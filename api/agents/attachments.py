@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 from api.decisions.documents import already_settled, attached
 from api.doors.auth import Creator, KeyedRoute, Reader, Sender
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.files.downloads import NO_FILE
 from api.http.downloads import download as downloaded
 from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
-from api.http.openapi import answers
+from api.http.openapi import problems
 from api.problems.errors import Conflict, Invalid, NotFound
 from handover.models import Attachment
 from histories.reading import Reading
@@ -44,8 +44,8 @@ UNHEARD: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/attachments", status_code=201, openapi_extra=MULTIPART, responses=answers(*REFUSED))
-async def upload(service: The, agent: Sender, request: Request) -> Attachment:
+@router.post("/attachments", status_code=201, openapi_extra=MULTIPART, responses=problems(*REFUSED))
+async def upload(service: ServiceDep, agent: Sender, request: Request) -> Attachment:
     """Send a file before the question; `attachment_ids` of `POST /decisions` then names it."""
     # The key was checked before this: nobody's bytes are taken without one.
     async with read_form(request) as form:
@@ -57,9 +57,9 @@ async def upload(service: The, agent: Sender, request: Request) -> Attachment:
 @router.get(
     "/attachments/{attachment_id}",
     response_class=Response,
-    responses=DOWNLOAD | answers("not_found"),
+    responses=DOWNLOAD | problems("not_found"),
 )
-async def download(service: The, key: Reader, attachment_id: str) -> Response:
+async def download(service: ServiceDep, key: Reader, attachment_id: str) -> Response:
     """Download a file of this agent's, or of its decisions; any file, with a key that may resolve
     or audit."""
     file = await service.store.attachments.find(attachment_id)
@@ -73,11 +73,11 @@ async def download(service: The, key: Reader, attachment_id: str) -> Response:
     status_code=201,
     openapi_extra=MULTIPART,
     responses=UNHEARD
-    | answers("not_found", "already_settled", "too_many_attachments", *REFUSED)
-    | answers("unavailable", "unconfirmed"),
+    | problems("not_found", "already_settled", "too_many_attachments", *REFUSED)
+    | problems("unavailable", "unconfirmed"),
 )
 async def attach(
-    service: The, agent: Creator, decision_id: str, request: Request, response: Response
+    service: ServiceDep, agent: Creator, decision_id: str, request: Request, response: Response
 ) -> Attachments:
     """Show one more file with a pending decision, 5 at most: 202 while the service does not know it
     yet.
@@ -101,8 +101,8 @@ async def attach(
     return Attachments(attachments=files)
 
 
-@router.get("/decisions/{decision_id}/attachments", responses=answers("not_found"))
-async def attachments(service: The, key: Reader, decision_id: str) -> Attachments:
+@router.get("/decisions/{decision_id}/attachments", responses=problems("not_found"))
+async def attachments(service: ServiceDep, key: Reader, decision_id: str) -> Attachments:
     """List the files of a decision."""
     reading = await service.decisions.read_for(key, decision_id)
     return Attachments(attachments=attached(reading))

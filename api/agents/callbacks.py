@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.doors.auth import Creator, KeyedRoute
-from api.doors.deps import The
-from api.http.openapi import answers
+from api.doors.deps import ServiceDep
+from api.http.openapi import problems
 
 router = APIRouter(tags=["callbacks"], route_class=KeyedRoute)
 
@@ -34,8 +34,8 @@ class Secrets(BaseModel):
     secrets: list[Secret]
 
 
-@router.post("/auth/callback-secret", status_code=201, responses=answers("missing_scope"))
-async def rotate(service: The, agent: Creator) -> MadeCallbackSecret:
+@router.post("/auth/callback-secret", status_code=201, responses=problems("missing_scope"))
+async def rotate(service: ServiceDep, agent: Creator) -> MadeCallbackSecret:
     """Make a new secret for this agent's callbacks. It is in the answer and nowhere else.
 
     For 24 hours the previous one signs each callback too, also those of pending decisions. There
@@ -47,8 +47,8 @@ async def rotate(service: The, agent: Creator) -> MadeCallbackSecret:
     )
 
 
-@router.get("/auth/callback-secret", responses=answers("missing_scope"))
-async def secrets(service: The, agent: Creator) -> Secrets:
+@router.get("/auth/callback-secret", responses=problems("missing_scope"))
+async def secrets(service: ServiceDep, agent: Creator) -> Secrets:
     """List the ids and dates of this agent's live secrets, never the secrets themselves."""
     live = await service.callback_secrets.live(agent.name)
     return Secrets(

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request, Response
 
-from api.decisions.documents import already_settled, answer, decision_of, pending, refusal
+from api.decisions.documents import already_settled, as_document, decision_of, pending, refusal
 from api.decisions.record import record_of
 from api.decisions.schemas import Audit, AuditLine, Cancellation, Extension, NewDecision, Resolution
 from api.doors.auth import Creator, KeyedRoute, Reader, Resolver
-from api.doors.deps import IdempotencyKey, The, Wait
+from api.doors.deps import IdempotencyKey, ServiceDep, Wait
 from api.doors.presence import while_present
 from api.http.examples import CANCEL, CREATE, EXTEND, RESOLVE
-from api.http.openapi import UNHEARD, answers, body_examples, headers
+from api.http.openapi import UNHEARD, body_examples, headers, problems
 from api.problems.errors import Forbidden, Gone, NotFound
 from handover.models import Decision, Origin
 from histories.reading import Live
@@ -32,13 +32,13 @@ router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
     response_model=Decision,
     response_model_exclude_unset=True,
     responses={201: {"headers": headers(Location="The path of the decision.")}}
-    | answers("missing_scope", "approver_not_allowed", "gone")
-    | answers("rate_limited", "quota_exceeded", "messages_behind")
-    | answers("invalid_request", "idempotency_key_reused", "unknown_attachment"),
+    | problems("missing_scope", "approver_not_allowed", "gone")
+    | problems("rate_limited", "quota_exceeded", "messages_behind")
+    | problems("invalid_request", "idempotency_key_reused", "unknown_attachment"),
     openapi_extra=body_examples(CREATE),
 )
 async def create(
-    service: The,
+    service: ServiceDep,
     agent: Creator,
     body: NewDecision,
     request: Request,
@@ -52,7 +52,7 @@ async def create(
     response.headers["Location"] = f"/decisions/{decision_id}"
     try:
         async with while_present(request, service.waiting):
-            return answer(await service.decisions.read_for(agent, decision_id, wait), agent)
+            return as_document(await service.decisions.read_for(agent, decision_id, wait), agent)
     except NotFound as error:
         raise Gone(
             f"This Idempotency-Key made {decision_id}, whose history is no longer kept; use a new"
@@ -64,15 +64,15 @@ async def create(
     "/decisions/{decision_id}",
     response_model=Decision,
     response_model_exclude_unset=True,
-    responses=answers("not_found", "invalid_request"),
+    responses=problems("not_found", "invalid_request"),
 )
 async def get(
-    service: The, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
+    service: ServiceDep, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
 ) -> dict[str, Any]:
     """Return the decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         reading = await service.decisions.read_for(agent, decision_id, wait)
-        return answer(reading, agent, await service.decisions.delivered(decision_id))
+        return as_document(reading, agent, await service.decisions.delivered(decision_id))
 
 
 @router.post(
@@ -80,12 +80,12 @@ async def get(
     response_model=Decision,
     response_model_exclude_unset=True,
     responses=UNHEARD
-    | answers("not_found", "already_settled", "invalid_request")
-    | answers("unavailable", "unconfirmed"),
+    | problems("not_found", "already_settled", "invalid_request")
+    | problems("unavailable", "unconfirmed"),
     openapi_extra=body_examples(CANCEL),
 )
 async def cancel(
-    service: The,
+    service: ServiceDep,
     agent: Creator,
     decision_id: str,
     response: Response,
@@ -101,7 +101,7 @@ async def cancel(
     response.status_code = 200 if reading.settled else 202
     if not reading.settled or decision_of(reading).origin == Origin.AGENT:
         # Also where an earlier request withdrew it: a client repeats what got no answer.
-        return answer(reading, agent)
+        return as_document(reading, agent)
     raise already_settled(reading, agent)
 
 
@@ -110,12 +110,12 @@ async def cancel(
     response_model=Decision,
     response_model_exclude_unset=True,
     responses=UNHEARD
-    | answers("not_found", "already_settled", "late", "invalid_request", "not_longer")
-    | answers("unavailable", "unconfirmed"),
+    | problems("not_found", "already_settled", "late", "invalid_request", "not_longer")
+    | problems("unavailable", "unconfirmed"),
     openapi_extra=body_examples(EXTEND),
 )
 async def extend(
-    service: The, agent: Creator, decision_id: str, body: Extension, response: Response
+    service: ServiceDep, agent: Creator, decision_id: str, body: Extension, response: Response
 ) -> dict[str, Any]:
     """Give more time: `timeout_minutes` from now. 202 while the effect is not known.
 
@@ -128,7 +128,7 @@ async def extend(
     if reading.settled:
         raise already_settled(reading, agent)
     response.status_code = 200 if decision.expires_at >= expires_at else 202
-    return answer(reading, agent)
+    return as_document(reading, agent)
 
 
 @router.post(
@@ -136,13 +136,13 @@ async def extend(
     response_model=Decision,
     response_model_exclude_unset=True,
     responses=UNHEARD
-    | answers("missing_scope", "own_decision", "not_found", "already_settled", "late", "changed")
-    | answers("invalid_request", "invalid_answer", "unknown_attachment")
-    | answers("unavailable", "unconfirmed"),
+    | problems("missing_scope", "own_decision", "not_found", "already_settled", "late", "changed")
+    | problems("invalid_request", "invalid_answer", "unknown_attachment")
+    | problems("unavailable", "unconfirmed"),
     openapi_extra=body_examples(RESOLVE),
 )
 async def resolve(
-    service: The, key: Resolver, decision_id: str, body: Resolution, response: Response
+    service: ServiceDep, key: Resolver, decision_id: str, body: Resolution, response: Response
 ) -> dict[str, Any]:
     """Answer in an approver's place, with a key that has this right. `resolved_by` is the key's
     name.
@@ -158,7 +158,7 @@ async def resolve(
     given = Answer(
         decision_id=decision_id,
         run_id=live.run_id,
-        request_digest=live.state.shown,
+        request_digest=live.state.shown_digest,
         approver=key.name,
         choice=body.action,
         notes=body.notes,
@@ -177,11 +177,11 @@ async def resolve(
     if verdict.why:
         raise refusal(verdict.why, "action")
     response.status_code = 200 if reading.settled else 202
-    return answer(reading)
+    return as_document(reading)
 
 
-@router.get("/decisions/{decision_id}/audit", responses=answers("not_found"))
-async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
+@router.get("/decisions/{decision_id}/audit", responses=problems("not_found"))
+async def audit(service: ServiceDep, agent: Reader, decision_id: str) -> Audit:
     """Return everything that happened, in order, with the numbers of the history's events."""
     reading = await service.decisions.read_for(agent, decision_id)
     refused = await service.store.refused_responses.of(decision_id)
@@ -189,7 +189,7 @@ async def audit(service: The, agent: Reader, decision_id: str) -> Audit:
     told = await service.store.delivery_events.of(decision_id)
     runs = await service.executions.of(reading)
     entries = await asyncio.to_thread(record_of, reading, refused, told, runs)
-    decision = answer(reading, agent)
+    decision = as_document(reading, agent)
     return Audit(
         decision_id=decision_id,
         status=decision["status"],

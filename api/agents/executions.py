@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 
-from api.decisions.documents import answer, decision_of
+from api.decisions.documents import as_document, decision_of
 from api.decisions.schemas import NewClaim, NewReport
 from api.doors.auth import Creator, KeyedRoute
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.examples import CLAIM, DONE
-from api.http.openapi import answers, body_examples
+from api.http.openapi import body_examples, problems
 from api.problems.errors import Conflict
 from handover.models import Decision, Execution, ExecutionStatus, Status, is_permitted
 from histories.reading import Live, Reading
@@ -36,11 +36,11 @@ ENDED = {
     response_model=Decision,
     response_model_exclude_unset=True,
     responses={200: {"model": Decision, "description": "It was claimed under this name before."}}
-    | answers("not_found", "not_permitted", "already_claimed", "invalid_request"),
+    | problems("not_found", "not_permitted", "already_claimed", "invalid_request"),
     openapi_extra=body_examples(CLAIM),
 )
 async def claim(
-    service: The,
+    service: ServiceDep,
     agent: Creator,
     decision_id: str,
     response: Response,
@@ -64,20 +64,22 @@ async def claim(
         raise Conflict(
             _already_claimed(execution),
             code="already_claimed",
-            decision=answer(reading, agent),
+            decision=as_document(reading, agent),
         )
     response.status_code = 201 if is_new else 200
-    return answer(reading, agent)
+    return as_document(reading, agent)
 
 
 @router.post(
     "/decisions/{decision_id}/done",
     response_model=Decision,
     response_model_exclude_unset=True,
-    responses=answers("not_found", "not_claimed", "already_reported", "invalid_request"),
+    responses=problems("not_found", "not_claimed", "already_reported", "invalid_request"),
     openapi_extra=body_examples(DONE),
 )
-async def done(service: The, agent: Creator, decision_id: str, body: NewReport) -> dict[str, Any]:
+async def done(
+    service: ServiceDep, agent: Creator, decision_id: str, body: NewReport
+) -> dict[str, Any]:
     """Report how the run of this claim ended. A repeated report gets the same answer.
 
     With `not_run` the action may be claimed again.
@@ -88,7 +90,7 @@ async def done(service: The, agent: Creator, decision_id: str, body: NewReport) 
         raise Conflict(
             "The decision was not claimed under this claim_id.",
             code="not_claimed",
-            decision=answer(reading, agent),
+            decision=as_document(reading, agent),
         )
     execution = (await service.executions.of(reading)).current
     reading = replace(reading, execution=execution)
@@ -96,9 +98,9 @@ async def done(service: The, agent: Creator, decision_id: str, body: NewReport) 
         raise Conflict(
             f"It was reported before: {run.report.status}.",
             code="already_reported",
-            decision=answer(reading, agent),
+            decision=as_document(reading, agent),
         )
-    return answer(reading, agent)
+    return as_document(reading, agent)
 
 
 def _permitting(reading: Reading, agent: ApiKey, now: datetime) -> Live:
@@ -120,7 +122,7 @@ def _permitting(reading: Reading, agent: ApiKey, now: datetime) -> Live:
     raise Conflict(
         f"The decision does not permit its action: {why}.",
         code="not_permitted",
-        decision=answer(reading, agent),
+        decision=as_document(reading, agent),
     )
 
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from api.decisions.listing import Filters, Listing, Page, Paging
 from api.decisions.starting import id_for
 from api.doors.auth import KeyedRoute, Reader
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.cursors import BadCursorError, Cursors
-from api.http.openapi import answers
+from api.http.openapi import problems
 from api.problems.errors import Forbidden, invalid
 from store.keys import AUDIT, RESOLVE, ApiKey
 
@@ -20,9 +20,11 @@ router = APIRouter(tags=["decisions"], route_class=KeyedRoute)
 
 @router.get(
     "/decisions",
-    responses=answers("missing_scope", "invalid_request", "lists_unavailable"),
+    responses=problems("missing_scope", "invalid_request", "lists_unavailable"),
 )
-async def list_decisions(service: The, key: Reader, asked: Annotated[Paging, Query()]) -> Page:
+async def list_decisions(
+    service: ServiceDep, key: Reader, asked: Annotated[Paging, Query()]
+) -> Page:
     """List an agent's own decisions; with a key that may resolve or audit, those of all agents.
 
     Open ones come first, the newest on top, then those that ended, the last one first. A page may

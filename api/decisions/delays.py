@@ -20,7 +20,7 @@ from histories.fold import innermost
 from histories.reading import Delay, Live
 from workflows.messages import HELD_BACK, SEND_NOTIFICATION
 
-AT_ONCE = timedelta(seconds=10)
+PUNCTUAL = timedelta(seconds=10)
 """Within which a message goes out where all is well."""
 
 PAUSED = (State.PENDING_ACTIVITY_STATE_PAUSED, State.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED)
@@ -29,7 +29,7 @@ PAUSED = (State.PENDING_ACTIVITY_STATE_PAUSED, State.PENDING_ACTIVITY_STATE_PAUS
 def is_overdue(reading: Live, now: datetime) -> bool:
     """Whether it is time to ask why a message of this decision is still under way, or why there is
     none."""
-    if reading.closed or now - reading.input.created_at < AT_ONCE:
+    if reading.closed or now - reading.input.created_at < PUNCTUAL:
         return False
     results = [each.result for each in reading.notifications]
     return "pending" in results or not (results or reading.settled)
@@ -60,6 +60,6 @@ async def delay_of(pending: PendingActivityInfo, codec: PayloadCodec | None) -> 
         failure = await decoded_failure(pending.last_failure, codec)
         return Delay(innermost(failure), failure.application_failure_info.type == HELD_BACK)
     is_scheduled = pending.state == State.PENDING_ACTIVITY_STATE_SCHEDULED
-    if is_scheduled and datetime.now(UTC) - pending.scheduled_time.ToDatetime(UTC) > AT_ONCE:
+    if is_scheduled and datetime.now(UTC) - pending.scheduled_time.ToDatetime(UTC) > PUNCTUAL:
         return Delay("No worker has taken it up yet.")
     return None

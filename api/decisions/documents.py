@@ -58,7 +58,7 @@ def decision_of(reading: Reading) -> Decision:
         raise NotFound("There is no such decision.") from error
 
 
-def answer(
+def as_document(
     reading: Reading, reader: ApiKey | None = None, delivered: Collection[str] = ()
 ) -> dict[str, Any]:
     """A decision as JSON, for whoever has this key. Raises `NotFound` where it is no decision of
@@ -84,7 +84,7 @@ def attached(reading: Reading) -> list[Attachment]:
 
 def already_settled(reading: Reading, reader: ApiKey | None = None) -> Conflict:
     """What is over stays what it is: 409, with the outcome."""
-    decision = answer(reading, reader)
+    decision = as_document(reading, reader)
     return Conflict(
         f"The decision is already {decision['status']}.", code="already_settled", decision=decision
     )

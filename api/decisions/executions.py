@@ -49,7 +49,7 @@ class Run:
         return self.is_given_back and self.report is not None and self.report.received_at <= at
 
     @property
-    def told(self) -> Execution:
+    def execution(self) -> Execution:
         claim, report = self.claim, self.report
         return Execution(
             status=report.status if report else ExecutionStatus.CLAIMED,
@@ -74,7 +74,7 @@ class Runs:
     def current(self) -> Execution | None:
         """The one that keeps all others from claiming."""
         last = self.signed[-1] if self.signed else None
-        return last.told if last and not last.is_given_back else None
+        return last.execution if last and not last.is_given_back else None
 
     @property
     def next_number(self) -> int:
@@ -115,7 +115,7 @@ class Executions:
             said = _claim(reading, runs.next_number, agent, claim_id, worker, at)
             claim = self._signer.sign(said, SignedClaim)
             if await self._store.claim(_claim_row(claim)):
-                return Run(claim, None).told, True
+                return Run(claim, None).execution, True
 
     async def report(
         self, reading: Reading, claim_id: str, status: str, result: str | None

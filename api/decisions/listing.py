@@ -38,7 +38,7 @@ from workflows.messages import (
     WORKFLOW,
 )
 
-AT_ONCE = 8
+CONCURRENCY = 8
 """Histories that one list reads at the same time."""
 
 PLAIN = re.compile(r"[\w @.+-]*")
@@ -174,7 +174,7 @@ class Listing:
         self._client = client
         self._encryption = encryption
         self._look = look
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = asyncio.Semaphore(CONCURRENCY)
 
     async def page(self, filters: Filters, limit: int, token: bytes) -> Listed:
         """At most `limit` decisions.

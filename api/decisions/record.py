@@ -13,7 +13,7 @@ from api.decisions.executions import FORGED, Run, Runs
 from handover.models import Choice, Status
 from histories.entries import AuditEntry
 from histories.reading import Live, Reading, Void
-from store.events import Told
+from store.events import DeliveryReport
 from store.refused import RefusedResponse
 from workflows.stored import whole_response
 
@@ -33,7 +33,7 @@ ARRIVALS = {
 
 
 def record_of(
-    reading: Reading, refused: Iterable[RefusedResponse], told: Iterable[Told], runs: Runs
+    reading: Reading, refused: Iterable[RefusedResponse], told: Iterable[DeliveryReport], runs: Runs
 ) -> list[AuditEntry]:
     """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
     of the mails has told of them, `runs` are those of what was permitted."""
@@ -57,7 +57,7 @@ def _attempt(refused: RefusedResponse) -> AuditEntry:
     return AuditEntry(None, type, refused.received_at, asdict(refused))
 
 
-def _arrival(told: Told) -> AuditEntry:
+def _arrival(told: DeliveryReport) -> AuditEntry:
     details = asdict(told)
     event, at = details.pop("event"), details.pop("at")
     shown = ("message", "approver", "channel", "provider", "provider_message_id", "reason")

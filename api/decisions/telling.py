@@ -28,7 +28,7 @@ from handover.models import Attachment
 from histories.reading import Live, Reading, Void
 from store import StoreError
 from store.contents import Contents
-from store.events import Told
+from store.events import DeliveryReport
 from store.keys import ApiKey
 from workflows import objections
 from workflows.objections import Objection
@@ -129,7 +129,7 @@ class Telling:
         signed = self._signer_for(reading).sign(request, SignedCodeRequest)
         return await self._tell(signed, reading, "code")
 
-    async def report_failure(self, told: Told) -> None:
+    async def report_failure(self, told: DeliveryReport) -> None:
         """Tell a decision that a message of it did not arrive, where that changes anything.
 
         Does not wait until the workflow has heard it. Raises `Unavailable`.

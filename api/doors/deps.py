@@ -76,7 +76,7 @@ async def _given(request: Request) -> Service:
     return the_service(request)
 
 
-The = Annotated[Service, Depends(_given)]
+ServiceDep = Annotated[Service, Depends(_given)]
 
 Wait = Annotated[
     float,

@@ -31,7 +31,7 @@ LIMIT_SECONDS = 10.0
 """Seconds to fetch an image: a page with a gap after ten seconds is better than a page that keeps
 loading."""
 
-AT_ONCE = 8
+CONCURRENCY = 8
 """Images whose content one process holds while it arrives; a page has five."""
 
 TRY_AGAIN = timedelta(minutes=5)
@@ -58,7 +58,7 @@ class Images:
         self._store = store
         self._files = files
         self._outgoing = outgoing
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(CONCURRENCY)
         self._under_way: dict[tuple[str, int], asyncio.Task[Image]] = {}
 
     async def find(self, decision_id: str, number: int) -> Image | None:

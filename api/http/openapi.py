@@ -35,7 +35,7 @@ HEADERS: dict[int, dict[str, str]] = {
 }
 
 
-def answers(*codes: str) -> dict[int | str, dict[str, Any]]:
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """Return the problems of an operation, for `responses=`. Raises `KeyError` for a code that is
     not in the table."""
     problems = sorted((PROBLEMS[code] for code in codes), key=lambda problem: problem.status)
@@ -87,7 +87,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         responses: dict[str, Any] = operation["responses"]
         if "application/json" in responses.get("422", {}).get("content", {}):
             del responses["422"]  # FastAPI's guess from a path parameter, which takes any text
-        for status, problem in answers(*_shared(operation)).items():
+        for status, problem in problems(*_shared(operation)).items():
             responses.setdefault(str(status), problem)
         for response in responses.values():
             response["headers"] = {**response.get("headers", {}), **REQUEST_ID}

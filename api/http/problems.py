@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.http.openapi import answers
+from api.http import openapi
 from api.problems.errors import NotFound
 from api.problems.table import PROBLEMS, Problem
 
@@ -17,7 +17,7 @@ async def problems() -> list[Problem]:
     return sorted(PROBLEMS.values(), key=lambda problem: problem.status)
 
 
-@router.get("/problems/{code}", responses=answers("not_found"))
+@router.get("/problems/{code}", responses=openapi.problems("not_found"))
 async def problem(code: str) -> Problem:
     """Explain one code, and what to do about it."""
     if code not in PROBLEMS:

@@ -24,9 +24,9 @@ from api.decisions.schemas import (
 )
 from api.decisions.urls import check_url
 from api.doors.auth import Administrator, KeyedRoute
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.examples import APPROVER
-from api.http.openapi import answers, body_examples
+from api.http.openapi import body_examples, problems
 from api.people.preferences import LONGEST_DIGEST, SHORTEST_DIGEST
 from api.problems.errors import NotFound, invalid
 from handover.models import BY_URGENCY, Channel
@@ -47,7 +47,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Of = Annotated[Address, Path(description="Their e-mail address, in any spelling.")]
+ApproverPath = Annotated[Address, Path(description="Their e-mail address, in any spelling.")]
 Language = Literal["en", "de", "fr"]
 TimeZone = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_zone)]
 
@@ -192,8 +192,8 @@ class SetReading(Reading):
     )
 
 
-@router.get("/approvers/{address}", responses=answers("invalid_request", "not_found"))
-async def read(service: The, _: Administrator, address: Of) -> Reading:
+@router.get("/approvers/{address}", responses=problems("invalid_request", "not_found"))
+async def read(service: ServiceDep, _: Administrator, address: ApproverPath) -> Reading:
     """Return an approver's settings: how they read, when and by which channels they are asked, and
     their own system. 404 if nothing is set."""
     return await _known(service, address)
@@ -201,11 +201,13 @@ async def read(service: The, _: Administrator, address: Of) -> Reading:
 
 @router.put(
     "/approvers/{address}",
-    responses=answers("invalid_request"),
+    responses=problems("invalid_request"),
     response_model_exclude_unset=True,
     openapi_extra=body_examples(APPROVER),
 )
-async def put(service: The, _: Administrator, address: Of, body: NewReading) -> SetReading:
+async def put(
+    service: ServiceDep, _: Administrator, address: ApproverPath, body: NewReading
+) -> SetReading:
     """Replace all earlier settings, whoever made them, from the next message and page on.
 
     With the first `webhook_url`, the answer has the secret that signs its requests; a later one
@@ -229,9 +231,9 @@ async def put(service: The, _: Administrator, address: Of, body: NewReading) -> 
 @router.post(
     "/approvers/{address}/webhook-secret",
     status_code=201,
-    responses=answers("invalid_request", "not_found"),
+    responses=problems("invalid_request", "not_found"),
 )
-async def rotate(service: The, _: Administrator, address: Of) -> MadeWebhookSecret:
+async def rotate(service: ServiceDep, _: Administrator, address: ApproverPath) -> MadeWebhookSecret:
     """Make a new secret for this approver's webhooks. It is in the answer and nowhere else.
 
     For 24 hours the previous one signs each webhook too. 404 if no `webhook_url` is set.
@@ -246,15 +248,15 @@ async def rotate(service: The, _: Administrator, address: Of) -> MadeWebhookSecr
     "/approvers/{address}",
     status_code=204,
     response_class=Response,
-    responses=answers("invalid_request", "not_found"),
+    responses=problems("invalid_request", "not_found"),
 )
-async def forget(service: The, _: Administrator, address: Of) -> None:
+async def forget(service: ServiceDep, _: Administrator, address: ApproverPath) -> None:
     """Remove all settings, the webhook too."""
     await _known(service, address)
     await service.store.approvers.forget(address)
 
 
-async def _known(service: The, address: str) -> Reading:
+async def _known(service: ServiceDep, address: str) -> Reading:
     preferences = await service.store.approvers.find(address)
     webhook_url = await service.webhooks.url(address)
     if preferences == Preferences() and webhook_url is None:

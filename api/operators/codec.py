@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.api.common.v1 import Payload
 
 from api.doors.auth import Auditor, KeyedRoute
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http import examples
-from api.http.openapi import answers, body_examples
+from api.http.openapi import body_examples, problems
 
 router = APIRouter(tags=["operators"], route_class=KeyedRoute)
 
@@ -51,10 +51,10 @@ class WirePayloads(BaseModel):
 
 @router.post(
     f"{PREFIX}/decode",
-    responses=answers("missing_scope", "invalid_request"),
+    responses=problems("missing_scope", "invalid_request"),
     openapi_extra=body_examples(examples.DECODE),
 )
-async def decode(service: The, key: Auditor, asked: WirePayloads) -> WirePayloads:
+async def decode(service: ServiceDep, key: Auditor, asked: WirePayloads) -> WirePayloads:
     """Decrypt payloads of a decision's history, with a key that has the scope `audit:read`.
 
     A payload that is not encrypted, or not with a key of this service, comes back as it was sent.

@@ -17,7 +17,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.http.openapi import headers
 from api.problems.errors import RETRY_AFTER, ApiError
 from api.problems.temporal import asking_temporal
@@ -59,7 +59,7 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: NOT_READY})
-async def readyz(service: The) -> JSONResponse:
+async def readyz(service: ServiceDep) -> JSONResponse:
     """Return whether decisions can be taken and people asked: 503 with the reasons if not.
     `degraded` is 200: something is wrong, but nothing that the asking machine could act on."""
     checks = {
@@ -82,7 +82,7 @@ async def readyz(service: The) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(service: The) -> Response:
+async def metrics(service: ServiceDep) -> Response:
     """Return Prometheus metrics."""
     service.metrics.waiting.set(service.waiting.waiting)
     return Response(await service.metrics.render(), media_type="text/plain; version=0.0.4")

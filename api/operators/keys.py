@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBo
 from api.decisions.approvers import check_places
 from api.decisions.schemas import Distinct, Moment, Strict, allowed_approver
 from api.doors.auth import Administrator, Agent, KeyedRoute
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.doors.presence import while_present
 from api.http.examples import KEY
-from api.http.openapi import answers, body_examples
+from api.http.openapi import body_examples, problems
 from api.problems.errors import Conflict, NotFound
 from store.keys import ApiKey, KeyRecord, is_name, new_key
 
@@ -118,10 +118,10 @@ class Keys(BaseModel):
 @router.post(
     "/auth/api-keys",
     status_code=201,
-    responses=answers("invalid_request"),
+    responses=problems("invalid_request"),
     openapi_extra=body_examples(KEY),
 )
-async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
+async def make(service: ServiceDep, _: Administrator, body: NewKey) -> MadeKey:
     """Make a key. It is in the answer and nowhere else: the service keeps its hash."""
     allowed = [(f"approvers.{n}", each) for n, each in enumerate(body.approvers or ())]
     check_places(service.settings.local_domains, allowed)
@@ -141,8 +141,8 @@ async def make(service: The, _: Administrator, body: NewKey) -> MadeKey:
     return MadeKey(**_shown(record).model_dump(), key=key)
 
 
-@router.get("/auth/whoami", responses=answers("invalid_request"))
-async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> Caller:
+@router.get("/auth/whoami", responses=problems("invalid_request"))
+async def whoami(service: ServiceDep, key: Agent, request: Request, wait: Held = 0) -> Caller:
     """Identify the caller's key, and return what the service sees of the request.
 
     With `wait` the request is held like one that waits for a decision, and nobody is asked. It
@@ -159,7 +159,7 @@ async def whoami(service: The, key: Agent, request: Request, wait: Held = 0) -> 
 
 
 @router.get("/auth/api-keys")
-async def keys(service: The, _: Administrator) -> Keys:
+async def keys(service: ServiceDep, _: Administrator) -> Keys:
     """List every key that is or was, the newest first."""
     return Keys(api_keys=[_shown(record) for record in await service.store.keys.all()])
 
@@ -168,9 +168,9 @@ async def keys(service: The, _: Administrator) -> Keys:
     "/auth/api-keys/{key_id}",
     status_code=204,
     response_class=Response,
-    responses=answers("not_found", "own_key"),
+    responses=problems("not_found", "own_key"),
 )
-async def revoke(service: The, administrator: Administrator, key_id: str) -> None:
+async def revoke(service: ServiceDep, administrator: Administrator, key_id: str) -> None:
     """End a key, for good and at once; requests that wait with it end within seconds."""
     if key_id == administrator.id:
         raise Conflict("This is the key of this very request; use another one.", code="own_key")

@@ -18,7 +18,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.people.page import GUARDS, failure, page
 from api.problems.errors import NotFound
 from templates import Reader
@@ -35,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/outbox/{token}")
-async def outbox(service: The, token: str) -> Response:
+async def outbox(service: ServiceDep, token: str) -> Response:
     """List the mails, newest first."""
     try:
         folder = _folder(service, token)
@@ -47,7 +47,7 @@ async def outbox(service: The, token: str) -> Response:
 
 
 @router.get("/outbox/{token}/{name}")
-async def mail(service: The, token: str, name: str) -> Response:
+async def mail(service: ServiceDep, token: str, name: str) -> Response:
     """Show one mail: its headers, its plain text with links that work."""
     try:
         message = _read(_folder(service, token), name)
@@ -67,7 +67,7 @@ async def mail(service: The, token: str, name: str) -> Response:
 
 
 @router.get("/outbox/{token}/{name}/html")
-async def html(service: The, token: str, name: str) -> Response:
+async def html(service: ServiceDep, token: str, name: str) -> Response:
     """Show the HTML part as a mail program does: no scripts, and links open."""
     try:
         message = _read(_folder(service, token), name)

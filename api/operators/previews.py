@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.operators.outbox import ENGLISH, admit, mail_html
 from api.operators.samples import READERS, SAMPLES, preview
 from api.people.page import failure, page
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/outbox/{token}/previews")
-async def previews(service: The, token: str) -> Response:
+async def previews(service: ServiceDep, token: str) -> Response:
     """List the previews."""
     try:
         admit(service, token)
@@ -32,7 +32,7 @@ async def previews(service: The, token: str) -> Response:
 
 
 @router.get("/outbox/{token}/previews/{message}/{language}")
-async def one(service: The, token: str, message: str, language: str) -> Response:
+async def one(service: ServiceDep, token: str, message: str, language: str) -> Response:
     """Show one mail: its subject, its HTML in a frame, its plain text."""
     try:
         mail = _preview(service, token, message, language)
@@ -50,7 +50,7 @@ async def one(service: The, token: str, message: str, language: str) -> Response
 
 
 @router.get("/outbox/{token}/previews/{message}/{language}/html")
-async def html(service: The, token: str, message: str, language: str) -> Response:
+async def html(service: ServiceDep, token: str, message: str, language: str) -> Response:
     """Show the HTML part alone, as a mail program does."""
     try:
         mail = _preview(service, token, message, language)

@@ -6,7 +6,7 @@ import base64
 
 from fastapi import APIRouter, Response
 
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.openapi import headers
 from handover.models import PublicKey, PublicKeys
 from workflows import proof
@@ -22,7 +22,7 @@ router = APIRouter(tags=["proof"])
     "/.well-known/handover-keys",
     responses={200: {"headers": headers(Cache_Control=f"`{CACHED}`.")}},
 )
-async def keys(service: The, response: Response) -> PublicKeys:
+async def keys(service: ServiceDep, response: Response) -> PublicKeys:
     """List the keys that this service believes, as a JSON Web Key Set (RFC 7517, RFC 8037).
 
     With the key that a decision's `proof` names, anybody can verify its answer without the service.

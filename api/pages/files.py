@@ -7,7 +7,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request, Response
 
 from api.decisions.documents import attached, decision_of
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.files.downloads import NO_FILE
 from api.http.bodies import JsonRoute
 from api.http.downloads import download
@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 
 @router.get("/d/{token}/files/{attachment_id}")
 async def download_by_link(
-    service: The, token: str, attachment_id: str, request: Request
+    service: ServiceDep, token: str, attachment_id: str, request: Request
 ) -> Response:
     """Download a file that the link's decision shows, or that its answer brought."""
     try:

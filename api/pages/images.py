@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.files.uploads import reaching_files
 from api.http.downloads import stream
 from api.pages.door import PageRoute
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.api_route("/d/{token}/images/{number}", methods=["GET", "HEAD"])
-async def show(service: The, token: str, number: str, request: Request) -> Response:
+async def show(service: ServiceDep, token: str, number: str, request: Request) -> Response:
     """Return an image of the link's decision, counted from 1.
 
     The first `GET` fetches it, while the decision is pending: an image that nobody saw before the

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request, Response
 from api.access.limiting import ANSWER
 from api.decisions.listing import ListsUnavailable
 from api.decisions.schemas import MAX_NOTES
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.http.cursors import BadCursorError, Cursors
 from api.http.requests import DECISION_ID
 from api.http.static import root
@@ -69,14 +69,16 @@ class Visitor:
 
 
 @router.api_route("/i/{token}", methods=["GET", "HEAD"])
-async def show(service: The, token: str, request: Request, after: str | None = None) -> Response:
+async def show(
+    service: ServiceDep, token: str, request: Request, after: str | None = None
+) -> Response:
     """Show what waits; `after` is the end of the page before."""
     visitor = await _let_in(service, token, request, "inbox")
     return await _inbox(service, visitor, after)
 
 
 @router.post("/i/{token}")
-async def answer(service: The, token: str, request: Request) -> Response:
+async def answer(service: ServiceDep, token: str, request: Request) -> Response:
     """Take the answers of the rows with a choice."""
     visitor = await _let_in(service, token, request, "send")
     async with forms.read(request) as form:
@@ -103,7 +105,7 @@ async def answer(service: The, token: str, request: Request) -> Response:
 
 
 @router.api_route("/i/{token}/settings", methods=["GET", "HEAD"])
-async def settings(service: The, token: str, request: Request) -> Response:
+async def settings(service: ServiceDep, token: str, request: Request) -> Response:
     """Show how this approver reads, and when and by which channels they are asked."""
     visitor = await _let_in(service, token, request, "settings")
     found = await service.store.approvers.find(visitor.approver)
@@ -111,7 +113,7 @@ async def settings(service: The, token: str, request: Request) -> Response:
 
 
 @router.post("/i/{token}/settings")
-async def save(service: The, token: str, request: Request) -> Response:
+async def save(service: ServiceDep, token: str, request: Request) -> Response:
     """Keep the chosen settings, which hold from the next message and page on."""
     visitor = await _let_in(service, token, request, "settings")
     async with forms.read(request) as form:

@@ -19,7 +19,7 @@ from histories.reading import Live
 from store import StoreAway
 from workflows.statements import Response
 
-AT_ONCE = 8
+CONCURRENCY = 8
 """Answers of one form that are taken at the same time."""
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ async def answer_all(
     received_at: datetime,
 ) -> list[Result]:
     """Take each of these answers separately: an obstacle to one is none to another."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(CONCURRENCY)
 
     async def answer(each: Given) -> Result:
         async with gate:

@@ -28,7 +28,7 @@ from api.answers.verdicts import (
     UsedUp,
     Verdict,
 )
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.pages import forms
 from api.pages.door import PageRoute
 from api.pages.forms import Filled
@@ -69,7 +69,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.api_route("/d/{token}", methods=["GET", "HEAD"])
 async def show(
-    service: The, token: str, request: Request, choose: Annotated[str | None, Query()] = None
+    service: ServiceDep, token: str, request: Request, choose: Annotated[str | None, Query()] = None
 ) -> Response:
     """Show the question, or what became of it. `choose` only marks a button."""
     await service.limits.count_link(service.linked.read(token), "open")
@@ -85,7 +85,7 @@ async def show(
 
 
 @router.post("/d/{token}")
-async def answer(service: The, token: str, request: Request) -> Response:
+async def answer(service: ServiceDep, token: str, request: Request) -> Response:
     """Take the answer of the approver whose link this is."""
     # Nobody's bytes are taken without a link, nor without end. It is an answer once a button was
     # pressed: what scanners send keeps nobody from that.

@@ -17,7 +17,7 @@ from api.http.static import root
 from api.pages.forms import FILES, Filled, Understood
 from api.people.local_times import LocalTime
 from api.people.page import page
-from api.people.telling import told
+from api.people.telling import phrase
 from handover.models import Choice, DecisionRequest, ResponseType
 from histories.reading import Live
 from links import Codes, Link
@@ -83,7 +83,7 @@ def ask(
         "now": now,
         "notation": notation.for_scripts(),
         "example_time": notation.example(now.year),
-        "digest": state.shown,
+        "digest": state.shown_digest,
         "asked_before": [a.approver for a in state.asked if a.level < level],
         "attachments": state.attachments,
         "files": opened.files,
@@ -166,7 +166,7 @@ def _wrong(refused: Sentence, type: ResponseType, reader: Reader) -> Wrong:
     name = refused.field or ""
     if type.type == "file_upload" and name.startswith(("file", FILES)):
         name = FILES  # there is one field for all of them
-    return Wrong(name, told(refused, reader, type))
+    return Wrong(name, phrase(refused, reader, type))
 
 
 def _notice(wrong: Wrong, request: DecisionRequest, reader: Reader) -> str:

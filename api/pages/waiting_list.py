@@ -45,7 +45,7 @@ READ = 200
 """Histories read for one page: the index has people who are asked later beside those who are asked
 now."""
 
-AT_ONCE = 8
+CONCURRENCY = 8
 """Histories that one page reads at the same time."""
 
 ACTION = (400, 8)
@@ -158,7 +158,7 @@ class WaitingLists:
         self, approver: str, candidates: Sequence[tuple[Place, str]]
     ) -> tuple[list[Row | Unreadable], int]:
         """Return as many rows as a page has, and how many candidates were examined for them."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(CONCURRENCY)
 
         async def look(decision_id: str, run_id: str) -> Row | Unreadable | None:
             async with gate:
@@ -232,7 +232,7 @@ def _row_of(reading: Live) -> Row:
         files=len(reading.state.attachments) + len(request.context_images),
         expires_at=rules.expires_at,
         type=rules.response_type,
-        digest=reading.state.shown,
+        digest=reading.state.shown_digest,
         choices=choices_in_a_row(reading),
         needs_code=rules.step_up,
     )

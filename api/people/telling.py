@@ -83,7 +83,7 @@ FAILURES = {
 """A headline and an explanation for each code that a page may end with."""
 
 
-def told(sentence: Sentence, reader: Reader, type: ResponseType | None = None) -> str:
+def phrase(sentence: Sentence, reader: Reader, type: ResponseType | None = None) -> str:
     """Return the sentence in the reader's language, without the field that it names.
 
     `type` is that of the question: the labels of the buttons depend on it.
@@ -101,7 +101,7 @@ def failure_told(error: ApiError, reader: Reader) -> tuple[str, str]:
     say = words(reader).gettext
     headline, explanation = FAILURES.get(error.problem.code, (DID_NOT_WORK, GENERAL))
     if isinstance(error.sentence.text, Marked):
-        return say(headline), told(error.sentence, reader)
+        return say(headline), phrase(error.sentence, reader)
     if isinstance(error, Unavailable) and error.takes_operator:
         return say(headline), say(OPERATOR) % {"why": visible_line(error.error)}
     return say(headline), say(explanation)
@@ -110,7 +110,7 @@ def failure_told(error: ApiError, reader: Reader) -> tuple[str, str]:
 def _value(value: Any, reader: Reader, type: ResponseType) -> str:
     match value:
         case Sentence():
-            return told(value, reader, type)
+            return phrase(value, reader, type)
         case Choice():
             return words(reader).button(value, type)
         case Status():

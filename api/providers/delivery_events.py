@@ -14,11 +14,11 @@ from api.problems.errors import NotFound, Unavailable
 from api.providers.sendgrid import PROVIDER, MailEvent
 from histories.reading import Live
 from store.events import DeliveryEvents as StoredEvents
-from store.events import SentMessage, Told
+from store.events import DeliveryReport, SentMessage
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16
+CONCURRENCY = 16
 """Decisions that are informed at the same time."""
 
 UNRECORDED = timedelta(minutes=2)
@@ -48,11 +48,11 @@ class DeliveryEvents:
         await self._tell_all([told for event, told in ours if event.is_loss])
         await self._look_for_unrecorded([event for event in new if not _told(event, sent)])
 
-    async def _tell_all(self, lost: Sequence[Sequence[Told]]) -> None:
+    async def _tell_all(self, lost: Sequence[Sequence[DeliveryReport]]) -> None:
         """Inform all decisions; a failure for one mail stops no other."""
-        limit = asyncio.Semaphore(AT_ONCE)
+        limit = asyncio.Semaphore(CONCURRENCY)
 
-        async def tell(mail: Sequence[Told]) -> None:
+        async def tell(mail: Sequence[DeliveryReport]) -> None:
             async with limit:
                 for told in mail:
                     await self._telling.report_failure(told)
@@ -79,7 +79,7 @@ class DeliveryEvents:
             return False
 
 
-def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[Told]:
+def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[DeliveryReport]:
     """Return the reports on each message of the mail, the last under the event's own id: once that
     is kept, all are."""
     messages = next((sent[name] for name in event.message_ids if name in sent), list[SentMessage]())
@@ -87,8 +87,8 @@ def _told(event: MailEvent, sent: dict[str, list[SentMessage]]) -> list[Told]:
     return [_told_of(event, message, id) for message, id in zip(messages, ids, strict=False)]
 
 
-def _told_of(event: MailEvent, message: SentMessage, id: str) -> Told:
-    return Told(
+def _told_of(event: MailEvent, message: SentMessage, id: str) -> DeliveryReport:
+    return DeliveryReport(
         provider=PROVIDER,
         id=id,
         provider_message_id=message.provider_message_id,

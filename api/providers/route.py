@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
 from api.providers import sendgrid
@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/events/sendgrid", status_code=204)
-async def sendgrid_events(service: The, request: Request) -> Response:
+async def sendgrid_events(service: ServiceDep, request: Request) -> Response:
     """Take a signed batch of events; a repeated event is taken as if it were new."""
     key, now = service.settings.sendgrid_event_key, datetime.now(UTC)
     if not key:

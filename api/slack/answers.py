@@ -19,7 +19,7 @@ from api.answers.verdicts import Over, Received, Recorded, Refused
 from api.decisions.documents import decision_of
 from api.people.linked import Linked, reading_links
 from api.people.readers import Readers
-from api.people.telling import failure_told, told
+from api.people.telling import failure_told, phrase
 from api.problems.errors import ApiError, NotFound, Unavailable
 from api.slack.forms import Answered, SlackForm
 from api.slack.interactions import Container, Pressed, Submitted
@@ -231,7 +231,7 @@ async def _submit(
         await visitor.slack.answers.refuse(reading, response, why)
     type = reading.request.response_type
     block = form.block_of(why.sentence.field, type)
-    return _errors(form, block, told(why.sentence, visitor.reader, type)), None
+    return _errors(form, block, phrase(why.sentence, visitor.reader, type)), None
 
 
 def _shown_again(
@@ -281,7 +281,7 @@ async def _refused(visitor: Visitor, reading: Live, response: Response, why: Obj
         await _step_back(visitor)
         return
     type = reading.request.response_type
-    await visitor.whisper(told(why.sentence, visitor.reader, type))
+    await visitor.whisper(phrase(why.sentence, visitor.reader, type))
 
 
 def _is_recorded(reading: Live, response: Response) -> bool:

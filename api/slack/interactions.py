@@ -80,15 +80,15 @@ class Other(BaseModel):
     type: str
 
 
-Told = Pressed | Submitted | Other
-TOLD: TypeAdapter[Told] = TypeAdapter(Annotated[Told, Field(union_mode="left_to_right")])
+Report = Pressed | Submitted | Other
+REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(union_mode="left_to_right")])
 
 
-def read(body: bytes) -> Told:
+def read(body: bytes) -> Report:
     """Read Slack's report. Raises `ValueError`."""
     try:
         [payload] = parse_qs(body.decode(), strict_parsing=True)["payload"]
-        return TOLD.validate_python(read_json(payload))
+        return REPORT.validate_python(read_json(payload))
     except (KeyError, ValidationError, RecursionError) as error:
         raise ValueError("this is no interaction") from error
 

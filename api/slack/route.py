@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from api.doors.deps import The
+from api.doors.deps import ServiceDep
 from api.http.json_checks import UnfitJsonError
 from api.problems.errors import ApiError, Forbidden, NotFound
 from api.slack import interactions
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/slack/interactions")
-async def interacted(service: The, request: Request) -> Response:
+async def interacted(service: ServiceDep, request: Request) -> Response:
     """Take a signed interaction."""
     app = service.slack
     if app is None:

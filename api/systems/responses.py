@@ -17,11 +17,11 @@ from api.answers.answering import is_outcome, normal
 from api.answers.step_up import CodeNeeded
 from api.decisions.documents import decision_of, refusal
 from api.decisions.schemas import NewResponse
-from api.doors.deps import Service, The
+from api.doors.deps import Service, ServiceDep
 from api.doors.links import LinkRoute, TheLink
 from api.http.examples import RESPOND
 from api.http.multipart import MULTIPART, REFUSED, read_form, the_file
-from api.http.openapi import answers, body_examples
+from api.http.openapi import body_examples, problems
 from api.people.linked import may_read
 from api.problems.errors import Conflict, Invalid, NotFound, invalid
 from handover.models import Attachment, Decision
@@ -66,9 +66,9 @@ class Outcome(BaseModel):
     "/responses/{token}",
     response_model=Question,
     response_model_exclude_unset=True,
-    responses=answers(*OF_LINKS),
+    responses=problems(*OF_LINKS),
 )
-async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
+async def read(service: ServiceDep, link: TheLink, token: str) -> dict[str, Any]:
     """Return the question as it stands; after the end, for 90 days, the outcome."""
     reading = await service.linked.decision_behind(link)
     if not may_read(reading, link):
@@ -79,7 +79,7 @@ async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
         "approver": link.approver,
         "respond_url": f"{base}/responses/{token}",
         "page_url": f"{base}/d/{token}",
-        "digest": reading.state.shown,
+        "digest": reading.state.shown_digest,
         "expires_at": reading.state.rules.expires_at,
     }
 
@@ -89,11 +89,13 @@ async def read(service: The, link: TheLink, token: str) -> dict[str, Any]:
     responses={
         202: {"model": Outcome, "description": "Taken and safe; what comes of it is not known yet."}
     }
-    | answers("already_settled", "late", "changed", "too_many_codes", "unconfirmed", *OF_LINKS)
-    | answers("invalid_request", "invalid_answer", "needs_code", "unknown_attachment"),
+    | problems("already_settled", "late", "changed", "too_many_codes", "unconfirmed", *OF_LINKS)
+    | problems("invalid_request", "invalid_answer", "needs_code", "unknown_attachment"),
     openapi_extra=body_examples(RESPOND),
 )
-async def respond(service: The, link: TheLink, body: NewResponse, response: Response) -> Outcome:
+async def respond(
+    service: ServiceDep, link: TheLink, body: NewResponse, response: Response
+) -> Outcome:
     """Answer, by the same rules as on the page. 202 while the effect is not known.
 
     If a code is needed, the first attempt has it mailed to the approver and is 422, with `form`:
@@ -123,9 +125,9 @@ async def respond(service: The, link: TheLink, body: NewResponse, response: Resp
     "/responses/{token}/files",
     status_code=201,
     openapi_extra=MULTIPART,
-    responses=answers("already_settled", "invalid_answer", *OF_LINKS, *REFUSED),
+    responses=problems("already_settled", "invalid_answer", *OF_LINKS, *REFUSED),
 )
-async def upload(service: The, link: TheLink, request: Request) -> Attachment:
+async def upload(service: ServiceDep, link: TheLink, request: Request) -> Attachment:
     """Send a file before the answer, whose `response_data.uploaded_files` names it by its id."""
     await service.limits.count_link(link, ANSWER)
     reading = await service.linked.decision_behind(link)

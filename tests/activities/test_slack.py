@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from activities.channels.errors import DeferredError, RefusedError, UndeliverableError
-from activities.channels.slack import ASKING, SlackChannel
+from activities.channels.slack import QUESTIONS, SlackChannel
 from links import LinkKeys, SlackLink
 from slack_app.web import SlackWeb
 from templates import Reader
@@ -21,7 +21,7 @@ from tests.hostile import TEXTS, hidden, payload_of
 from tests.proven import FILE
 from tests.slack_server import TEAM, TOKEN, Answer, SlackServer, refusal
 from tests.support import free_port
-from workflows.state import shown_of
+from workflows.state import shown_digest_of
 
 LINKS = LinkKeys(["k" * 32])
 WHERE = ("users.lookupByEmail", "conversations.open", "chat.postMessage")
@@ -74,7 +74,7 @@ async def test_a_button_stands_for_one_person_and_what_they_were_shown(
     [message] = server.sent_to(ANN)
     link = LINKS.read_slack(message.buttons()["approve"]["value"])
     user_id = server.users[ANN].id
-    assert link == SlackLink("dec_1", ANN, shown_of(notice.decision), TEAM, user_id)
+    assert link == SlackLink("dec_1", ANN, shown_digest_of(notice.decision), TEAM, user_id)
 
 
 async def test_somebody_is_looked_up_once(server: SlackServer, channel: SlackChannel):
@@ -258,7 +258,7 @@ async def test_changes_are_told(
     assert ("amount: 5  (asked: 10)" if payload else "Less") in message.shown
 
 
-@pytest.mark.parametrize("message", [*ASKING, "reminder", "settled", "receipt"])
+@pytest.mark.parametrize("message", [*QUESTIONS, "reminder", "settled", "receipt"])
 @pytest.mark.parametrize("language", ["de", "fr"])
 async def test_messages_are_in_the_readers_language(
     server: SlackServer, channel: SlackChannel, message: str, language: str

@@ -41,7 +41,7 @@ async def decisions(
     temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Decisions]:
     """As the API reads them, and which ask at once what keeps a message."""
-    monkeypatch.setattr(delays, "AT_ONCE", timedelta())
+    monkeypatch.setattr(delays, "PUNCTUAL", timedelta())
     store = await open_store(tmp_path / "store.db")
     waiting = Waiting(temporal, Histories(temporal, signer.keyring), 10)
     yield Decisions(temporal, store, Executions(store, signer, Clock(temporal)), waiting)

@@ -24,15 +24,15 @@ ASKED = {"action": "Refund order 1142", "approver": "approver@example.com", "pay
 """What decisions are about, unless a script or a request says otherwise."""
 
 
-class Told(dict[str, Any]):
+class DeliveryReport(dict[str, Any]):
     """A decision as the service writes it; `given` are the fields of which a script says what they
     are, and the others are as they were asked."""
 
     given: frozenset[str]
 
 
-def decision(status: str = "pending", **fields: Any) -> Told:
-    told = Told(
+def decision(status: str = "pending", **fields: Any) -> DeliveryReport:
+    told = DeliveryReport(
         id=DECISION_ID,
         status=status,
         approved=status == "approved",
@@ -47,7 +47,7 @@ def decision(status: str = "pending", **fields: Any) -> Told:
 
 def as_asked(body: object, asked: Mapping[str, Any]) -> object:
     """The body of an answer, a decision in it with what was asked."""
-    if not isinstance(body, Told):
+    if not isinstance(body, DeliveryReport):
         return body
     return body | {name: asked[name] for name in asked.keys() - body.given}
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from store import Store, StoreAway, StoreError, open_store
 from store.approvers import Preferences
-from store.events import SentMessage, Told
+from store.events import DeliveryReport, SentMessage
 from store.idempotency import Remembered
 from store.keys import new_key
 from store.refused import MOST, RefusedResponse
@@ -111,7 +111,9 @@ async def test_what_a_provider_tells_is_kept_once_and_known_by_its_message(store
         for name in ("m1", "m2")
     }
     assert sent == expected
-    first = Told("sendgrid", "e1", **asdict(sent["m1"][0]), event="bounce", reason="no", at=NOW)
+    first = DeliveryReport(
+        "sendgrid", "e1", **asdict(sent["m1"][0]), event="bounce", reason="no", at=NOW
+    )
     later = replace(first, id="e2", event="delivered", at=NOW - timedelta(minutes=1))
     await asyncio.gather(*(events.keep([first, later]) for _ in range(5)))
     await events.keep([replace(first, event="dropped"), replace(first, provider="another")])

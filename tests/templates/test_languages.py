@@ -13,7 +13,7 @@ from babel.messages.catalog import Message
 
 from api.operators.samples import SAMPLES, preview, sample
 from api.people.readers import region_of, wanted
-from api.people.telling import STATUSES, failure_told, told
+from api.people.telling import STATUSES, failure_told, phrase
 from api.problems.errors import ApiError, NeedsOperator, NotFound
 from api.problems.table import PROBLEMS
 from handover.models import Choice, ResponseType, Status
@@ -192,8 +192,8 @@ def test_a_sentence_is_told_by_the_words_of_the_page(
 ) -> None:
     """Numbers as the reader writes them, choices as the buttons say them, hidden letters shown."""
     type = ResponseType(type="confirm")
-    assert told(sentence, Reader(), type) == english
-    assert told(sentence, GERMAN, type) == german
+    assert phrase(sentence, Reader(), type) == english
+    assert phrase(sentence, GERMAN, type) == german
 
 
 def test_every_status_has_a_word() -> None:

@@ -187,7 +187,7 @@ async def extended_with_a_file_and_scheduled(client: Client) -> Asking:
         state = (await asking.reading()).state
         assert state
         data = {"execute_at": (asking.input.created_at + timedelta(days=30)).isoformat()}
-        await asking.respond("approve", by=BOB, data=data, request_digest=state.shown)
+        await asking.respond("approve", by=BOB, data=data, request_digest=state.shown_digest)
         await asking.result()
     return asking
 

@@ -120,7 +120,7 @@ async def test_an_answer_to_what_was_shown_before_does_not_count(dev_client: Cli
         [refused] = await asking.recorded("response.refused")
         state = (await asking.reading()).state
         assert state is not None
-        await asking.respond("approve", request_digest=state.shown)
+        await asking.respond("approve", request_digest=state.shown_digest)
         outcome = await asking.result()
     assert refused["reason"] == "changed"
     assert outcome.status == Status.APPROVED

@@ -258,16 +258,16 @@ def test_an_answer_is_one_to_what_is_shown(
 ) -> None:
     """Whatever is added changes what an answer has to be an answer to; time never gets shorter."""
     state = begun(request)
-    shown = {state.shown}
+    shown = {state.shown_digest}
     for event in happening:
         before, state = state, lifecycle.apply(state, event)
         assert state.rules.expires_at >= before.rules.expires_at
         assert len(state.attachments) <= objections.MAX_ATTACHMENTS
         if state.attachments != before.attachments:
-            assert state.shown not in shown
-            shown.add(state.shown)
+            assert state.shown_digest not in shown
+            shown.add(state.shown_digest)
         if state.outcome and not before.outcome and state.outcome.response:
-            assert state.outcome.response.request_digest == before.shown
+            assert state.outcome.response.request_digest == before.shown_digest
 
 
 @given(requests(), st.lists(events, max_size=30))

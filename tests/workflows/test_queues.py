@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.task_queues import AT_ONCE, working
+from activities.task_queues import CONCURRENCY, working
 from handover.models import Channel, Urgency
 from tests.dev_server import DevServer
 from tests.support import eventually
@@ -103,12 +103,14 @@ async def test_a_provider_that_hangs_holds_up_no_other_channel(providers: Provid
     """Also when it has taken all that a worker sends at once, and more waits."""
     providers.hanging.add(Channel.EMAIL)
     async with providers.workers():
-        await providers.ask_many(AT_ONCE[Channel.EMAIL] + 10)
+        await providers.ask_many(CONCURRENCY[Channel.EMAIL] + 10)
         await providers.ask("slack", channel="slack")
         await providers.ask("webhook", channel="webhook")
         await eventually(lambda: len(providers.order) == 2)
         providers.mended.set()
-        await eventually(lambda: len(providers.order) == AT_ONCE[Channel.EMAIL] + 12, timeout=60)
+        await eventually(
+            lambda: len(providers.order) == CONCURRENCY[Channel.EMAIL] + 12, timeout=60
+        )
     assert max(providers.position("slack"), providers.position("webhook")) < 2
 
 

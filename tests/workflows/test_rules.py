@@ -131,7 +131,7 @@ def test_an_answer_is_one_to_what_was_shown() -> None:
     """With the files: the digest of the request alone is that of another page."""
     with_a_file = begun(files=1)
     assert why(with_a_file, answer("approve")) == "changed"
-    assert why(with_a_file, answer("approve", request_digest=with_a_file.shown)) is None
+    assert why(with_a_file, answer("approve", request_digest=with_a_file.shown_digest)) is None
 
 
 @pytest.mark.parametrize("choice", ["approve", "deny", "not_me"])

@@ -37,7 +37,7 @@ from .exceptions import (
     NotFoundError,
 )
 
-ASKING = "decisions:create"
+ASK_SCOPE = "decisions:create"
 SKEW = timedelta(seconds=10)
 """Largest difference between two clocks that are set, with a slow network between them."""
 LARGEST = 105_000_000
@@ -150,9 +150,9 @@ def _key(exchange: HTTPExchange) -> tuple[Finding, Caller | None, Answer | None]
     except HandoverError as error:
         return Finding("key", "wrong", str(error)), None, None
     says = f"is {caller.name}'s, for {', '.join(caller.scopes)}"
-    if ASKING in caller.scopes:
+    if ASK_SCOPE in caller.scopes:
         return Finding("key", "ok", says), caller, answer
-    why = f"{says}: it may not ask. An agent's key has the scope {ASKING}."
+    why = f"{says}: it may not ask. An agent's key has the scope {ASK_SCOPE}."
     return Finding("key", "wrong", why), caller, answer
 
 

@@ -59,7 +59,7 @@ SPELLINGS = {"text": "text_input", "number": "number_input"}
 MAX_INTEGER = 2**53 - 1
 
 
-class Said(Protocol):
+class SignedAnswer(Protocol):
     """The content of a statement about an answer, besides the digest of its notes and data."""
 
     @property
@@ -126,7 +126,7 @@ def data_digest(notes: str | None, data: Mapping[str, Any] | None, stored: Keyri
     return digest(given | {"stored": dict(stored)} if stored else given)
 
 
-def response_statement(said: Said, data_digest: str) -> bytes:
+def response_statement(said: SignedAnswer, data_digest: str) -> bytes:
     """Return the signed text of an answer. Raises `ValueError` for one that is nobody's.
 
     The data go in as a digest, so that a proof can still be checked after the data were erased.

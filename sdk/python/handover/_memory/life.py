@@ -30,7 +30,7 @@ MAX_ATTACHMENTS = 5
 MAX_LIFE = timedelta(minutes=525_600)
 NOT_ME = "not_me"
 
-AT_ONCE = timedelta(seconds=10)
+PUNCTUAL = timedelta(seconds=10)
 """Time for which the service does not report a message that has not gone out."""
 UNREACHED_AFTER = timedelta(minutes=5)
 """Time after which nobody counts as reached, or half of a shorter life."""
@@ -144,7 +144,7 @@ class Life:
     def _unsent(self, now: datetime) -> list[Notification]:
         """Return the messages that are being retried; they appear once they should have gone
         out."""
-        if self.unsent is None or now - self.decision.created_at < AT_ONCE:
+        if self.unsent is None or now - self.decision.created_at < PUNCTUAL:
             return []
         channel = self.request.channels[0].channel
         asked = [entry for entry in self._entries if entry.type == "approver.asked"]
