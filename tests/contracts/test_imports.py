@@ -11,6 +11,8 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -201,6 +203,61 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+class AtRunTime(ast.NodeTransformer):
+    """Takes out what only a type checker reads."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        if ast.unparse(node.test) == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
+
+
+def import_graph(room: str) -> dict[str, set[str]]:
+    """The modules of a room, and which others of it each imports when it runs, in functions too."""
+    base = OURS[room].parent
+    paths = {module_name(path.relative_to(base)): path for path in modules(room)}
+    graph = dict[str, set[str]]()
+    for name, path in paths.items():
+        found = imported_at_run_time(path, base)
+        homes = {each if each in paths else each.rpartition(".")[0] for each in found}
+        graph[name] = homes & paths.keys() - {name}
+    return graph
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_at_run_time(path: Path, base: Path) -> Iterator[str]:
+    """All that this module imports when it runs, modules and names in them, by their full names."""
+    package = ".".join(path.relative_to(base).parent.parts)
+    for node in ast.walk(AtRunTime().visit(ast.parse(path.read_text()))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_no_modules_import_each_other_in_a_circle(room: str) -> None:
+    """Each module can be read, and loaded, after those that it imports."""
+    try:
+        TopologicalSorter(import_graph(room)).prepare()
+    except CycleError as error:
+        _, circle = error.args
+        pytest.fail(" <- ".join(circle))
+
+
+def test_the_graph_has_the_imports_that_run() -> None:
+    """The test above would notice: one inside a function counts, and one for types alone does
+    not."""
+    graph = import_graph("handover")
+    assert "handover.proof" in graph["handover.models"]
+    assert "handover.models" in graph["handover.integrations._claims"]
+    assert "handover.models" not in graph["handover.proof"]
 
 
 def test_the_walk_sees_imports_wherever_they_stand() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from types import FunctionType
 from typing import get_type_hints
@@ -18,7 +20,17 @@ import pytest
 
 import handover
 from api.decisions.listing import Paging
-from handover import AsyncHandoverClient, DecisionFields, HandoverClient
+from handover import (
+    AsyncHandoverClient,
+    Channel,
+    Choice,
+    DecisionFields,
+    ExecutionStatus,
+    HandoverClient,
+    Origin,
+    Status,
+    Urgency,
+)
 from handover.models import DecisionRequest
 from handover.pages import AsyncDecisionPage, DecisionPage
 from handover.resources import (
@@ -116,6 +128,19 @@ def test_importing_is_quick() -> None:
     run = [sys.executable, "-c", code]
     taken = [float(subprocess.check_output(run)) for _ in range(5)]
     assert min(taken) < 0.3
+
+
+@pytest.mark.parametrize(
+    "word",
+    [Status.PENDING, Origin.HUMAN, Choice.DENY, Urgency.LOW, Channel.EMAIL, ExecutionStatus.FAILED],
+)
+def test_words_are_kept_under_their_public_name(word: StrEnum) -> None:
+    """A pickle or a checkpoint, and who lists the types that one may have, names no module that is
+    not public."""
+    kept = pickle.dumps(word)
+    assert b"handover.models" in kept
+    assert b"handover._" not in kept
+    assert pickle.loads(kept) is word  # noqa: S301 - our own
 
 
 def test_list_takes_the_filters_of_the_contract() -> None:

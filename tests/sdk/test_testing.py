@@ -215,7 +215,8 @@ def test_answers_are_refused(fake: FakeHandover, client: HandoverClient) -> None
     fake.answer(asked.id, "approve")
     with pytest.raises(ConflictError) as caught:
         fake.answer(asked.id, "deny")
-    assert caught.value.problem["decision"]["status"] == "approved"
+    assert caught.value.decision
+    assert caught.value.decision.status == "approved"
     with pytest.raises(NotFoundError):
         fake.answer("dec_other", "deny")
     types = [entry.type for entry in client.decisions.audit(asked.id)]

@@ -21,7 +21,14 @@ from pydantic_core import to_jsonable_python
 
 from ._options import Options
 from ._patience import Patience
-from .exceptions import APIError, HandoverError, UnreadableAnswerError, error_class
+from .exceptions import (
+    APIError,
+    ConflictError,
+    HandoverError,
+    UnreadableAnswerError,
+    error_class,
+)
+from .models import Decision
 
 BY_GATEWAYS = (408, 502, 503, 504, *range(520, 528))
 """Statuses of a gateway that has waited long enough. The service itself gives a reason, with a
@@ -121,10 +128,30 @@ def _refusal(answer: Answer) -> APIError:
         told = None
     problem = cast(dict[str, Any], told) if isinstance(told, dict) else {"detail": _detail(answer)}
     request_id = answer.headers.get("x-request-id")
-    error = error_class(answer.status)(answer.status, problem, request_id, _retry_after(answer))
+    error = api_error(answer.status, problem, request_id, _retry_after(answer))
     if answer.status in BY_GATEWAYS and not isinstance(error.code, str):
         error.cut_after = answer.took
     return error
+
+
+def api_error(
+    status: int,
+    problem: Mapping[str, Any],
+    request_id: str | None = None,
+    retry_after: int | None = None,
+) -> APIError:
+    """Return the error for a problem document, with the decision that a conflict is about."""
+    error = error_class(status)(status, problem, request_id, retry_after)
+    if isinstance(error, ConflictError):
+        error.decision = _decision_in(problem)
+    return error
+
+
+def _decision_in(problem: Mapping[str, Any]) -> Decision | None:
+    try:
+        return Decision.model_validate(problem.get("decision"))
+    except ValidationError:
+        return None
 
 
 def _retry_after(answer: Answer) -> int | None:

@@ -33,11 +33,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from textwrap import shorten
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from pydantic import ValidationError
+from ._wire import ExecutionStatus, Origin, Status
 
-from .models import Decision, ExecutionStatus, Origin, Status
+if TYPE_CHECKING:
+    from .models import Decision
 
 
 class HandoverError(Exception):
@@ -175,17 +176,10 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: the decision's state does not allow this, for example because it is settled.
+    """409: the decision's state does not allow this, for example because it is settled."""
 
-    `decision` is the decision as it stands, if the service sent it.
-    """
-
-    @property
-    def decision(self) -> Decision | None:
-        try:
-            return Decision.model_validate(self.problem.get("decision"))
-        except ValidationError:
-            return None
+    decision: Decision | None = None
+    """The decision as it stands, if the service sent it."""
 
 
 class GoneError(APIError):

@@ -15,16 +15,13 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic_core import to_jsonable_python
 
-from .addresses import one_form
-from .exceptions import ConfigurationError, ProofError
-from .models import (
+from ._wire import (
     Attachment,
     Choice,
-    Decision,
     DecisionRequest,
     Origin,
     Proof,
@@ -33,6 +30,11 @@ from .models import (
     Status,
     is_permitted,
 )
+from .addresses import one_form
+from .exceptions import ConfigurationError, ProofError
+
+if TYPE_CHECKING:
+    from .models import Decision
 
 try:
     import rfc8785

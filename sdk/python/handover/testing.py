@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from ._base import api_error
 from ._exchanges import FAKES
 from ._memory.front import Front
 from ._memory.life import Reply, ReplyChoice
@@ -31,7 +32,6 @@ from ._memory.refusals import Refusal
 from ._memory.scripts import Script, ScriptPlayer, UnansweredError, UnfitReplyError, Unsent
 from ._memory.service import Caller, MemoryService
 from .client import AsyncHandoverClient, HandoverClient
-from .exceptions import error_class
 from .models import Decision, Origin
 
 __all__ = ["FakeHandover", "Reply", "UnansweredError", "UnfitReplyError"]
@@ -159,7 +159,7 @@ class FakeHandover:
             life = self._service.find(decision_id, Caller("", may_resolve=True))
             self._service.respond(life, reply, Origin.HUMAN)
         except Refusal as refusal:
-            raise error_class(refusal.status)(refusal.status, refusal.document()) from None
+            raise api_error(refusal.status, refusal.document()) from None
         return Decision.model_validate(self._service.told(life))
 
     def advance(self, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
