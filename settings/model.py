@@ -35,21 +35,22 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production"] = "development"
-    """In production nothing is made up: secrets and a real e-mail transport are required."""
+    """The environment. In production nothing is made up: secrets and a real e-mail transport are
+    required."""
     data_dir: Path = Path(".handover")
     public_url: str = "http://127.0.0.1:8000"
-    """What links in messages begin with: this service, as approvers reach it."""
+    """The beginning of links in messages: this service, as approvers reach it."""
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         default_factory=lambda: ["127.0.0.1", "::1"]
     )
-    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks (CIDR),
-    separated by commas. Where links lead to is said by `public_url` alone."""
+    """Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks
+    (CIDR), separated by commas. `public_url` alone says where links lead to."""
     task_queue: str = "handover-decisions"
     database_url: SecretStr | None = None
     """`postgresql://user:password@host/database`; by default a SQLite file in the data folder."""
     files_url: str | None = None
-    """Where files are kept: `s3://bucket/prefix`, or `file:///folder`; the default is a folder in
-    the data folder. For S3 the library reads `AWS_*` itself."""
+    """The folder of files: `s3://bucket/prefix`, or `file:///folder`; the default is one in the
+    data folder. For S3 the library reads `AWS_*` itself."""
 
     link_keys: KeyList = Field(default_factory=list[SecretStr])
     """Sign the links in messages: 32 random characters or more each."""
@@ -67,15 +68,16 @@ class Settings(BaseSettings):
     encryption: bool = True
     """False: `encryption_keys` only decrypt what was encrypted before."""
     ui_origin: str | None = None
-    """Where Temporal's UI is opened (`https://host:port`): that page may ask `/codec/decode`."""
+    """The origin of Temporal's UI (`https://host:port`): its page may ask `/codec/decode`."""
     outbox_token: SecretStr | None = None
 
     language: Literal["en", "de", "fr"] = "en"
-    """Of messages and pages, for approvers who have set none and whose browser says none."""
+    """The language of messages and pages, for approvers who have set none and whose browser says
+    none."""
     time_zone: str = "UTC"
-    """By which approvers who have set none are told the time: a name such as `Europe/Berlin`."""
+    """The time zone for approvers who have set none: a name such as `Europe/Berlin`."""
     operator_email: str | None = None
-    """Who is told when a decision can reach none of its approvers."""
+    """The address that is told when a decision can reach none of its approvers."""
     local_domains: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Domains of one's own network, separated by commas, to which mail is sent although they are
     nobody's in the public DNS: `corp.local`, `home.arpa`, `mailhost`; with all below them."""
@@ -95,11 +97,12 @@ class Settings(BaseSettings):
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
 
     slack_bot_token: SecretStr | None = None
-    """Of the Slack app: `xoxb-…`. The worker writes with it, and the API opens forms."""
+    """The token of the Slack app: `xoxb-…`. The worker writes with it, and the API opens forms."""
     slack_signing_secret: SecretStr | None = None
-    """By which the API knows what comes from Slack."""
+    """The secret by which the API knows what comes from Slack."""
     slack_api_url: str = "https://slack.com/api/"
-    """For a Slack of its own: `https://slack-gov.com/api/`."""
+    """The address of Slack's API; another one for a Slack of its own:
+    `https://slack-gov.com/api/`."""
 
     email_per_second: float | None = Field(default=None, gt=0)
     """Messages by this channel that all workers together begin in a second; unset for any number.
@@ -115,8 +118,8 @@ class Settings(BaseSettings):
     """The claim of a token in which our scopes are: words, or a list of them."""
 
     limits_url: SecretStr = SecretStr("memory://")
-    """Where requests are counted: in each process, or for all in `redis://[:password@]host:port`
-    (`rediss://` with TLS)."""
+    """The place where requests are counted: in each process, or for all in
+    `redis://[:password@]host:port` (`rediss://` with TLS)."""
     limits_fail: Literal["open", "closed"] = "open"
     """While Redis is away: nobody is limited, or everybody is refused."""
     rate_limit: int = Field(default=600, ge=0)
@@ -129,8 +132,9 @@ class Settings(BaseSettings):
     for any time."""
 
     outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
-    """Where callbacks may go, and images come from, besides public addresses by https: `host:port`
-    and CIDR, separated by commas. For development, and for servers in a network of your own."""
+    """Places where callbacks may go, and images come from, besides public addresses by https:
+    `host:port` and CIDR, separated by commas. For development, and for servers in a network of your
+    own."""
     receipts: bool = True
     """Tell the approver in whose name an answer came: the alarm for a stolen link."""
     max_waits: int = 1000
@@ -236,7 +240,7 @@ class Settings(BaseSettings):
 
     @property
     def encrypts(self) -> bool:
-        """Whether what people write is kept from those who read what Temporal stores, and logs."""
+        """True if what people write is kept from those who read what Temporal stores, and logs."""
         return self.encryption and bool(self.encryption_keys)
 
     @property
@@ -257,7 +261,7 @@ class Settings(BaseSettings):
 
     @property
     def per_second(self) -> dict[str, float | None]:
-        """How many messages a second begin by each channel."""
+        """The number of messages a second that begin by each channel."""
         return {
             "email": self.email_per_second,
             "slack": self.slack_per_second,
@@ -275,7 +279,7 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> list[str]:
-        """What works in production too, and what its operator should know of."""
+        """Warnings of what works in production too, and its operator should know of."""
         found = list(names.unknown(os.environ, Settings.model_fields))
         is_file = isinstance(self.store, Path) or self.store.startswith("sqlite")
         if self.environment == "production" and is_file:

@@ -1,4 +1,5 @@
-"""What the rules say to people: in English, and in parts for who tells it in another language."""
+"""Sentences of the rules for people: in English, and in parts for who tells them in another
+language."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ class Marked(str):
 
 
 def N_(text: str) -> Marked:  # noqa: N802 - gettext's own name for it
-    """Marks a text that is translated where it is shown, and not here."""
+    """Mark a text that is translated where it is shown, and not here."""
     return Marked(text)
 
 
@@ -48,7 +49,7 @@ class Sentence:
 
     @property
     def clause(self) -> str:
-        """In English, as the end of a sentence that somebody else has begun."""
+        """The sentence in English, as the end of one that somebody else has begun."""
         is_abbreviation = self.text[1:2].isupper()
         return self._filled(self.text if is_abbreviation else self.text[:1].lower() + self.text[1:])
 

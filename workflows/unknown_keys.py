@@ -39,7 +39,7 @@ class UnknownKeyError(Exception):
 
 
 def encrypted_with(payloads: Iterable[Payload]) -> UnknownKeyError | None:
-    """Which key it takes to read them, where that is not known here."""
+    """Return an error that names the key it takes to read them, if that is not known here."""
     marks = (payload.metadata.get(MARK) for payload in payloads)
     found = next((mark.decode() for mark in marks if mark), None)
     return UnknownKeyError.of_encryption(found) if found else None

@@ -1,4 +1,4 @@
-"""How far messages are behind, and who has to wait for that before they ask more.
+"""The lag of messages, and the refusal of those who ask more meanwhile.
 
 A question passes the task queue of the decisions, where a worker begins it, and that of the channel
 by which it is asked. Temporal says how long the oldest has waited in each, by urgency. Whoever asks
@@ -41,13 +41,15 @@ QUEUES = (DECISIONS, *Channel)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What waits in one task queue: how many, and for how many seconds the oldest; by priority."""
+    """The messages that wait in one task queue, by priority: how many, and for how many seconds the
+    oldest."""
 
     waiting: Mapping[int, int] = field(default_factory=dict[int, int])
     seconds: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def lag(self, priority: int) -> float:
-        """For how long the oldest waits that a message of this priority does not pass."""
+        """Return for how many seconds the oldest waits that a message of this priority does not
+        pass."""
         return max((age for each, age in self.seconds.items() if each <= priority), default=0.0)
 
 
@@ -86,7 +88,7 @@ class Backlog:
         self._asked_at[agent] = now
 
     async def channels(self) -> dict[str, tuple[int, float]]:
-        """Of each channel, how many messages wait, and for how many seconds the oldest."""
+        """Return for each channel how many messages wait, and for how many seconds the oldest."""
         readings = await self._read()
         return {
             channel: (
@@ -107,7 +109,7 @@ class Backlog:
         return begun + max(told, default=0.0)
 
     async def _read(self) -> Mapping[str, Reading]:
-        """What was last said, asked for anew where that is not fresh: once for all who ask."""
+        """Return what Temporal last said, asked anew if that is not fresh: once for all who ask."""
         if time.monotonic() - self._read_at > FRESH:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._ask())
@@ -142,7 +144,8 @@ class Backlog:
 
 
 def reading_of(stats: Mapping[int, TaskQueueStats]) -> Reading:
-    """What waits, by priority. What is counted as waiting and has no age does not wait."""
+    """Read what waits, by priority. An entry that is counted as waiting and has no age does not
+    wait."""
     waiting = {
         key: each.approximate_backlog_count
         for key, each in stats.items()

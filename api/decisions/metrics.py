@@ -81,7 +81,8 @@ class Metrics:
         )
 
     async def render(self) -> bytes:
-        """The page that Prometheus reads. What cannot be reached keeps its last value."""
+        """Render the page that Prometheus reads. A value that cannot be fetched stays the last
+        one."""
         await self._count_decisions()
         for channel, (count, seconds) in (await self._backlog.channels()).items():
             self._waiting.labels(channel).set(count)

@@ -1,4 +1,5 @@
-"""What may be asked of an approver: the strict counterparts of `handover.models.ResponseType`.
+"""The questions that may be asked of an approver: the strict counterparts of
+`handover.models.ResponseType`.
 
 What counts as an answer to each stands in `workflows.answers`.
 """
@@ -33,14 +34,15 @@ def _canonical(type: str) -> str:
 
 
 def _distinct(choices: list[str]) -> list[str]:
-    """Also to the eye, which does not see how many spaces there are."""
+    """Refuse choices that are alike, also to the eye, which does not see how many spaces there
+    are."""
     if len({" ".join(choice.split()) for choice in choices}) < len(choices):
         raise ValueError("a choice is there twice; name each once")
     return choices
 
 
 def _one_line(choice: str) -> str:
-    """A form sends line breaks back as other ones."""
+    """Refuse a choice of several lines: a form sends line breaks back as other ones."""
     if not choice.strip() or any(character < " " for character in choice):
         raise ValueError("a choice is one line, without control characters, and not blank")
     return choice
@@ -132,7 +134,7 @@ class NumberInput(_Strict):
 
 
 class Schedule(_Strict):
-    """When the action may be done."""
+    """The time at which the action may be done."""
 
     type: Literal["schedule"]
     label: Label | None = None
