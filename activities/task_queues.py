@@ -28,8 +28,8 @@ ONE_TO_MANY = PollerBehaviorAutoscaling(initial=1)
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("handover", "workflows")
 )
-"""The sandbox, which loads nothing of ours anew for every decision: that would be a third of what a
-worker does. Tests that replay the workflow in the whole sandbox see that it does nothing that it
+"""The sandbox. It loads nothing of ours anew for every decision: that would be a third of a
+worker's work. Tests replay the workflow in the whole sandbox, and see that it does nothing that it
 may not."""
 
 CONCURRENCY = {Channel.EMAIL: 4, Channel.SLACK: 4, Channel.WEBHOOK: 25}

@@ -35,7 +35,7 @@ def read_decision(reading: Reading, now: datetime) -> Decision:
 
 
 def _void(reading: Void) -> Decision:
-    """Return a decision that nobody sealed, without a digest of its payload, which need not have a
+    """Return a decision that nobody sealed, without a digest of its payload: that need not have a
     canonical form."""
     claimed = reading.claimed
     if claimed is None:
@@ -94,13 +94,13 @@ def as_json(decision: Decision) -> dict[str, Any]:
 
 
 def as_json_for(decision: Decision, approver: str) -> dict[str, Any]:
-    """Return it for one of its approvers, whom it does not concern how others were told."""
+    """Return the decision for one of its approvers, with no messages but their own."""
     own = [each for each in decision.notifications if each.approver == approver]
     return as_json_for_others(decision.model_copy(update={"notifications": own}))
 
 
 def as_json_for_others(decision: Decision) -> dict[str, Any]:
-    """Return it for everybody but the agent that asked, without what is the agent's own."""
+    """Return the decision for everybody but the agent that asked, without what is its own."""
     told = as_json(decision) | {"idempotency_key": None}
     if told["execution"]:
         told["execution"] |= {"claim_id": None}

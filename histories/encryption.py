@@ -44,8 +44,7 @@ NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """The parts of one secret. Each is derived for its purpose, so that none tells anything of
-    another."""
+    """The parts of one secret, each derived for its purpose: none tells anything of another."""
 
     id: bytes
     cipher: AESGCM
@@ -67,8 +66,7 @@ class EncryptionKey:
         )
 
     def name(self, text: str) -> str:
-        """Return a stand-in for this text, for places where it must not be read: HMAC-SHA256, cut
-        to 128 bits."""
+        """Return a stand-in for a text that must not be read: HMAC-SHA256, cut to 128 bits."""
         return hmac.digest(self.names, text.encode(), "sha256")[:16].hex()
 
 
@@ -125,17 +123,15 @@ class Encryption(PayloadCodec):
         return [self._decrypted(each) for each in payloads]
 
     def name(self, text: str) -> str:
-        """Return what Temporal's index, which no codec reaches, is told in the place of this
-        text."""
+        """Return what the index, which no codec reaches, is told in the place of this text."""
         return self._first.name(text) if self._first else text
 
     def names(self, text: str) -> list[str]:
-        """Return all that the index may have been told in its place: by each key, and before
-        any."""
+        """Return all that the index may have been told: by each key, and before there was any."""
         return [*(key.name(text) for key in self._keys.values()), text]
 
     def mark_unknown(self, payloads: Iterable[Payload]) -> None:
-        """Mark those payloads that it takes a key to read which is not known here."""
+        """Mark those payloads whose key is not known here."""
         for payload in payloads:
             payload.metadata.pop(unknown_keys.MARK, None)  # nobody says so but this
             key_id = payload.metadata.get(KEY_ID, b"")

@@ -373,7 +373,7 @@ class Fold:
         self._note_told_late(event)
 
     def _note_told_late(self, cause: HistoryEvent) -> None:
-        """Say so, once, where less than half of the time was left when somebody was reached."""
+        """Note, once, that somebody was reached when less than half of the time was left."""
         first = first_to_reach(self._entries, self._lost)
         if first is None or self._was_told_late or self._annulled or not self._state:
             return
@@ -444,8 +444,7 @@ class Fold:
 
 
 def _status(recorded: Payload) -> object:
-    """Return the recorded status; None for what is no JSON: then no worker of ours has written
-    it."""
+    """Return the status; None for what is no JSON: then no worker of ours has written it."""
     try:
         return json.loads(recorded.data)
     except (ValueError, RecursionError):

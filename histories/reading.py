@@ -17,8 +17,7 @@ UNREACHED_AFTER = timedelta(minutes=5)
 """Time for which a message may be tried again before its decision counts as unreachable."""
 
 STALLED_AFTER = timedelta(seconds=30)
-"""Time after a failed task from which its workflow counts as stalled: a fault that passes is over
-by then."""
+"""Time after a failed task until its workflow is stalled: a fault that passes is over by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +141,7 @@ class Live(Run):
         return whole_request(self.input, self.bodies)
 
     def decision_input(self) -> DecisionInput:
-        """Return the input with the whole request, and the deadline and the files as they are
-        now."""
+        """Return the input with the whole request, and with its deadline and files as of now."""
         now = {
             "request": self.request,
             "expires_at": self.state.rules.expires_at,

@@ -115,8 +115,7 @@ def _complaints_about_temporal() -> Iterator[str]:
 
 
 def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:
-    """Yield all that the settings keep secret, and the public keys, which are none of the
-    others."""
+    """Yield all secrets of the settings, and their public keys, which are none of the others."""
     for field in Settings.model_fields:
         name = variable(field)
         match getattr(settings, field):

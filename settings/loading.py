@@ -36,8 +36,7 @@ def load_settings(*parts: Callable[[Settings], object]) -> Settings:
 
 
 def _read() -> tuple[Settings, list[str]]:
-    """Return the settings, and what is wrong with those that cannot be read, which count as not
-    set."""
+    """Return the settings, and the faults of those that cannot be read, which count as not set."""
     try:
         return Settings(), []
     except ValidationError as error:

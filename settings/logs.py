@@ -23,8 +23,7 @@ HIDDEN = "(address)"
 def _name_decision(
     _logger: object, _method: str, entry: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Name the decision by its id, which is its workflow's id, and which Temporal's own loggers add
-    in their way."""
+    """Move the decision's id, its workflow's id, from where Temporal's own loggers put it."""
     for source in ("temporal_activity", "temporal_workflow"):
         about = entry.pop(source, None)
         if isinstance(about, dict) and "workflow_id" in about:
@@ -36,8 +35,7 @@ def _name_decision(
 def _without_addresses(
     _logger: object, _method: str, entry: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Hide addresses: providers put them into what they say, and libraries that into their
-    errors."""
+    """Hide addresses, which providers put into what they say, and libraries into their errors."""
     return {key: _hidden(value) for key, value in entry.items()}
 
 

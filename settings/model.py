@@ -35,8 +35,7 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production"] = "development"
-    """The environment. In production nothing is made up: secrets and a real e-mail transport are
-    required."""
+    """The environment: production needs secrets and a real e-mail transport, and makes none up."""
     data_dir: Path = Path(".handover")
     public_url: str = "http://127.0.0.1:8000"
     """The beginning of links in messages: this service, as approvers reach it."""
@@ -53,27 +52,26 @@ class Settings(BaseSettings):
     data folder. For S3 the library reads `AWS_*` itself."""
 
     link_keys: KeyList = Field(default_factory=list[SecretStr])
-    """Sign the links in messages: 32 random characters or more each."""
+    """Keys that sign the links in messages: 32 random characters or more each."""
     signing_keys: KeyList = Field(default_factory=list[SecretStr])
     """Ed25519 seeds (32 bytes, base64), which sign decisions and responses. For the API alone."""
     verify_keys: KeyList = Field(default_factory=list[SecretStr])
     """Ed25519 public keys (base64) that count besides `signing_keys`. All that a worker needs."""
     encryption_keys: KeyList = Field(default_factory=list[SecretStr])
-    """Encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all decrypt.
-    Without any, Temporal stores it as it is."""
+    """Keys that encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all
+    decrypt. Without any, Temporal stores it as it is."""
     revoked_keys: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Ids of signing, encryption and link keys that count no more: stolen ones, and those that are
     gone for good. What they have signed reads as cancelled, and what they have encrypted is not
     there; of the same by a key that is in none of the lists, nothing is said at all."""
     encryption: bool = True
-    """False: `encryption_keys` only decrypt what was encrypted before."""
+    """True to encrypt; if false, `encryption_keys` only decrypt what was encrypted before."""
     ui_origin: str | None = None
     """The origin of Temporal's UI (`https://host:port`): its page may ask `/codec/decode`."""
     outbox_token: SecretStr | None = None
 
     language: Literal["en", "de", "fr"] = "en"
-    """The language of messages and pages, for approvers who have set none and whose browser says
-    none."""
+    """The language for approvers who have set none and whose browser says none."""
     time_zone: str = "UTC"
     """The time zone for approvers who have set none: a name such as `Europe/Berlin`."""
     operator_email: str | None = None
@@ -84,7 +82,8 @@ class Settings(BaseSettings):
 
     email_from: str = "Handover <handover@localhost>"
     email_transport: Literal["sendgrid", "smtp", "outbox"] | None = None
-    """Default: SendGrid when it has a key, else SMTP when it has a host, else the outbox."""
+    """The e-mail transport; by default SendGrid if it has a key, else SMTP if it has a host, else
+    the outbox."""
     sendgrid_api_key: SecretStr | None = None
     sendgrid_host: str = "https://api.sendgrid.com"
     sendgrid_event_key: str | None = None
@@ -101,8 +100,7 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = None
     """The secret by which the API knows what comes from Slack."""
     slack_api_url: str = "https://slack.com/api/"
-    """The address of Slack's API; another one for a Slack of its own:
-    `https://slack-gov.com/api/`."""
+    """The address of Slack's API, which is `https://slack-gov.com/api/` for a Slack of its own."""
 
     email_per_second: float | None = Field(default=None, gt=0)
     """Messages by this channel that all workers together begin in a second; unset for any number.
@@ -121,7 +119,7 @@ class Settings(BaseSettings):
     """The place where requests are counted: in each process, or for all in
     `redis://[:password@]host:port` (`rediss://` with TLS)."""
     limits_fail: Literal["open", "closed"] = "open"
-    """While Redis is away: nobody is limited, or everybody is refused."""
+    """The rule while Redis is away: nobody is limited, or everybody is refused."""
     rate_limit: int = Field(default=600, ge=0)
     """Requests a minute with one key that has no rate of its own; 0 for any number."""
     link_rate_limit: int = Field(default=60, ge=0)
@@ -132,11 +130,11 @@ class Settings(BaseSettings):
     for any time."""
 
     outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
-    """Places where callbacks may go, and images come from, besides public addresses by https:
-    `host:port` and CIDR, separated by commas. For development, and for servers in a network of your
+    """Hosts to which callbacks may go, and from which images come, besides public addresses by
+    https: `host:port` and CIDR, separated by commas. For development, and for servers of your
     own."""
     receipts: bool = True
-    """Tell the approver in whose name an answer came: the alarm for a stolen link."""
+    """True to tell the approver in whose name an answer came: the alarm for a stolen link."""
     max_waits: int = 1000
     """Decisions one API process long-polls at once. Temporal's frontend refuses more than 1,200
     per namespace unless `frontend.namespaceCount` is raised."""

@@ -15,8 +15,7 @@ OTHERS = (
     *("API_KEY", "BASE_URL", "CALLBACK_SECRET"),
     *("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"),
 )
-"""Names that others read: the SDK and its receivers of callbacks; `make run` and the compose
-file."""
+"""Names that others read: the SDK, its receivers of callbacks, `make run`, the compose file."""
 
 LIKE, LIKE_BEHIND = 0.8, 0.75
 """Likeness, of 1 for the same letters in the same order, from which on a name is a misspelt one;
@@ -26,8 +25,7 @@ KUBERNETES = re.compile(
     r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
     r"|(\w+_)?PORT=(tcp|udp|sctp)://.*"
 )
-"""Variables that Kubernetes gives each container beside a service that is called handover, or
-handover-…."""
+"""Variables that Kubernetes gives containers beside a service called handover, or handover-…."""
 
 
 def misspelt(environment: Mapping[str, str], settings: Collection[str]) -> Iterator[str]:

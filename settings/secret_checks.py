@@ -22,8 +22,8 @@ PLACEHOLDERS = (
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """`setting` is the variable that has it. `is_ours`: a key that we use as such, and may judge;
-    others are given out by somebody else in a form of their own."""
+    """A secret to check. `setting` is the variable that has it. `is_ours`: a key that we use as
+    such, and may judge; others are given out by somebody else in a form of their own."""
 
     setting: str
     value: str
@@ -62,8 +62,8 @@ def _fault(secret: Secret, made: Collection[str]) -> str | None:
 
 
 def _is_placeholder(secret: Secret) -> bool:
-    """Return whether it is such a word, or has one in it if the key is ours: a password that
-    somebody chose may have one, a random key never does."""
+    """Return whether it is a placeholder; a key of ours may not even contain one. A password that
+    somebody chose may have such a word in it, a random key never does."""
     value = secret.value.casefold()
     return any(word in value if secret.is_ours else word == value for word in PLACEHOLDERS)
 

@@ -20,7 +20,7 @@ MAX_TEXT = 10_000
 """Characters in one text field."""
 
 MAX_NUMBER = 2**53 - 1
-"""Beyond it JSON's numbers are no longer exact, and have no canonical form."""
+"""Largest number, beyond which JSON's are no longer exact, and have no canonical form."""
 
 MAX_DELAY = timedelta(days=3653)
 """Longest time ahead for which an action may be scheduled: ten years."""
@@ -82,8 +82,7 @@ def most_files(type: ResponseType) -> int:
 
 
 def accepts(accept: Iterable[str] | None, type: str, name: str) -> bool:
-    """Return whether a file of this media type and name is asked for; without `accept` every file
-    is.
+    """Return whether a file of this type and name is asked for; without `accept` every file is.
 
     An entry is a media type (`image/*`, `application/pdf`) or an ending of the name (`.pdf`).
     """

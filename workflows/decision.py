@@ -262,8 +262,7 @@ class DecisionWorkflow:
     def _start_sending(
         self, sending: SendNotificationInput, until: timedelta
     ) -> workflow.ActivityHandle[RawValue]:
-        """Start sending. Nobody here reads the result: whoever ends an activity by hand may give
-        any."""
+        """Start sending. Nobody reads the result: whoever ends an activity by hand may give any."""
         left = self._state.rules.expires_at - workflow.now()
         about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
@@ -309,7 +308,7 @@ class Alarm:
 
 
 async def _is_cancelled(handle: workflow.ActivityHandle[RawValue]) -> bool:
-    """Return whether an activity was cancelled, after it is over."""
+    """Return whether an activity that is over was cancelled."""
     [ended] = await asyncio.gather(handle, return_exceptions=True)
     return isinstance(ended, ActivityError) and isinstance(ended.cause, CancelledError)
 

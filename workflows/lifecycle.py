@@ -44,7 +44,7 @@ from workflows.state import BOUNDS, PERSONS, Asked, Entry, Rules, State, Step, r
 from workflows.statements import Response
 
 RULES_VERSION = BOUNDS
-"""Part of every decision's input. A change to these rules is a new number and an `if`.
+"""The version of these rules, in every decision's input. A change is a new number and an `if`.
 
 1  the first rules
 2  one person in every spelling; a step that names nobody new is no escalation (`PERSONS`)
@@ -262,8 +262,7 @@ def _report(state: State, event: FailureReported) -> State:
 def _miss(
     state: State, at: datetime, approver: str, channel: str, reason: str, **more: str
 ) -> State:
-    """Note that a question does not reach this approver by this channel, and reach them
-    otherwise."""
+    """Note that a question missed this approver by this channel, and reach them otherwise."""
     state = replace(state, unreached=(*state.unreached, (approver, channel)))
     details = {"approver": approver, "channel": channel, "reason": reason, **more}
     state = _log(state, "delivery.failed", at, details)

@@ -91,13 +91,12 @@ class DecisionInput(Wire):
     """The keys that may sign responses: key id to Ed25519 public key (base64)."""
     receipts: bool = True
     step_up: bool = False
-    """An approver's answer counts only with a code that was mailed to them."""
+    """True if an approver's answer counts only with a code that was mailed to them."""
     reminders: Reminders | None = None
     routes: dict[str, list[ChannelStep]] = Field(default_factory=dict[str, list[ChannelStep]])
-    """The channels of those who have set them themselves; the others are asked as the request
-    says."""
+    """The channels of those who have set them themselves; others are asked as the request says."""
     operator: str | None = None
-    """The person who is told by e-mail when an approver cannot be reached."""
+    """The e-mail address that is told when an approver cannot be reached."""
     idempotency_key: str | None = None
     """The key with which the agent asked."""
     indexed: bool = True
@@ -127,7 +126,7 @@ class SendNotificationInput(Wire):
     channel: str
     outcome: Outcome | None = None
     number: int = 0
-    """Tells several of one kind to one person apart."""
+    """The number that tells several of one kind to one person apart."""
     code_id: str | None = None
 
 
@@ -137,7 +136,7 @@ class NotificationSent(Wire):
 
 
 class DeliverCallbackInput(Wire):
-    """Tell the agent's own URL the outcome of this decision."""
+    """One callback: the agent's own URL is told the outcome of this decision."""
 
     decision_id: str
 

@@ -1,5 +1,4 @@
-"""Reasons why something would not count: asked for by the API before it signs, and by the rules
-again."""
+"""Reasons why something would not count: for the API before it signs, and for the rules again."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ MAX_TIMEOUT = timedelta(minutes=525_600)
 """Longest time of a decision from its creation, extensions included."""
 
 MAX_CODES = 10
-"""Codes sent to one approver of one decision. With five tries each, one guess in 20,000 gets
-through."""
+"""Codes for one approver of a decision. With five tries each, one guess in 20,000 gets through."""
 
 NOT_ME = "not_me"
 

@@ -60,8 +60,7 @@ RETRIES = RetryPolicy(
 )
 
 PRIORITIES: Mapping[str, int] = {each: number for number, each in enumerate(BY_URGENCY, start=1)}
-"""Priorities of messages that wait in one queue, if the server knows priorities: the lowest goes
-first."""
+"""Priorities of messages in one queue, if the server knows them: the lowest goes first."""
 
 HASTE = timedelta(minutes=5)
 """Time left below which a question goes before others of its urgency."""

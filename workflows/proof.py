@@ -1,5 +1,4 @@
-"""Proofs of who said it: the statements that the API signs, and how the rest of the service
-verifies them.
+"""Proofs of who said it: statements that the API signs, and how the service verifies them.
 
 Nothing here can sign. What a statement is, and the one about an answer, stand in `handover.proof`,
 with which agents and auditors verify without the service.

@@ -1,5 +1,4 @@
-"""Sentences of the rules for people: in English, and in parts for who tells them in another
-language."""
+"""Sentences of the rules for people, in English, and in parts for other languages."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`str()` of it is English, for the API and for the record.
+    """A sentence whose `str()` is English, for the API and for the record.
 
     `text` is that English with named places, as gettext's catalogs have it. What stands in them is
     a text, a count (an integer), a number (a float), a list of texts, `AnyOf` several, or another

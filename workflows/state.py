@@ -87,11 +87,11 @@ class State:
     reminded: int = 0
     """The number of times that they were to be reminded."""
     codes: tuple[tuple[str, str], ...] = ()
-    """The codes that were sent, with their approvers."""
+    """Approvers, and the ids of codes that were sent to them."""
     used: tuple[tuple[str, str], ...] = ()
-    """The channels by which approvers are asked, with them."""
+    """Approvers, and the channels by which they are asked."""
     unreached: tuple[tuple[str, str], ...] = ()
-    """The channels by which a question did not reach its approver, with them."""
+    """Approvers, and the channels by which a question did not reach them."""
     reported: tuple[tuple[str, str, str], ...] = ()
     """Messages reported not to have arrived: approver, channel and kind of each."""
     outcome: Outcome | None = None
@@ -108,8 +108,7 @@ class State:
         return shown_digest(self.rules.request_digest, self.attachments)
 
     def may_answer(self, approver: str) -> bool:
-        """Return whether this approver was asked and has not said that they are the wrong
-        person."""
+        """Return whether this approver was asked and did not say that they are the wrong person."""
         return approver not in self.declined and any(a.approver == approver for a in self.asked)
 
     def known_as(self, person: str) -> str:
@@ -132,8 +131,7 @@ class State:
         return range(self.step + 1, len(self.rules.steps))
 
     def can_be_reached(self, approver: str) -> bool:
-        """Return whether there is a channel by which no question to this approver is known to be
-        lost."""
+        """Return whether there is a channel by which no question to them is known to be lost."""
         route = self.rules.route_of(approver)
         return any((approver, step.channel) not in self.unreached for step in route)
 

@@ -71,7 +71,7 @@ class Response(Statement):
     """Parts, `notes` or `data`, that are too large for a history (see `stored.py`)."""
     origin: Origin = Origin.HUMAN
     step_up: str | None = None
-    """Names the code that came with it."""
+    """The name of the code that came with it."""
 
     @property
     def data_digest(self) -> str:
@@ -186,8 +186,7 @@ class Report(Statement):
     result: str | None = None
 
     def _content(self) -> dict[str, Any]:
-        """Return the fields with the result as a digest: so it stays checkable after that was
-        erased."""
+        """Return the fields, the result as a digest: that stays checkable after it was erased."""
         content = super()._content()
         return content | {"result_digest": said.digest(content.pop("result"))}
 

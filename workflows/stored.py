@@ -1,5 +1,4 @@
-"""Parts of a decision too large for a history: set aside when it is written, put back when it is
-read.
+"""Parts too large for a history: set aside when it is written, put back when it is read.
 
 A part is named in `stored` by the SHA-256 (hex) of its canonical JSON, under which the store keeps
 it. What is signed names it so as well, so nobody can exchange it.
@@ -36,7 +35,7 @@ class MissingContentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """`stored`: digests by name. `bodies`: canonical JSON by digest."""
+    """Parts that were set aside. `stored`: digests by name. `bodies`: canonical JSON by digest."""
 
     stored: dict[str, str]
     bodies: dict[str, str]
@@ -76,6 +75,5 @@ def _put_back(stored: Mapping[str, str], bodies: Mapping[str, str]) -> dict[str,
 
 
 def _read(body: str) -> Any:
-    """Read canonical JSON. It writes a large float as an integer, which would have no canonical
-    form."""
+    """Read canonical JSON, which writes a large float as an integer that has no canonical form."""
     return json.loads(body, parse_int=integer)

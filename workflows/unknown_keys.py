@@ -19,7 +19,7 @@ ID = re.compile(r"[0-9a-f]{16}")
 
 
 class UnknownKeyError(Exception):
-    """Neither known nor revoked here. `key_id` is its id; what to do is in the text."""
+    """The key is neither known nor revoked here. `key_id` is its id; what to do is in the text."""
 
     def __init__(self, key_id: str, *, what: str, setting: str) -> None:
         self.key_id = key_id

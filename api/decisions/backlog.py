@@ -30,7 +30,7 @@ FRESH = 1.0
 """Seconds for which what Temporal said is taken for true."""
 
 PATIENCE = 0.5
-"""Seconds for it to say so. Nobody is refused because that is not known."""
+"""Seconds that Temporal has to say so. Nobody is refused because that is not known."""
 
 LONGEST_PAUSE = 30
 """Seconds after which whoever was refused may ask again, at most."""
@@ -41,22 +41,21 @@ QUEUES = (DECISIONS, *Channel)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The messages that wait in one task queue, by priority: how many, and for how many seconds the
-    oldest."""
+    """Messages waiting in one task queue, by priority: how many, and the oldest's seconds."""
 
     waiting: Mapping[int, int] = field(default_factory=dict[int, int])
     seconds: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def lag(self, priority: int) -> float:
-        """Return for how many seconds the oldest waits that a message of this priority does not
+        """Return the seconds that the oldest waits of what a message of this priority does not
         pass."""
         return max((age for each, age in self.seconds.items() if each <= priority), default=0.0)
 
 
 class Backlog:
-    """`most` are the seconds that the oldest message may wait, 0 for any: messages are behind
-    beyond them. At the end of a burst the last one has waited for some times as long, by how much
-    faster it was asked than told."""
+    """Holds agents back while messages are behind: while the oldest has waited for `most` seconds;
+    0 for any time. At the end of a burst the last one has waited for some times as long, by how
+    much faster it was asked than told."""
 
     def __init__(self, client: Client, task_queue: str, most: float) -> None:
         self._client = client
@@ -144,8 +143,7 @@ class Backlog:
 
 
 def reading_of(stats: Mapping[int, TaskQueueStats]) -> Reading:
-    """Read what waits, by priority. An entry that is counted as waiting and has no age does not
-    wait."""
+    """Read what waits, by priority. An entry that is counted and has no age does not wait."""
     waiting = {
         key: each.approximate_backlog_count
         for key, each in stats.items()

@@ -1,5 +1,4 @@
-"""The comparison of this machine's clock with Temporal's, which acts on the deadlines that it
-stamps.
+"""Compares this machine's clock with Temporal's, which acts on the deadlines that it stamps.
 
 No call to Temporal asks for the time. But the server keeps when a task queue was polled last, by
 its own clock, so this polls one that nobody else knows, and looks when that was. From there on the
@@ -31,15 +30,15 @@ from api.problems.temporal import asking_temporal
 log = logging.getLogger(__name__)
 
 TOLERANCE = timedelta(seconds=30)
-"""Clocks that differ by more are refused: a decision of a minute would lose half of its time."""
+"""Difference of clocks up to which they are accepted: beyond it, a decision of a minute would lose
+half of its time."""
 
 LOOK_AGAIN = 60.0
 TRY_AGAIN = 1.0
 """Seconds between two comparisons; while none has come off they grow from one to the other."""
 
 POLL = timedelta(seconds=20)
-"""Longest time for which the server may hold the poll, which is called away before: it complains of
-a shorter one."""
+"""Longest time for a poll, which is called away before: the server complains of a shorter one."""
 
 BREATH = 0.02
 """Seconds between two looks for the poll."""
@@ -86,8 +85,7 @@ class Clock:
 
     @property
     def ahead(self) -> timedelta | None:
-        """The time by which this machine's clock is ahead of Temporal's; None while nobody
-        knows."""
+        """The lead of this machine's clock over Temporal's; None while nobody knows."""
         return now() - self.temporal if self.temporal else None
 
     async def now(self) -> datetime:

@@ -91,8 +91,8 @@ class Decisions:
         return await self._with_delays(reading)
 
     async def delivered(self, decision_id: str) -> set[str]:
-        """Return the messages of this decision that arrived, by their provider's ids. Nobody looks
-        if nobody tells us."""
+        """Return the provider's ids of the decision's messages that arrived; none if nobody
+        tells."""
         if not self._is_told_of_mails:
             return set()
         told = await self._store.delivery_events.of(decision_id)

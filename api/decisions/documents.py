@@ -32,8 +32,7 @@ CODES = {
 
 
 def refusal(why: Objection, field: str) -> Conflict | Invalid:
-    """Return an objection as an answer: 409 if the decision is over or another, 422 naming
-    `field`."""
+    """Return the objection's error: 409 if the decision is over or another, 422 naming `field`."""
     code = CODES.get(why.reason, why.reason)
     if code in ("already_settled", "late", "changed", "too_many_codes"):
         return Conflict(why.message, code=code, sentence=why.sentence)

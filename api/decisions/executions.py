@@ -64,8 +64,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All runs of a decision that this service has signed, in their order; `is_whole` unless the
-    store has others too."""
+    """All runs of a decision that this service has signed, in order; `is_whole` unless the store
+    has others too."""
 
     signed: Sequence[Run]
     is_whole: bool
@@ -156,8 +156,7 @@ class Executions:
 
 
 def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
-    """Return whether the execution is the one that a further claim names, which may take its
-    place."""
+    """Return whether it is the one that a further claim names, which may take its place."""
     if execution.status not in (ExecutionStatus.CLAIMED, ExecutionStatus.FAILED):
         return False
     return execution.claim_id == named != claim_id

@@ -73,8 +73,7 @@ class Filters(Strict):
     )
 
     def query(self, encryption: Encryption) -> str:
-        """Return a query for Temporal's index: true for everything that fits, and perhaps for
-        more."""
+        """Return a query for the index: true for everything that fits, and perhaps for more."""
         return " AND ".join(self._conditions(encryption))
 
     def _conditions(self, encryption: Encryption) -> Iterator[str]:
@@ -99,7 +98,7 @@ class Filters(Strict):
             yield f"StartTime >= '{earliest.isoformat()}'"
 
     def fit(self, reading: Live, decision: Decision) -> bool:
-        """Return whether all of them hold of a decision of ours."""
+        """Return whether all filters hold of a decision of ours."""
         steps = reading.state.rules.steps
         approvers = {one_form(each) for step in steps for each in step.approvers}
         return (
@@ -167,7 +166,7 @@ class Listed:
 
 
 class Listing:
-    """`look` reads the history of one decision."""
+    """Lists decisions. `look` reads the history of one."""
 
     def __init__(
         self, client: Client, encryption: Encryption, look: Callable[[str], Awaitable[Reading]]
@@ -238,8 +237,7 @@ async def find(
 
 
 def is_ours(reading: Reading, run_id: str) -> TypeGuard[Live]:
-    """Return whether this run is a decision that we made. Further runs of its id are not listed
-    again."""
+    """Return whether this run is a decision that we made. Further runs of its id are left out."""
     is_sealed = isinstance(reading, Live) and reading.input.id == reading.decision_id
     return is_sealed and reading.run_id == run_id
 

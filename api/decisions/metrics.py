@@ -81,8 +81,7 @@ class Metrics:
         )
 
     async def render(self) -> bytes:
-        """Render the page that Prometheus reads. A value that cannot be fetched stays the last
-        one."""
+        """Render the page for Prometheus. Values that cannot be fetched stay as they were."""
         await self._count_decisions()
         for channel, (count, seconds) in (await self._backlog.channels()).items():
             self._waiting.labels(channel).set(count)

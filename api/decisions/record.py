@@ -35,8 +35,8 @@ ARRIVALS = {
 def record_of(
     reading: Reading, refused: Iterable[RefusedResponse], told: Iterable[DeliveryReport], runs: Runs
 ) -> list[AuditEntry]:
-    """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
-    of the mails has told of them, `runs` are those of what was permitted."""
+    """Return the record. `refused` are the attempts of which the workflow did not hear, `told` is
+    what the provider of the mails has told of them, `runs` are those of what was permitted."""
     beside = [
         *(_attempt(each) for each in refused),
         *(_arrival(each) for each in told),
@@ -84,14 +84,12 @@ def _end_of(run: Run) -> Iterator[AuditEntry]:
 
 
 def _unproven() -> AuditEntry:
-    """Return the entry for a forged row, as of now: nobody knows when somebody wrote it into the
-    store."""
+    """Return the entry for what is forged, as of now: nobody knows when it was written."""
     return AuditEntry(None, "execution.unproven", datetime.now(UTC), {"message": FORGED})
 
 
 def _whole(reading: Reading, entry: AuditEntry) -> AuditEntry:
-    """Return the entry of the outcome, with the notes and data that the history leaves to the
-    store."""
+    """Return the entry; that of the outcome gets the notes and data that the store keeps."""
     if isinstance(reading, Void) or not reading.response:
         return entry
     if entry.type not in (f"decision.{status}" for status in Status):

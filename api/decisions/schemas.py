@@ -1,5 +1,4 @@
-"""Requests that the service accepts, as strict counterparts of `handover.models`, and its own
-answers.
+"""Requests to the service, as strict counterparts of `handover.models`, and its own answers.
 
 Limits stand here and nowhere deeper: the workflow takes the tolerant types, so that tightening a
 limit never touches a decision that is under way.
@@ -269,7 +268,7 @@ class NewDecision(Strict):
                 )
 
     def _check_options(self) -> None:
-        """Have `approve` among the options if a value is asked for, which only `approve` brings."""
+        """Have `approve` among the options if a value is asked for: `approve` alone brings it."""
         if isinstance(self.response_type, ApproveDeny):
             return
         if "options" not in self.model_fields_set:
@@ -383,7 +382,8 @@ class NewResponse(Strict):
 
 
 class AuditLine(BaseModel):
-    """`event_id` is the number of the history's event; None for what the store keeps."""
+    """One line of the record. `event_id` is the number of the history's event; None for what the
+    store keeps."""
 
     event_id: int | None
     type: str

@@ -238,8 +238,7 @@ def _that_fit(approvers: Iterable[str]) -> list[str]:
 
 
 def id_for(agent: str, key: str) -> str:
-    """Return the id for this key of this agent: always the same, also in a race of two
-    processes."""
+    """Return the decision's id: always the same for one key of one agent, also in a race."""
     return "dec_" + hashlib.sha256(f"{agent}\0{key}".encode()).hexdigest()[:26]
 
 

@@ -170,8 +170,8 @@ class Telling:
         }
 
     async def _tell(self, signed: Signed, known: Live, field: str) -> Live:
-        """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
-        from here, because something else came before it."""
+        """Signal a statement. Raises `Conflict` or `Invalid` if the workflow refuses what looked
+        right from here, because something else came before it."""
         signature = signed.signature.value
 
         def is_heard(now: Reading) -> bool:
@@ -186,8 +186,8 @@ class Telling:
         return reading
 
     async def _signal(self, signed: Signed) -> None:
-        """Have it in the history. Raises `NotFound` where the workflow is over, `Unavailable` where
-        it was not taken, and `Unconfirmed` where nobody knows."""
+        """Have a statement in the history. Raises `NotFound` if the workflow is over, `Unavailable`
+        if it was not taken, and `Unconfirmed` if nobody knows."""
         try:
             async with telling_temporal():
                 handle = self._client.get_workflow_handle(signed.decision_id)
@@ -199,8 +199,7 @@ class Telling:
                 raise
 
     async def _is_in_history(self, signed: Signed) -> bool:
-        """Return whether the statement is in the history. Raises `Unconfirmed` if nobody can
-        look."""
+        """Return whether it is in the history. Raises `Unconfirmed` if nobody can look."""
         try:
             async with asyncio.timeout(CLICK_LIMIT):
                 return await self._waiting.has(signed.decision_id, signed.signature.value)

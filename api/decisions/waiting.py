@@ -248,8 +248,7 @@ class Waiting:
         return False
 
     def glance(self, decision_id: str) -> Reading | None:
-        """Return the decision as somebody's wait for it knows it, some milliseconds old; else
-        None."""
+        """Return the decision as somebody's wait knows it, some milliseconds old; else None."""
         watch = self._watches.get(decision_id)
         return watch.reading if watch and not watch.is_over else None
 
