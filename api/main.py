@@ -56,11 +56,11 @@ from settings.errors import ConfigurationError, naming
 from settings.loading import load_exceptions, load_settings
 from settings.model import Settings
 from settings.private import create_once, keep_private
-from settings.secrets import load_encryption, load_secrets
+from settings.secrets import Secrets, load_encryption, load_secrets
 from settings.temporal import connect
 from slack_app.app import SlackApp
 from slack_app.web import SlackWeb
-from store import UnusableStoreError, open_store
+from store import Store, UnusableStoreError, open_store
 from store.files import FilesError, open_files
 from store.keys import new_key
 from templates import Reader
@@ -84,16 +84,32 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     with naming("HANDOVER_DATA_DIR", OSError):
         secrets = load_secrets(settings)
         first_key = create_once(settings.data_dir / "api-key", new_key())
-    signer = Signer(secrets.signing_keys, secrets.verify_keys)
-    encryption = load_encryption(settings)
-    client = await connect(encryption, lazy=True)
     with naming(settings.store_setting, UnusableStoreError):
         store = await open_store(settings.store)
     await store.keys.ensure(first_key, FIRST_KEY)
-    callback_secrets = store.callback_secrets(secrets.link_keys)
-    await callback_secrets.reseal()
-    webhooks = store.webhooks(secrets.link_keys)
-    await webhooks.reseal()
+    await store.callback_secrets(secrets.link_keys).reseal()
+    await store.webhooks(secrets.link_keys).reseal()
+    service = app.state.service = await assembled(settings, secrets, store)
+    app.state.trusted_proxies = settings.trusted_proxies
+    answer_waits_when_stopped(service.waiting.close)
+    gc.freeze()  # what was loaded to start with stays: no need to go through it again
+    gc.set_threshold(10_000, 10, 10)  # nor, as often, through what a thousand held requests keep
+    beside = [
+        asyncio.create_task(work)
+        for work in (service.starting.prepare(), service.bearers.watch(), service.clock.watch())
+    ]
+    yield
+    for task in beside:
+        task.cancel()
+    await service.limits.close()
+    await store.close()
+
+
+async def assembled(settings: Settings, secrets: Secrets, store: Store) -> Service:
+    """Make the parts of the service, and put them together. Raises `ConfigurationError`."""
+    signer = Signer(secrets.signing_keys, secrets.verify_keys)
+    encryption = load_encryption(settings)
+    client = await connect(encryption, lazy=True)
     outgoing = GuardedClient(load_exceptions(settings))
     with naming("HANDOVER_FILES_URL", FilesError):
         files = open_files(settings.storage_url)
@@ -126,7 +142,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     answers = Answers(
         decisions, telling, store.attachments, store.refused_responses, metrics.time_to_answer
     )
-    service = app.state.service = Service(
+    return Service(
         settings=settings,
         secrets=secrets,
         encryption=encryption,
@@ -146,26 +162,14 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         executions=executions,
         answers=answers,
         step_up=StepUp(Codes(secrets.link_keys), store.codes, telling, answers),
-        callback_secrets=callback_secrets,
-        webhooks=webhooks,
+        callback_secrets=store.callback_secrets(secrets.link_keys),
+        webhooks=store.webhooks(secrets.link_keys),
         outgoing=outgoing,
         metrics=metrics,
         bearers=Bearers(store, issuer_of(settings), waiting.release),
         limits=limits,
         slack=slack_app(settings),
     )
-    app.state.trusted_proxies = settings.trusted_proxies
-    answer_waits_when_stopped(waiting.close)
-    gc.freeze()  # what was loaded to start with stays: no need to go through it again
-    beside = [
-        asyncio.create_task(work)
-        for work in (starting.prepare(), service.bearers.watch(), clock.watch())
-    ]
-    yield
-    for task in beside:
-        task.cancel()
-    await limits.close()
-    await store.close()
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -239,6 +243,8 @@ app = FastAPIOffline(
     redoc_url=None,
     lifespan=lifespan,
     redirect_slashes=False,
+    # Looked for with each request; and what it would tell others has links in it.
+    telemetry={"tracing": False, "metrics": False, "logs": False},
 )
 app.add_middleware(BodyLimit, most=max_body)
 app.add_middleware(codec.FromTheUi)

@@ -36,6 +36,7 @@ class Cost:
 @dataclass(frozen=True)
 class Server:
     client: Client
+    http: httpx2.AsyncClient
     metrics_url: str
 
     async def actions(self) -> float:
@@ -49,8 +50,7 @@ class Server:
         return last
 
     async def _read_actions(self) -> float:
-        async with httpx2.AsyncClient(trust_env=False) as http:
-            text = (await http.get(self.metrics_url)).raise_for_status().text
+        text = (await self.http.get(self.metrics_url)).raise_for_status().text
         return sum(float(value) for value in ACTION.findall(text))
 
     async def drained(self) -> None:

@@ -78,7 +78,7 @@ class Builder:
         client = await _eventually(lambda: _connected(plan.ports.temporal.address))
         pids = {"server": temporal, "load": os.getpid()}
         return Stage(
-            Server(client, f"http://{HOST}:{metrics}/metrics"),
+            Server(client, await self.http(), f"http://{HOST}:{metrics}/metrics"),
             [
                 await self.bare(plan, pids, client),
                 await self.product(
@@ -123,11 +123,12 @@ class Builder:
         # Counted as for everybody, and never refused.
         outer |= {"HANDOVER_RATE_LIMIT": "1000000000", "HANDOVER_TASK_QUEUE": data.name}
         env = plan.environment({**outer, **settings})
+        browser = await self.http()
         worker = await self.processes.start(f"{data.name}-worker", plan.worker_command(), env)
 
         async def start_api() -> int:
             pid = await self.processes.start(f"{data.name}-api", plan.api_command(), env)
-            await _eventually(lambda: _ready(plan.api_url))
+            await _eventually(lambda: _ready(browser, plan.api_url))
             return pid
 
         api = await start_api()
@@ -142,7 +143,7 @@ class Builder:
             name,
             {**pids, "worker": worker, "api": api},
             AsyncHandoverClient(key, plan.api_url, http_client=await self.http()),
-            await self.http(),
+            browser,
             self.watched(Arrivals(data / "outbox", read_mail)),
             self.think,
             plan.api_url,
@@ -196,9 +197,8 @@ async def _connected(address: str) -> Client | None:
     return client
 
 
-async def _ready(url: str) -> bool:
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        try:
-            return (await client.get(f"{url}/readyz")).is_success
-        except httpx2.TransportError:
-            return False
+async def _ready(browser: httpx2.AsyncClient, url: str) -> bool:
+    try:
+        return (await browser.get(f"{url}/readyz")).is_success
+    except httpx2.TransportError:
+        return False

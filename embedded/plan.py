@@ -53,7 +53,8 @@ class Plan:
             "--sqlite-pragma", "synchronous=normal",
             # A waiting agent is a long-poll, and the server's own limit is 1,200 of them.
             "--dynamic-config-value", "frontend.namespaceCount=5000",
-            # Each costs the server and the API something when it ends without news.
+            # Each costs the server and the API something when it ends without news. Beyond 30 s the
+            # server ends them whatever stands here.
             "--dynamic-config-value", 'history.longPollExpirationInterval="120s"',
             # One agent's many messages are not in front of everybody else's.
             "--dynamic-config-value", "matching.enableFairness=true",

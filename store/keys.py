@@ -126,7 +126,7 @@ class ApiKeys:
         if not is_well_formed(key):
             return None
         digest = _hash(key)
-        row = await self._database.read_one(BY_HASH, hash=digest)
+        [row] = await self._database.recall(BY_HASH, hash=digest) or [None]
         if row is None or not hmac.compare_digest(row.hash, digest) or row.revoked_at:
             return None
         found = _key(row)
@@ -189,7 +189,7 @@ class ApiKeys:
     async def live(self, key_ids: Collection[str]) -> set[str]:
         """Return those of these keys that are neither revoked nor expired."""
         now = datetime.now(UTC)
-        rows = await self._database.read(LIVE, ids=list(key_ids))
+        rows = await self._database.recall(LIVE, ids=tuple(sorted(key_ids)))
         return {row.id for row in rows if row.expires_at is None or row.expires_at > now}
 
     async def revoke(self, key_id: str) -> bool:

@@ -79,8 +79,9 @@ class Bearers:
         while True:
             await asyncio.sleep(RECHECK)
             held = dict(self._held)
+            keys = {key.id: key for key in held.values()}  # of a thousand requests perhaps one
             try:
-                live = await self._live(held.values())
+                live = await self._live(keys.values())
             except (StoreError, OSError) as error:
                 # The waits go on; none is answered before its key was looked at again.
                 log.warning("the keys of held requests cannot be looked at: %s", error)

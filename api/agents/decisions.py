@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Body, Request, Response
+from pydantic_core import to_json
 
 from api.decisions.documents import already_settled, as_document, decision_of, pending, refusal
 from api.decisions.record import record_of
@@ -68,11 +69,13 @@ async def create(
 )
 async def get(
     service: ServiceDep, agent: Reader, request: Request, decision_id: str, wait: Wait = 0
-) -> dict[str, Any]:
+) -> Response:
     """Return the decision as it stands, or as soon as it is settled within `wait` seconds."""
     async with while_present(request, service.waiting):
         reading = await service.decisions.read_for(agent, decision_id, wait)
-        return as_document(reading, agent, await service.decisions.delivered(decision_id))
+        told = as_document(reading, agent, await service.decisions.delivered(decision_id))
+    # It was a `Decision` just now: FastAPI would make one of it again, to write it down.
+    return Response(to_json(told), media_type="application/json")
 
 
 @router.post(

@@ -35,18 +35,24 @@ to see that their answer is recorded. Temporal's own limit is 1,200, that of `HA
 1,000 unless both are raised."""
 
 SPREAD = 0.25
-"""Part of a long wait by which it may be shorter than was asked: waits that began together would
-end, and begin again, together."""
+MOST_SPREAD = 10.0
+"""Part of a long wait by which it may be shorter than was asked, and the seconds at most: waits
+that began together would end, and begin again, together."""
 LONG = 10.0
 """Seconds from which on a wait is a long one."""
 
-LINGER = 2.0
-"""Seconds for which a decision is still followed when nobody waits for it any more."""
+TOGETHER = 0.5
+"""Seconds between two moments at which polls end, all of the process: a few that end and begin
+again together cost half of what it costs to be woken for each of them."""
+
+LINGER = 20.0
+"""Seconds for which a decision is still followed when nobody waits for it any more. A process in
+which a thousand agents wait needs as many to ask again for all; what was dropped is read anew."""
 
 FIRST_POLL = (2.0, 20.0)
-POLL = (80.0, 115.0)
-"""Seconds (uniform) after which a poll without news ends, or sooner where the server has a limit of
-its own: 20 seconds, unless its operator has raised it."""
+POLL = (28.0, 30.0)
+"""Seconds (uniform) after which a poll without news ends. The server holds none for longer than 30,
+and none for longer than 20 unless its operator has raised `history.longPollExpirationInterval`."""
 
 FIRST_READS = 32
 """Histories that are read at once because agents begin to wait: of a thousand that come together
@@ -113,7 +119,7 @@ class Watch:
                 while token:
                     if not self._fold.has_unheard:
                         await asyncio.sleep(BREATH)
-                    token = await self._poll(token, seconds)
+                    token = await self._poll(token, _together(seconds))
                     seconds = random.uniform(*POLL)  # noqa: S311
         except Exception as error:
             self._news.set_exception(error)
@@ -189,7 +195,8 @@ class Waiting:
             self._make_room()
         free = decision_id in self._watches or len(self._watches) < most
         if seconds >= LONG:
-            seconds -= random.uniform(0, SPREAD) * seconds  # noqa: S311 - spreads load
+            most_early = min(SPREAD * seconds, MOST_SPREAD)
+            seconds -= random.uniform(0, most_early)  # noqa: S311 - spreads load
         if not free:
             seconds = min(seconds, random.uniform(*EARLY_ANSWER))  # noqa: S311 - jitter
         async with self._holding(seconds):
@@ -295,6 +302,11 @@ class Waiting:
         watch.stop()
         if self._watches.get(watch.decision_id) is watch:
             del self._watches[watch.decision_id]
+
+
+def _together(seconds: float) -> float:
+    """Return so many seconds, or a little more: until a moment at which others end too."""
+    return seconds + -(asyncio.get_running_loop().time() + seconds) % TOGETHER
 
 
 def _end(hold: asyncio.Timeout) -> None:

@@ -104,7 +104,8 @@ def serving() -> Serving:
 async def test_waits_that_begin_together_do_not_end_together(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long ones, at random, up to a quarter early; a short one is as long as was asked."""
+    """Long ones, at random, up to a quarter early, or up to some seconds; a short one is as long as
+    was asked."""
 
     async def timed(decision: str) -> float:
         await waits.until(decision, 0.8, never)
@@ -117,6 +118,19 @@ async def test_waits_that_begin_together_do_not_end_together(
     took = sorted(await asyncio.gather(*(timed(f"dec_{n}") for n in range(50))))
     assert took[0] >= 0.8 * 0.75
     assert took[-1] - took[0] > 0.8 * 0.1
+    monkeypatch.setattr(waiting, "MOST_SPREAD", 0.02)
+    waits, began = serving.waiting(), time.monotonic()
+    assert min(await asyncio.gather(*(timed(f"dec_{n}") for n in range(20)))) >= 0.78
+
+
+async def test_what_ends_without_news_ends_with_others() -> None:
+    """At one of a few moments a second, and not before its time."""
+    loop = asyncio.get_running_loop()
+    for seconds in (0.1, 12.3, 29.99, 110):
+        before, until, after = loop.time(), waiting._together(seconds), loop.time()
+        assert seconds <= until <= seconds + waiting.TOGETHER
+        moment = round((before + until) / waiting.TOGETHER) * waiting.TOGETHER
+        assert before + until - 1e-6 <= moment <= after + until + 1e-6
 
 
 async def test_who_asks_again_finds_the_decision_followed(
@@ -146,14 +160,16 @@ async def test_what_is_followed_for_nobody_makes_room(serving: Serving) -> None:
 
 async def test_a_poll_that_ends_without_news_is_followed_by_another(serving: Serving) -> None:
     """Also where Temporal is too slow to say so itself; nobody who waits hears of it. Each is of
-    another length, the first a short one, so that those of many decisions part."""
+    another length, the first a short one, so that those of many decisions part; and each ends at
+    one of the moments at which others do, whose cost they share."""
     serving.ends = RPCStatusCode.DEADLINE_EXCEEDED
     waits = serving.waiting()
     assert await waits.until("dec_1", 0.5, never) is None
     first, *later = [seconds for _, seconds in serving.polls]
-    assert waiting.FIRST_POLL[0] <= first <= waiting.FIRST_POLL[1]
-    assert len(set(later)) > 1
-    assert all(waiting.POLL[0] <= seconds <= waiting.POLL[1] for seconds in later)
+    assert waiting.FIRST_POLL[0] <= first <= waiting.FIRST_POLL[1] + waiting.TOGETHER
+    assert len({round(seconds) for seconds in later}) > 1
+    least, most = waiting.POLL
+    assert all(least <= seconds <= most + waiting.TOGETHER for seconds in later)
 
 
 async def test_a_poll_that_fails_is_told_and_forgotten(serving: Serving) -> None:

@@ -67,8 +67,11 @@ async def test_a_wait_that_is_over_answers_pending(agent: Agent) -> None:
     assert took >= 1.2
 
 
-async def test_a_poll_ends_with_the_last_who_waits(agent: Agent, temporal: Client) -> None:
+async def test_a_poll_ends_with_the_last_who_waits(
+    agent: Agent, temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Temporal takes a limited number of them, and a decision may live for a year."""
+    monkeypatch.setattr("api.decisions.waiting.LINGER", 0.5)
     decision = (await agent.ask())["id"]
     histories = Histories(temporal, keyring_of(agent.service))
     waiting, before = Waiting(temporal, histories, most=1), len(asyncio.all_tasks())

@@ -3,8 +3,10 @@ link in them works."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
@@ -73,7 +75,20 @@ async def results(agent: Agent, decision: str) -> list[str]:
     return [each["result"] for each in (await agent.get(decision))["notifications"]]
 
 
-async def test_a_question_at_night_comes_in_the_morning(agent: Agent, admin: Agent) -> None:
+async def test_mails_come_when_they_are_to(
+    agent: Agent, admin: Agent, own_service: RunningService
+) -> None:
+    """Three stories, which take their time from the clock and not from each other."""
+    asked = await three_questions(agent, admin, own_service)
+    await asyncio.gather(
+        a_question_at_night_comes_in_the_morning(agent, admin),
+        half_of_the_time_is_theirs(agent, admin),
+        three_questions_in_one_mail(agent, asked),
+    )
+    assert not in_store(own_service, "SELECT key FROM held")
+
+
+async def a_question_at_night_comes_in_the_morning(agent: Agent, admin: Agent) -> None:
     """When the quiet hours are over; what is critical comes at once, and so does a mail to somebody
     who sleeps at another time."""
     end, ann, ben = soon(), someone("ann"), someone("ben")
@@ -95,7 +110,7 @@ async def test_a_question_at_night_comes_in_the_morning(agent: Agent, admin: Age
     await agent.audited(asked["id"], "notification.sent", "notification.sent")
 
 
-async def test_half_of_the_time_is_theirs(agent: Agent, admin: Agent) -> None:
+async def half_of_the_time_is_theirs(agent: Agent, admin: Agent) -> None:
     """A decision that would not live through the night is asked in it."""
     ann = someone("ann")
     await setting(admin, ann, **quiet_until(datetime.now(UTC) + timedelta(hours=6)))
@@ -108,34 +123,45 @@ async def test_half_of_the_time_is_theirs(agent: Agent, admin: Agent) -> None:
     assert (await agent.get(asked["id"]))["status"] == "approved"
 
 
-async def test_three_questions_in_one_mail(
-    agent: Agent, admin: Agent, own_service: RunningService
-) -> None:
-    """Whose links each open and answer their own decision; also where the worker was killed in the
-    meantime. One that was withdrawn before is not in it."""
+@dataclass
+class Asked:
+    """Decisions of one approver by their actions, and when the mail about them is due."""
+
+    approver: str
+    due: datetime
+    decisions: dict[str, str]
+
+
+async def three_questions(agent: Agent, admin: Agent, service: RunningService) -> Asked:
+    """That wait for a mail when the worker is killed; a fourth one is withdrawn."""
     due, ann = soon(), someone("ann")
     await setting(admin, ann, **digest_at(due))
     actions = [f"Refund order {number}" for number in range(3)]
     asked = {a: (await agent.ask(approver=ann, action=a))["id"] for a in actions}
     withdrawn = (await agent.ask(approver=ann, action="Refund nothing"))["id"]
     for decision in (*asked.values(), withdrawn):
-        await held(own_service, decision)
+        await held(service, decision)
     await agent.cancel(withdrawn)
-    own_service.kill("worker")
-    own_service.start_worker("second worker")
-    mail = await arrived(agent, ann, asked)
-    assert due - timedelta(seconds=1) <= sent_at(mail)
+    service.kill("worker")
+    service.start_worker("second worker")
+    return Asked(ann, due, asked)
+
+
+async def three_questions_in_one_mail(agent: Agent, asked: Asked) -> None:
+    """Whose links each open and answer their own decision. One that was withdrawn before is not in
+    it."""
+    mail = await arrived(agent, asked)
+    assert asked.due - timedelta(seconds=1) <= sent_at(mail)
     assert mail["Subject"] == "3 decisions wait for you"
     assert "Refund nothing" not in text_of(mail)
     links = LINK.findall(text_of(mail))
     assert len(set(links)) == 3
     async with web.client() as browser:
         pages = [(link, (await browser.get(link)).text) for link in links]
-    for action, decision in asked.items():
+    for action, decision in asked.decisions.items():
         [link] = [link for link, page in pages if action in page]
         assert (await press(link, "approve")).status_code == 200
         assert (await agent.get(decision))["status"] == "approved"
-    assert not in_store(own_service, "SELECT key FROM held")
 
 
 async def held(service: RunningService, decision: str) -> None:
@@ -143,16 +169,18 @@ async def held(service: RunningService, decision: str) -> None:
     await eventually(lambda: in_store(service, statement, decision))
 
 
-async def arrived(agent: Agent, ann: str, asked: dict[str, str]) -> EmailMessage:
+async def arrived(agent: Agent, asked: Asked) -> EmailMessage:
     """The one mail that all of these were sent with."""
 
+    decisions = asked.decisions.values()
+
     async def all_sent() -> bool:
-        return [await results(agent, decision) for decision in asked.values()] == [["sent"]] * 3
+        return [await results(agent, decision) for decision in decisions] == [["sent"]] * 3
 
     await eventually(all_sent, timeout=150)
-    told = [(await agent.get(decision))["notifications"][0] for decision in asked.values()]
+    told = [(await agent.get(decision))["notifications"][0] for decision in decisions]
     assert len({each["provider_message_id"] for each in told}) == 1
-    [mail] = mails(agent.service, ann)
+    [mail] = mails(agent.service, asked.approver)
     return mail
 
 

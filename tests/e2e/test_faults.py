@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiosmtpd.smtp
 import httpx2
+import pytest
 from aiosmtpd.controller import Controller
 
 from tests.api.agent import Agent, question, someone
@@ -70,6 +71,39 @@ class Press:
         return (await agent.get(self.asked.decision))["status"]
 
 
+@dataclass
+class Stopped:
+    """A service whose worker is stopped, and a decision that was asked before."""
+
+    agent: Agent
+    asked: Asked
+
+    def go_on(self) -> None:
+        os.kill(self.agent.service.pid("worker"), signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+async def stopped(
+    dev_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stopped]:
+    """From the first test on: it takes 75 seconds until an operator reads of it."""
+    async with running(dev_server.address, tmp_path_factory.mktemp("stopped")) as agent:
+        stopped = Stopped(agent, await Asked.by(agent))
+        os.kill(agent.service.pid("worker"), signal.SIGSTOP)
+        try:
+            yield stopped
+        finally:
+            stopped.go_on()
+
+
+async def test_a_click_while_the_worker_is_stopped(stopped: Stopped) -> None:
+    """It is received, and no more is claimed."""
+    press = Press(stopped.asked, "approve")
+    await press.send()
+    assert (press.status, "received" in press.page) == (202, True)
+    assert await press.counted(stopped.agent) == "pending"
+
+
 OUTCOMES = {"approve": "approved", "deny": "denied"}
 
 
@@ -113,33 +147,6 @@ async def is_settled(agent: Agent, press: Press) -> bool:
     status = await press.counted(agent)
     assert status in ("pending", OUTCOMES[press.choice])
     return status != "pending"
-
-
-async def test_a_worker_that_is_stopped_for_a_while(dev_server: DevServer, tmp_path: Path) -> None:
-    """Until an operator reads that no worker polls: clicks are received meanwhile, questions taken;
-    once it goes on, the clicks count and people are asked."""
-    async with running(dev_server.address, tmp_path) as agent:
-        first = await Asked.by(agent)
-        os.kill(agent.service.pid("worker"), signal.SIGSTOP)
-        try:
-            press = Press(first, "approve")
-            await press.send()
-            assert (press.status, "received" in press.page) == (202, True)
-            second = someone()
-            await agent.ask(approver=second)
-            unready = await eventually(lambda: no_worker(agent), timeout=150)
-            assert "nobody is asked" in unready
-            assert await press.counted(agent) == "pending"
-        finally:
-            os.kill(agent.service.pid("worker"), signal.SIGCONT)
-        await eventually(lambda: is_settled(agent, press), timeout=60)
-        await newest_mail(agent.service, second)
-        await eventually(lambda: agent.service.answers("/readyz"), timeout=60)
-
-
-async def no_worker(agent: Agent) -> str:
-    told = (await checks(agent))["worker"]
-    return "" if told == "ok" else told
 
 
 @contextmanager
@@ -245,3 +252,24 @@ async def listed(agent: Agent, approver: str) -> list[dict[str, Any]]:
     answer = await agent.http.get("/decisions", params={"approver": approver})
     assert answer.status_code == httpx2.codes.OK, answer.text
     return answer.json()["decisions"]
+
+
+async def test_a_worker_that_is_stopped_for_a_while(stopped: Stopped) -> None:
+    """Until an operator reads that no worker polls: clicks are received meanwhile, questions taken;
+    once it goes on, the clicks count and people are asked."""
+    agent, press, second = stopped.agent, Press(stopped.asked, "approve"), someone()
+    await press.send()
+    assert (press.status, "received" in press.page) == (202, True)
+    await agent.ask(approver=second)
+    unready = await eventually(lambda: no_worker(agent), timeout=150)
+    assert "nobody is asked" in unready
+    assert await press.counted(agent) == "pending"
+    stopped.go_on()
+    await eventually(lambda: is_settled(agent, press), timeout=60)
+    await newest_mail(agent.service, second)
+    await eventually(lambda: agent.service.answers("/readyz"), timeout=60)
+
+
+async def no_worker(agent: Agent) -> str:
+    told = (await checks(agent))["worker"]
+    return "" if told == "ok" else told

@@ -6,15 +6,16 @@ import asyncio
 import random
 import re
 import string
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
-from store import Store, open_store
+from store import Store, database, open_store
 from store import keys as keys_module
 from store.keys import (
     ADMIN,
@@ -193,6 +194,52 @@ async def test_its_last_use_is_noted(store: Store) -> None:
     record = await store.keys.get(made.id)
     assert record
     assert record.last_used_at == at
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """What any database of this process is asked."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("who_revokes", [0, 1])
+async def test_a_key_is_read_once_until_somebody_writes(
+    tmp_path: Path, statements: list[str], who_revokes: int
+) -> None:
+    """A thousand agents that ask again cost no look-up; this process or another ends the key at
+    once."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
+    stores = [await open_store(url), await open_store(url)]
+    keys, key = stores[0].keys, new_key()
+    made = await keys.ensure(key, "a")
+    statements.clear()
+    for _ in range(3):
+        assert await keys.find(key) == made
+        assert await keys.live([made.id]) == {made.id}
+    assert len(statements) == 2
+    await stores[who_revokes].keys.revoke(made.id)
+    assert await keys.find(key) is None
+    assert await keys.live([made.id]) == set()
+    for store in stores:
+        await store.close()
+
+
+async def test_keys_that_nobody_has_made_fill_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tries them out is told each time that they are none."""
+    monkeypatch.setattr(database, "MOST_RECALLED", 5)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path}/store.db")
+    assert {await store.keys.find(new_key()) for _ in range(20)} == {None}
+    assert len(store._database._recalled) <= 5
+    await store.close()
 
 
 async def test_a_quota_is_never_exceeded(store: Store) -> None:
