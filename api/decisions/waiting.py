@@ -42,8 +42,8 @@ LONG = 10.0
 """Seconds from which on a wait is a long one."""
 
 TOGETHER = 0.5
-"""Seconds between two moments at which polls end, all of the process: a few that end and begin
-again together cost half of what it costs to be woken for each of them."""
+"""Seconds between two moments at which polls end: a few that end and begin again together cost half
+of what it costs to be woken for each of them."""
 
 LINGER = 20.0
 """Seconds for which a decision is still followed when nobody waits for it any more. A process in
