@@ -1,4 +1,4 @@
-"""What a message is about, from the only place that can be believed: the decision's history.
+"""The decision that a message is about, from the only place that can be believed: its history.
 
 Whoever can reach Temporal can start an activity with any input. Nobody's mail server is to carry
 what this service did not ask, or a result that no approver gave, so both are proven first.
@@ -20,7 +20,7 @@ class Requests:
         self._contents = contents
 
     async def load(self, decision_id: str) -> Live:
-        """The decision of this id, with what the store keeps of it.
+        """Return the decision of this id, with what the store keeps of it.
 
         Raises `proof.UnprovenError`, `MissingContentError`, `UnknownRulesError`, `UnknownKeyError`,
         and `RPCError` of Temporal.

@@ -1,4 +1,4 @@
-"""What one worker process polls: a task queue for decisions, and one of its own for each channel.
+"""The task queues that one worker process polls: one for decisions, and one for each channel.
 
 So a provider's limit is that of its channel alone, and while one provider is away only its own
 messages wait.
@@ -23,13 +23,14 @@ from workflows.options import channel_queue
 Activity = Callable[..., Any]
 
 ONE_TO_MANY = PollerBehaviorAutoscaling(initial=1)
-"""A queue on which nothing happens is polled by one request at a time."""
+"""Polling of a queue on which nothing happens: by one request at a time."""
 
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("handover", "workflows")
 )
-"""Loads nothing of ours anew for every decision, which would be a third of what a worker does. That
-the workflow does nothing that it may not, the tests see: they replay it in the whole sandbox."""
+"""The sandbox. It loads nothing of ours anew for every decision: that would be a third of a
+worker's work. Tests replay the workflow in the whole sandbox, and see that it does nothing that it
+may not."""
 
 CONCURRENCY = {Channel.EMAIL: 4, Channel.SLACK: 4, Channel.WEBHOOK: 25}
 """Messages that one worker has under way: so many at most are sent twice when it is killed. More

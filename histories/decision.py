@@ -14,7 +14,7 @@ from workflows.state import Rules
 
 
 def read_decision(reading: Reading, now: datetime) -> Decision:
-    """The decision as the API answers it.
+    """Return the decision as the API answers it.
 
     Raises `proof.UnprovenError` where the run was not started with a decision at all: then there is
     no agent whose it could be. Raises `MissingContentError` unless `stored` was fetched.
@@ -35,7 +35,8 @@ def read_decision(reading: Reading, now: datetime) -> Decision:
 
 
 def _void(reading: Void) -> Decision:
-    """What nobody sealed need not have a canonical form: there is no digest of its payload."""
+    """Return a decision that nobody sealed, without a digest of its payload: that need not have a
+    canonical form."""
     claimed = reading.claimed
     if claimed is None:
         raise proof.UnprovenError(reading.annulled)
@@ -66,7 +67,7 @@ def _decision(
     status: Status,
     expires_at: datetime,
 ) -> Decision:
-    """What every decision has."""
+    """Return the fields that every decision has."""
     return Decision(
         **request.model_dump(),
         id=reading.decision_id,
@@ -84,8 +85,8 @@ def _decision(
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
-    """The decision as agents get it, by request and by callback. `action_permitted` is for those
-    who asked to have it enforced."""
+    """Return the decision as agents get it, by request and by callback. `action_permitted` is for
+    those who asked to have it enforced."""
     told = decision.model_dump(mode="json")
     if not decision.enforce:
         del told["action_permitted"]
@@ -93,13 +94,13 @@ def as_json(decision: Decision) -> dict[str, Any]:
 
 
 def as_json_for(decision: Decision, approver: str) -> dict[str, Any]:
-    """The same for one of its approvers, whom it does not concern how others were told."""
+    """Return the decision for one of its approvers, with no messages but their own."""
     own = [each for each in decision.notifications if each.approver == approver]
     return as_json_for_others(decision.model_copy(update={"notifications": own}))
 
 
 def as_json_for_others(decision: Decision) -> dict[str, Any]:
-    """The same for everybody but the agent that asked, without what is the agent's own."""
+    """Return the decision for everybody but the agent that asked, without what is its own."""
     told = as_json(decision) | {"idempotency_key": None}
     if told["execution"]:
         told["execution"] |= {"claim_id": None}

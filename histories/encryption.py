@@ -44,8 +44,7 @@ NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """What one secret is good for. Each part is derived for its purpose, so that none tells
-    anything of another."""
+    """The parts of one secret, each derived for its purpose: none tells anything of another."""
 
     id: bytes
     cipher: AESGCM
@@ -53,7 +52,7 @@ class EncryptionKey:
 
     @classmethod
     def of(cls, secret: str) -> EncryptionKey:
-        """From 32 bytes in base64. Raises `ValueError` for anything else."""
+        """Derive the parts from 32 bytes in base64. Raises `ValueError` for anything else."""
         try:
             key = base64.b64decode(secret, validate=True)
         except ValueError as error:
@@ -67,7 +66,7 @@ class EncryptionKey:
         )
 
     def name(self, text: str) -> str:
-        """What stands for this text where it must not be read: HMAC-SHA256, cut to 128 bits."""
+        """Return a stand-in for a text that must not be read: HMAC-SHA256, cut to 128 bits."""
         return hmac.digest(self.names, text.encode(), "sha256")[:16].hex()
 
 
@@ -85,7 +84,7 @@ class Failures(DefaultFailureConverter):
 
 
 class EncodedFailures(Failures, DefaultFailureConverterWithEncodedAttributes):
-    """With their words where the codec encrypts them."""
+    """Converts failures, with their words where the codec encrypts them."""
 
 
 class Encryption(PayloadCodec):
@@ -98,14 +97,14 @@ class Encryption(PayloadCodec):
     def __init__(
         self, keys: Sequence[str] = (), *, on: bool = True, revoked: Collection[str] = ()
     ) -> None:
-        """Raises `ValueError` for what is no key."""
+        """Raise `ValueError` for what is no key."""
         self._keys = {key.id: key for key in map(EncryptionKey.of, keys)}
         self._revoked = frozenset(revoked)
         self._first = next(iter(self._keys.values()), None) if on else None
 
     @property
     def converter(self) -> DataConverter:
-        """Between our objects and what Temporal gets, with all of this."""
+        """The converter between our objects and what Temporal gets, with all of this."""
         failures = Failures if self._first is None else EncodedFailures
         converter = dataclasses.replace(pydantic_data_converter, failure_converter_class=failures)
         has_keys = self._keys or self._revoked
@@ -124,15 +123,15 @@ class Encryption(PayloadCodec):
         return [self._decrypted(each) for each in payloads]
 
     def name(self, text: str) -> str:
-        """What Temporal's index, which no codec reaches, is told in the place of this text."""
+        """Return what the index, which no codec reaches, is told in the place of this text."""
         return self._first.name(text) if self._first else text
 
     def names(self, text: str) -> list[str]:
-        """All that the index may have been told in its place: by each key, and before any."""
+        """Return all that the index may have been told: by each key, and before there was any."""
         return [*(key.name(text) for key in self._keys.values()), text]
 
     def mark_unknown(self, payloads: Iterable[Payload]) -> None:
-        """Have those of them say so that it takes a key to read which is not known here."""
+        """Mark those payloads whose key is not known here."""
         for payload in payloads:
             payload.metadata.pop(unknown_keys.MARK, None)  # nobody says so but this
             key_id = payload.metadata.get(KEY_ID, b"")
@@ -158,11 +157,11 @@ class Encryption(PayloadCodec):
 
 
 NONE = Encryption()
-"""That of a process without any key."""
+"""The encryption of a process without any key."""
 
 
 async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEvent:
-    """This event of a history as it was before it was encoded; it is changed in place.
+    """Decode this event of a history in place.
 
     For those who read histories themselves: Temporal's client decodes results and not events.
     """
@@ -179,7 +178,7 @@ async def decoded(event: HistoryEvent, codec: PayloadCodec | None) -> HistoryEve
 
 
 async def decoded_failure(failure: Failure, codec: PayloadCodec | None) -> Failure:
-    """The same for one that Temporal tells beside a history."""
+    """Decode in place a failure that Temporal tells beside a history."""
     if codec:
         await codec.decode_failure(failure)
         _restore(failure)
@@ -203,7 +202,7 @@ def _restore(failure: Failure) -> None:
 
 
 def _bare(failure: Failure) -> Failure:
-    """The same failure, of the same kind, with its words and its cause alone."""
+    """Return the same failure, of the same kind, with its words and its cause alone."""
     bare = Failure()
     bare.CopyFrom(failure)
     if kind := bare.WhichOneof("failure_info"):

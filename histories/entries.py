@@ -23,7 +23,7 @@ class AuditEntry:
 
 
 def first_to_reach(entries: Iterable[AuditEntry], lost: Collection[str]) -> AuditEntry | None:
-    """The first message with the question that was sent and is not known to be lost."""
+    """Return the first message with the question that was sent and is not known to be lost."""
     ids = [*lost]  # what a history has as an id need not be hashable
     reached = (
         entry
@@ -36,10 +36,10 @@ def first_to_reach(entries: Iterable[AuditEntry], lost: Collection[str]) -> Audi
 
 
 def is_late(moment: datetime, created_at: datetime, expires_at: datetime) -> bool:
-    """Whether less than half of a decision's time is left."""
+    """Return whether less than half of a decision's time is left."""
     return expires_at - moment < (expires_at - created_at) / 2
 
 
 def time_of(timestamp: Timestamp) -> datetime:
-    """The instant, rounded just as `workflow.now()` rounds it."""
+    """Return the instant, rounded just as `workflow.now()` rounds it."""
     return datetime.fromtimestamp(timestamp.ToNanoseconds() / 1e9, UTC)

@@ -49,8 +49,8 @@ from workflows.state import Entry, State
 from workflows.unknown_keys import UnknownKeyError, encrypted_with
 
 START_TOLERANCE = timedelta(minutes=10)
-"""How far the run's first event may be from the sealed `created_at`: further, and somebody started
-an old decision again. Clocks of the API and of Temporal may differ by less."""
+"""Longest time between the run's first event and the sealed `created_at`: beyond it, somebody
+started an old decision again. Clocks of the API and of Temporal may differ by less."""
 
 QUESTIONS = ("decision-request", "escalation")
 """Messages that ask somebody for the first time: one that fails has others asked."""
@@ -99,7 +99,7 @@ class Sent:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the record says of it."""
+        """The fields of the message in the record."""
         sending = self.input
         return {
             "message": sending.message,
@@ -149,12 +149,12 @@ class Fold:
 
     @property
     def has_unheard(self) -> bool:
-        """Whether something came that the workflow has not answered yet."""
+        """True if something came that the workflow has not answered yet."""
         return bool(self._unheard)
 
     @property
     def reading(self) -> Reading:
-        """What all of it comes to so far. Raises `UnprovenError` before the first event."""
+        """The reading of the events so far. Raises `UnprovenError` before the first event."""
         run: dict[str, Any] = {
             "decision_id": self.decision_id,
             "run_id": self._run_id,
@@ -193,7 +193,7 @@ class Fold:
             take(event)
 
     def _received(self) -> Iterator[AuditEntry]:
-        """Signals that are in the history and that no worker has looked at yet."""
+        """Yield signals that are in the history and that no worker has looked at yet."""
         for event in self._unheard:
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 name = event.workflow_execution_signaled_event_attributes.signal_name
@@ -231,7 +231,7 @@ class Fold:
         self._record_log(event, self._state.log)
 
     def _begin_task(self, event: HistoryEvent) -> None:
-        """What is in the history now is what this task will hear, if it completes."""
+        """Note what is in the history now: this task will hear it, if it completes."""
         self._in_task = len(self._unheard)
         self._task_started = time_of(event.event_time)
 
@@ -271,7 +271,7 @@ class Fold:
         self._sent[event.event_id] = Sent(sending, message)
 
     def _hear(self, completed: HistoryEvent) -> None:
-        """What the workflow learned in the task that just completed."""
+        """Apply what the workflow learned in the task that just completed."""
         self._failing = None
         heard, self._unheard = self._unheard[: self._in_task], self._unheard[self._in_task :]
         self._in_task = 0
@@ -309,8 +309,9 @@ class Fold:
                 pass
 
     def _meaning(self, event: HistoryEvent, input: DecisionInput) -> Event:
-        """Of a signal. A key that was taken back counts for nothing, whatever the workflow made of
-        it. Raises `UnknownKeyError` for one that the decision knows, and this process does not."""
+        """Interpret a signal. A key that was taken back counts for nothing, whatever the workflow
+        made of it. Raises `UnknownKeyError` for one that the decision knows, and this process does
+        not."""
         signal = event.workflow_execution_signaled_event_attributes
         payloads = signal.input.payloads
 
@@ -329,7 +330,7 @@ class Fold:
         return meaning
 
     def _apply(self, cause: HistoryEvent, event: Event) -> tuple[Entry, ...]:
-        """What this added to the record."""
+        """Apply the event, and return what it added to the record."""
         if self._state is None:
             return ()
         before = len(self._state.log)
@@ -372,7 +373,7 @@ class Fold:
         self._note_told_late(event)
 
     def _note_told_late(self, cause: HistoryEvent) -> None:
-        """Say so, once, where less than half of the time was left when somebody was reached."""
+        """Note, once, that somebody was reached when less than half of the time was left."""
         first = first_to_reach(self._entries, self._lost)
         if first is None or self._was_told_late or self._annulled or not self._state:
             return
@@ -423,8 +424,8 @@ class Fold:
         )
 
     def _contradict(self, event: HistoryEvent, why: str, unread: UnknownKeyError | None) -> None:
-        """The history does not fit what was read of it: because of a key that is not known here, or
-        because nothing in it is to be believed."""
+        """Annul the run, as its history does not fit what was read of it; or raise `unread`, if
+        that is because of a key that is not known here."""
         if unread and self._annulled is None:
             raise unread
         self._annul(event, why)
@@ -443,7 +444,7 @@ class Fold:
 
 
 def _status(recorded: Payload) -> object:
-    """None for what is no JSON: then no worker of ours has written it."""
+    """Return the status; None for what is no JSON: then no worker of ours has written it."""
     try:
         return json.loads(recorded.data)
     except (ValueError, RecursionError):
@@ -451,7 +452,7 @@ def _status(recorded: Payload) -> object:
 
 
 def _told(type: type[BaseModel], result: Sequence[Payload]) -> dict[str, Any]:
-    """What an activity returned; nothing where that is not what ours return, because somebody has
+    """Return an activity's result; nothing if that is not what ours return, because somebody has
     ended it by hand."""
     try:
         told = type.model_validate_json(result[0].data)
@@ -461,7 +462,7 @@ def _told(type: type[BaseModel], result: Sequence[Payload]) -> dict[str, Any]:
 
 
 def innermost(failure: Failure) -> str:
-    """What the error says that everything began with."""
+    """Return the message of the error that everything began with."""
     while failure.HasField("cause"):
         failure = failure.cause
     return failure.message

@@ -16,7 +16,7 @@ from workflows.stored import MissingContentError
 
 
 class Contents(Protocol):
-    """What is too large for histories, by digest."""
+    """The store of what is too large for histories, by digest."""
 
     async def get(self, digests: Collection[str]) -> dict[str, str]: ...
 
@@ -33,7 +33,7 @@ class Histories:
         self._revoked = revoked
 
     async def read(self, decision_id: str) -> Reading:
-        """The decision as its history tells it now.
+        """Return the decision as its history tells it now.
 
         Raises `UnknownRulesError` and `UnknownKeyError`, and `RPCError` of Temporal.
         """
@@ -43,21 +43,21 @@ class Histories:
         return fold.reading
 
     def fold(self, decision_id: str) -> Fold:
-        """A fold that takes the events of this decision."""
+        """Make a fold that takes the events of this decision."""
         return Fold(decision_id, self._keyring, self._revoked)
 
     async def events(self, decision_id: str) -> AsyncIterator[HistoryEvent]:
-        """All events that there are now. Raises `RPCError`."""
+        """Yield all events that there are now. Raises `RPCError`."""
         async for event in self._client.get_workflow_handle(decision_id).fetch_history_events():
             yield await self.decoded(event)
 
     async def decoded(self, event: HistoryEvent) -> HistoryEvent:
-        """An event that was read past this, as it was before it was encoded."""
+        """Decode in place an event that was read past this."""
         return await decoded(event, self._client.data_converter.payload_codec)
 
 
 async def complete(reading: Live, contents: Contents) -> None:
-    """Fetch what the store keeps of it. Raises `MissingContentError` where the store lacks a part:
+    """Fetch what the store keeps of it. Raises `MissingContentError` if the store lacks a part:
     nobody is to decide, or act, on half of a request."""
     if missing := reading.stored:
         reading.bodies.update(await contents.get(missing))

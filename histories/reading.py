@@ -1,4 +1,4 @@
-"""What a run's history comes to: `Live` where a key of ours began the run, and `Void` otherwise."""
+"""The reading of a run's history: `Live` if a key of ours began the run, and `Void` otherwise."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from workflows.statements import Response, SignedResponse
 from workflows.stored import whole_request, whole_response
 
 UNREACHED_AFTER = timedelta(minutes=5)
-"""How long a message may be tried again before its decision counts as unreachable."""
+"""Time for which a message may be tried again before its decision counts as unreachable."""
 
 STALLED_AFTER = timedelta(seconds=30)
-"""How long after a failed task its workflow does not go on: a fault that passes is over by then."""
+"""Time after a failed task until its workflow is stalled: a fault that passes is over by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Why a message is still under way; `is_held` for its reader's sake."""
+    """The reason why a message is still under way; `is_held` for its reader's sake."""
 
     reason: str
     is_held: bool = False
@@ -51,7 +51,7 @@ class Run:
     decision_id: str
     run_id: str
     annulled: str | None
-    """Why nothing that this run says counts, where it doesn't."""
+    """The reason why nothing that this run says counts; None if it counts."""
     entries: Sequence[AuditEntry] = ()
     received: Sequence[AuditEntry] = ()
     """Signals that are in the history and that no worker has looked at yet."""
@@ -59,20 +59,20 @@ class Run:
     lost: Mapping[str, str] = field(default_factory=dict[str, str])
     """Messages that were sent and did not arrive, by the provider's id, and why."""
     execution: Execution | None = None
-    """The claim of what was permitted, where whoever read this run knows of one."""
+    """The claim of what was permitted, if whoever read this run knows of one."""
     delays: Mapping[str, Delay] | None = None
-    """Of messages under way, by the activity's id, where whoever read this run has asked: no event
-    tells of an attempt that is followed by another."""
+    """The delays of messages under way, by the activity's id, if whoever read this run has asked:
+    no event tells of an attempt that is followed by another."""
 
     @property
     def notified_at(self) -> datetime | None:
-        """When somebody was first reached with the question, as far as is known."""
+        """The time when somebody was first reached with the question, as far as is known."""
         first = first_to_reach(self.entries, self.lost)
         return first.at if first else None
 
     @property
     def notifications(self) -> list[Notification]:
-        """What became of each message, as far as is known."""
+        """The state of each message, as far as is known."""
         return [self._as_it_went(each.notification, each.activity_id) for each in self.messages]
 
     def _as_it_went(self, message: Notification, activity_id: str) -> Notification:
@@ -91,8 +91,8 @@ class Void(Run):
 
     annulled: str
     claimed: DecisionInput | None
-    """What the run says that it was started with, proven or not: whose it claims to be is told, and
-    nothing else of it counts."""
+    """The input that the run claims, proven or not: whose it claims to be is told, and nothing else
+    of it counts."""
 
     @property
     def settled(self) -> bool:
@@ -114,14 +114,14 @@ class Live(Run):
     state: State
     annulled: str | None = None
     closed: bool = False
-    """Whether the run has ended."""
+    """True if the run has ended."""
     failing: Failing | None = None
     heard: Mapping[str, Entry | None] = field(default_factory=dict[str, Entry | None])
     """Signed statements that the workflow has worked on, by their signature: None, or the entry
     that refuses them."""
     bodies: dict[str, str] = field(default_factory=dict[str, str])
-    """What the store keeps of this decision, by digest, as far as it was fetched; shared by the
-    readings of one fold."""
+    """Contents that the store keeps of this decision, by digest, as far as they were fetched;
+    shared by the readings of one fold."""
 
     @property
     def agent(self) -> str:
@@ -137,11 +137,11 @@ class Live(Run):
 
     @property
     def request(self) -> DecisionRequest:
-        """What was asked, whole. Raises `MissingContentError` unless `stored` was fetched."""
+        """The whole request. Raises `MissingContentError` unless `stored` was fetched."""
         return whole_request(self.input, self.bodies)
 
     def decision_input(self) -> DecisionInput:
-        """What was asked, whole, with the deadline and the files as they are now."""
+        """Return the input with the whole request, and with its deadline and files as of now."""
         now = {
             "request": self.request,
             "expires_at": self.state.rules.expires_at,
@@ -150,7 +150,7 @@ class Live(Run):
         return self.input.model_copy(update=now)
 
     def outcome(self) -> Outcome | None:
-        """What it ended with, with the response whole."""
+        """Return the outcome, with the response whole."""
         settled = self.state.outcome if not self.annulled else None
         if settled is None or settled.response is None:
             return settled
@@ -164,7 +164,7 @@ class Live(Run):
         return settled.response if settled else None
 
     def is_settled_by(self, response: Response) -> bool:
-        """Whether just this answer is what the decision ended with."""
+        """Return whether just this answer has settled the decision."""
         given = self.response
         return given is not None and (given.approver, given.choice, given.received_at) == (
             response.approver,
@@ -174,17 +174,17 @@ class Live(Run):
 
     @property
     def settled(self) -> bool:
-        """Whether the decision has its final status: nothing that comes later changes it."""
+        """True if the decision has its final status: nothing that comes later changes it."""
         return self.annulled is not None or self.state.outcome is not None
 
     def escalated_because(self) -> str | None:
-        """Why the last escalation came: `no_answer`, `not_me` or `undeliverable`."""
+        """Return the reason of the last escalation: `no_answer`, `not_me` or `undeliverable`."""
         reasons = [e.details["reason"] for e in self.state.log if e.type == "decision.escalated"]
         return reasons[-1] if reasons else None
 
     def is_untold(self, now: datetime) -> bool:
-        """Whether nobody was reached for as long as `UNREACHED_AFTER`, or half of the time that
-        there was, and no message is held back for its reader's sake."""
+        """Return whether nobody was reached for as long as `UNREACHED_AFTER`, or half of the time
+        that there was, and no message is held back for its reader's sake."""
         if self.delays is None or self.settled:
             return False
         asked_at = self.input.created_at
@@ -194,11 +194,11 @@ class Live(Run):
         return now - asked_at >= patience and not (is_held or was_reached)
 
     def has_declined(self, approver: str) -> bool:
-        """Whether this approver said that they are the wrong person."""
+        """Return whether this approver said that they are the wrong person."""
         return approver in self.state.declined
 
     def stalled(self, now: datetime) -> str | None:
-        """Why the workflow does not go on, and what to do; None where it does."""
+        """Return why the workflow does not go on, and what to do; None if it does."""
         if self.failing is None or now - self.failing.since < STALLED_AFTER:
             return None
         return (

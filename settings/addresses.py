@@ -1,4 +1,4 @@
-"""Which addresses can be set."""
+"""Checks of the addresses in settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def is_web_address(url: str) -> bool:
-    """Whether paths can be put behind it."""
+    """Return whether paths can be put behind it."""
     try:
         parts = urlsplit(url)
         is_whole = bool(parts.hostname) and parts.port != 0
@@ -20,7 +20,7 @@ def is_web_address(url: str) -> bool:
 
 
 def is_a_database(url: str) -> bool:
-    """Whether it can be one: only the store knows more."""
+    """Return whether it can be the address of a database: only the store knows more."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -1,4 +1,4 @@
-"""What does not go together, and what production lacks."""
+"""Checks of the settings: what does not go together, and what production lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from workflows import proof
 
 
 def complaints(settings: Settings) -> Iterator[str]:
-    """What does not go together, and what production lacks, most important first."""
+    """Yield what does not go together, and what production lacks, most important first."""
     if bool(settings.oidc_issuer) != bool(settings.oidc_audience):
         yield (
             "HANDOVER_OIDC_ISSUER and HANDOVER_OIDC_AUDIENCE go together: without an audience, any"
@@ -37,7 +37,7 @@ def complaints(settings: Settings) -> Iterator[str]:
 
 
 def _complaints_in_production(settings: Settings) -> Iterator[str]:
-    """What is missing in production or too weak for it."""
+    """Yield what is missing in production or too weak for it."""
     if settings.email == "outbox":
         yield (
             "HANDOVER_EMAIL_TRANSPORT: the outbox is for development. In production set"
@@ -79,8 +79,8 @@ def _complaints_about_revoked_keys(settings: Settings) -> Iterator[str]:
 
 
 def _key_ids(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The ids of the keys that are set, with their settings; a key that is none has another
-    complaint."""
+    """Yield the ids of the keys that are set, with their settings. A text that is no key has
+    another complaint."""
     with suppress(ConfigurationError):
         for key in settings.signing_keys:
             yield "HANDOVER_SIGNING_KEYS", proof.key_id(public_half(key.get_secret_value()))
@@ -108,14 +108,14 @@ def _complaints_about_slack(settings: Settings) -> Iterator[str]:
 
 
 def _complaints_about_temporal() -> Iterator[str]:
-    """Its own libraries would try such an address for ever."""
+    """Yield a complaint about an address that Temporal's own libraries would try for ever."""
     address = os.environ.get("TEMPORAL_ADDRESS")
     if address and re.search(r"[\s/]", address):
         yield f"TEMPORAL_ADDRESS: {address!r} is no host and port, such as temporal:7233."
 
 
 def _given_secrets(settings: Settings) -> Iterator[secret_checks.Secret]:
-    """All that the settings keep secret, and the public keys, which are none of the others."""
+    """Yield all secrets of the settings, and their public keys, which are none of the others."""
     for field in Settings.model_fields:
         name = variable(field)
         match getattr(settings, field):

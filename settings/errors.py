@@ -1,4 +1,4 @@
-"""What is wrong with the settings, each fault under the name of its variable."""
+"""Faults of the settings, each under the name of its variable."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def naming(setting: str, *errors: type[Exception]) -> Iterator[None]:
 
 
 def variable(field: str) -> str:
-    """The name of a setting's environment variable."""
+    """Return the name of a setting's environment variable."""
     return f"HANDOVER_{field.upper()}"

@@ -15,7 +15,7 @@ ED25519_BYTES = 32
 
 
 def new_secrets() -> dict[str, str]:
-    """One fresh value for every secret that a service needs."""
+    """Return one fresh value for every secret that a service needs."""
     signing_key = base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
     return {
         "link_keys": secrets.token_urlsafe(32),
@@ -27,7 +27,8 @@ def new_secrets() -> dict[str, str]:
 
 
 def public_half(signing_key: str) -> str:
-    """Raises `ConfigurationError` for what is no Ed25519 seed in base64."""
+    """Return the public key of a signing key. Raises `ConfigurationError` for what is no Ed25519
+    seed in base64."""
     try:
         key = Ed25519PrivateKey.from_private_bytes(key_bytes(signing_key))
     except ValueError as error:
@@ -39,7 +40,7 @@ def public_half(signing_key: str) -> str:
 
 
 def key_bytes(key: str) -> bytes:
-    """Empty for what is no base64."""
+    """Return the bytes of a key; none for what is no base64."""
     try:
         return base64.b64decode(key, validate=True)
     except ValueError:

@@ -36,7 +36,7 @@ def load_settings(*parts: Callable[[Settings], object]) -> Settings:
 
 
 def _read() -> tuple[Settings, list[str]]:
-    """The settings, and what is wrong with those that cannot be read, which count as not set."""
+    """Return the settings, and the faults of those that cannot be read, which count as not set."""
     try:
         return Settings(), []
     except ValidationError as error:
@@ -47,7 +47,7 @@ def _read() -> tuple[Settings, list[str]]:
 
 
 def load_exceptions(settings: Settings) -> Exceptions:
-    """Where callbacks may go besides. Raises `ConfigurationError`."""
+    """Return the places to which callbacks may go besides. Raises `ConfigurationError`."""
     try:
         return Exceptions.parse(settings.outgoing_exceptions)
     except ValueError as error:

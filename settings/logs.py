@@ -23,7 +23,7 @@ HIDDEN = "(address)"
 def _name_decision(
     _logger: object, _method: str, entry: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """A decision's id is its workflow's id, which Temporal's own loggers add in their way."""
+    """Move the decision's id, its workflow's id, from where Temporal's own loggers put it."""
     for source in ("temporal_activity", "temporal_workflow"):
         about = entry.pop(source, None)
         if isinstance(about, dict) and "workflow_id" in about:
@@ -35,7 +35,7 @@ def _name_decision(
 def _without_addresses(
     _logger: object, _method: str, entry: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Providers put addresses into what they say, and libraries that into their errors."""
+    """Hide addresses, which providers put into what they say, and libraries into their errors."""
     return {key: _hidden(value) for key, value in entry.items()}
 
 

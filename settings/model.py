@@ -35,54 +35,55 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production"] = "development"
-    """In production nothing is made up: secrets and a real e-mail transport are required."""
+    """The environment: production needs secrets and a real e-mail transport, and makes none up."""
     data_dir: Path = Path(".handover")
     public_url: str = "http://127.0.0.1:8000"
-    """What links in messages begin with: this service, as approvers reach it."""
+    """The beginning of links in messages: this service, as approvers reach it."""
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         default_factory=lambda: ["127.0.0.1", "::1"]
     )
-    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks (CIDR),
-    separated by commas. Where links lead to is said by `public_url` alone."""
+    """Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses and networks
+    (CIDR), separated by commas. `public_url` alone says where links lead to."""
     task_queue: str = "handover-decisions"
     database_url: SecretStr | None = None
     """`postgresql://user:password@host/database`; by default a SQLite file in the data folder."""
     files_url: str | None = None
-    """Where files are kept: `s3://bucket/prefix`, or `file:///folder`; the default is a folder in
-    the data folder. For S3 the library reads `AWS_*` itself."""
+    """The folder of files: `s3://bucket/prefix`, or `file:///folder`; the default is one in the
+    data folder. For S3 the library reads `AWS_*` itself."""
 
     link_keys: KeyList = Field(default_factory=list[SecretStr])
-    """Sign the links in messages: 32 random characters or more each."""
+    """Keys that sign the links in messages: 32 random characters or more each."""
     signing_keys: KeyList = Field(default_factory=list[SecretStr])
     """Ed25519 seeds (32 bytes, base64), which sign decisions and responses. For the API alone."""
     verify_keys: KeyList = Field(default_factory=list[SecretStr])
     """Ed25519 public keys (base64) that count besides `signing_keys`. All that a worker needs."""
     encryption_keys: KeyList = Field(default_factory=list[SecretStr])
-    """Encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all decrypt.
-    Without any, Temporal stores it as it is."""
+    """Keys that encrypt all that Temporal stores (32 bytes each, base64): the first encrypts, all
+    decrypt. Without any, Temporal stores it as it is."""
     revoked_keys: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Ids of signing, encryption and link keys that count no more: stolen ones, and those that are
     gone for good. What they have signed reads as cancelled, and what they have encrypted is not
     there; of the same by a key that is in none of the lists, nothing is said at all."""
     encryption: bool = True
-    """False: `encryption_keys` only decrypt what was encrypted before."""
+    """True to encrypt; if false, `encryption_keys` only decrypt what was encrypted before."""
     ui_origin: str | None = None
-    """Where Temporal's UI is opened (`https://host:port`): that page may ask `/codec/decode`."""
+    """The origin of Temporal's UI (`https://host:port`): its page may ask `/codec/decode`."""
     outbox_token: SecretStr | None = None
 
     language: Literal["en", "de", "fr"] = "en"
-    """Of messages and pages, for approvers who have set none and whose browser says none."""
+    """The language for approvers who have set none and whose browser says none."""
     time_zone: str = "UTC"
-    """By which approvers who have set none are told the time: a name such as `Europe/Berlin`."""
+    """The time zone for approvers who have set none: a name such as `Europe/Berlin`."""
     operator_email: str | None = None
-    """Who is told when a decision can reach none of its approvers."""
+    """The address that is told when a decision can reach none of its approvers."""
     local_domains: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
     """Domains of one's own network, separated by commas, to which mail is sent although they are
     nobody's in the public DNS: `corp.local`, `home.arpa`, `mailhost`; with all below them."""
 
     email_from: str = "Handover <handover@localhost>"
     email_transport: Literal["sendgrid", "smtp", "outbox"] | None = None
-    """Default: SendGrid when it has a key, else SMTP when it has a host, else the outbox."""
+    """The e-mail transport; by default SendGrid if it has a key, else SMTP if it has a host, else
+    the outbox."""
     sendgrid_api_key: SecretStr | None = None
     sendgrid_host: str = "https://api.sendgrid.com"
     sendgrid_event_key: str | None = None
@@ -95,11 +96,11 @@ class Settings(BaseSettings):
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
 
     slack_bot_token: SecretStr | None = None
-    """Of the Slack app: `xoxb-…`. The worker writes with it, and the API opens forms."""
+    """The token of the Slack app: `xoxb-…`. The worker writes with it, and the API opens forms."""
     slack_signing_secret: SecretStr | None = None
-    """By which the API knows what comes from Slack."""
+    """The secret by which the API knows what comes from Slack."""
     slack_api_url: str = "https://slack.com/api/"
-    """For a Slack of its own: `https://slack-gov.com/api/`."""
+    """The address of Slack's API, which is `https://slack-gov.com/api/` for a Slack of its own."""
 
     email_per_second: float | None = Field(default=None, gt=0)
     """Messages by this channel that all workers together begin in a second; unset for any number.
@@ -115,10 +116,10 @@ class Settings(BaseSettings):
     """The claim of a token in which our scopes are: words, or a list of them."""
 
     limits_url: SecretStr = SecretStr("memory://")
-    """Where requests are counted: in each process, or for all in `redis://[:password@]host:port`
-    (`rediss://` with TLS)."""
+    """The place where requests are counted: in each process, or for all in
+    `redis://[:password@]host:port` (`rediss://` with TLS)."""
     limits_fail: Literal["open", "closed"] = "open"
-    """While Redis is away: nobody is limited, or everybody is refused."""
+    """The rule while Redis is away: nobody is limited, or everybody is refused."""
     rate_limit: int = Field(default=600, ge=0)
     """Requests a minute with one key that has no rate of its own; 0 for any number."""
     link_rate_limit: int = Field(default=60, ge=0)
@@ -129,10 +130,11 @@ class Settings(BaseSettings):
     for any time."""
 
     outgoing_exceptions: Annotated[list[str], NoDecode] = Field(default_factory=list[str])
-    """Where callbacks may go, and images come from, besides public addresses by https: `host:port`
-    and CIDR, separated by commas. For development, and for servers in a network of your own."""
+    """Hosts to which callbacks may go, and from which images come, besides public addresses by
+    https: `host:port` and CIDR, separated by commas. For development, and for servers of your
+    own."""
     receipts: bool = True
-    """Tell the approver in whose name an answer came: the alarm for a stolen link."""
+    """True to tell the approver in whose name an answer came: the alarm for a stolen link."""
     max_waits: int = 1000
     """Decisions one API process long-polls at once. Temporal's frontend refuses more than 1,200
     per namespace unless `frontend.namespaceCount` is raised."""
@@ -236,7 +238,7 @@ class Settings(BaseSettings):
 
     @property
     def encrypts(self) -> bool:
-        """Whether what people write is kept from those who read what Temporal stores, and logs."""
+        """True if what people write is kept from those who read what Temporal stores, and logs."""
         return self.encryption and bool(self.encryption_keys)
 
     @property
@@ -257,7 +259,7 @@ class Settings(BaseSettings):
 
     @property
     def per_second(self) -> dict[str, float | None]:
-        """How many messages a second begin by each channel."""
+        """The number of messages a second that begin by each channel."""
         return {
             "email": self.email_per_second,
             "slack": self.slack_per_second,
@@ -275,7 +277,7 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> list[str]:
-        """What works in production too, and what its operator should know of."""
+        """Warnings of what works in production too, and its operator should know of."""
         found = list(names.unknown(os.environ, Settings.model_fields))
         is_file = isinstance(self.store, Path) or self.store.startswith("sqlite")
         if self.environment == "production" and is_file:

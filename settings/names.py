@@ -15,28 +15,28 @@ OTHERS = (
     *("API_KEY", "BASE_URL", "CALLBACK_SECRET"),
     *("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"),
 )
-"""Read by others: the SDK and its receivers of callbacks; `make run` and the compose file."""
+"""Names that others read: the SDK, its receivers of callbacks, `make run`, the compose file."""
 
 LIKE, LIKE_BEHIND = 0.8, 0.75
-"""From here on, of 1 for the same letters in the same order, a name is a misspelt one; and where it
-begins with the same word."""
+"""Likeness, of 1 for the same letters in the same order, from which on a name is a misspelt one;
+and the same for a name that begins with the same word."""
 
 KUBERNETES = re.compile(
     r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
     r"|(\w+_)?PORT=(tcp|udp|sctp)://.*"
 )
-"""What each container is told there of a service that is called handover, or handover-…."""
+"""Variables that Kubernetes gives containers beside a service called handover, or handover-…."""
 
 
 def misspelt(environment: Mapping[str, str], settings: Collection[str]) -> Iterator[str]:
-    """A sentence for each variable that was meant to be another."""
+    """Yield a sentence for each variable that was meant to be another."""
     for name, meant in _strange(environment, settings):
         if meant:
             yield f"{name} is no setting, and would be ignored. {PREFIX}{meant} is one."
 
 
 def unknown(environment: Mapping[str, str], settings: Collection[str]) -> Iterator[str]:
-    """A sentence for each variable that is like none that we know."""
+    """Yield a sentence for each variable that is like none that we know."""
     for name, meant in _strange(environment, settings):
         if not meant:
             yield f"{name} is no setting, and is ignored."
@@ -45,7 +45,7 @@ def unknown(environment: Mapping[str, str], settings: Collection[str]) -> Iterat
 def _strange(
     environment: Mapping[str, str], settings: Collection[str]
 ) -> Iterator[tuple[str, str | None]]:
-    """Each variable that nobody reads, and the name that it is like."""
+    """Yield each variable that nobody reads, and the name that it is like."""
     known = [*(name.upper() for name in settings), *OTHERS]
     for variable, value in sorted(environment.items()):
         name = variable.upper().removeprefix(PREFIX)

@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_IMODE, S_ISLNK
 
 OTHERS = 0o077
-"""What the group and everybody else may do with a file."""
+"""Rights of the group and of everybody else to a file."""
 
 
 def create_once(path: Path, content: str) -> str:

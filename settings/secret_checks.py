@@ -1,4 +1,4 @@
-"""What is wrong with a secret: whoever could guess it, or has it already, is let in by it."""
+"""Faults of a secret: whoever could guess it, or has it already, is let in by it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PLACEHOLDERS = (
     *("changeme", "change-me", "change_me", "replace-me", "replace_me", "replaceme"),
     *("secret", "password", "placeholder", "your-key", "your_key", "example", "development"),
 )
-"""What documentation writes in a secret's place."""
+"""Words that documentation writes in a secret's place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """`setting` is the variable that has it. `is_ours`: a key that we use as such, and may judge;
-    others are given out by somebody else in a form of their own."""
+    """A secret to check. `setting` is the variable that has it. `is_ours`: a key that we use as
+    such, and may judge; others are given out by somebody else in a form of their own."""
 
     setting: str
     value: str
@@ -31,7 +31,7 @@ class Secret:
 
 
 def complaints(secrets: Sequence[Secret], made: Collection[str]) -> Iterator[str]:
-    """One sentence for each fault; none of them tells the secret.
+    """Yield one sentence for each fault; none of them tells the secret.
 
     `made` are those that development made up for itself.
     """
@@ -62,7 +62,8 @@ def _fault(secret: Secret, made: Collection[str]) -> str | None:
 
 
 def _is_placeholder(secret: Secret) -> bool:
-    """A password that somebody chose may have such a word in it, a random key never does."""
+    """Return whether it is a placeholder; a key of ours may not even contain one. A password that
+    somebody chose may have such a word in it, a random key never does."""
     value = secret.value.casefold()
     return any(word in value if secret.is_ours else word == value for word in PLACEHOLDERS)
 
@@ -72,7 +73,7 @@ def _repeats(value: bytes) -> bool:
 
 
 def _decoded(value: str) -> bytes:
-    """What is behind base64, which can look random where that does not."""
+    """Decode base64, which can look random although its content does not."""
     try:
         return base64.b64decode(value, validate=True)
     except ValueError:

@@ -28,7 +28,8 @@ class Secrets(BaseModel):
 
 
 def load_secrets(settings: Settings) -> Secrets:
-    """The secrets of the environment, and in development what is missing from `secrets.json`.
+    """Return the secrets of the environment, and in development those of `secrets.json` for what is
+    missing.
 
     The first process makes that file (mode 0600); all others read it.
     """
@@ -52,7 +53,7 @@ def load_secrets(settings: Settings) -> Secrets:
 
 
 def load_encryption(settings: Settings) -> Encryption:
-    """What the settings encrypt and decrypt with. Raises `ConfigurationError`."""
+    """Return the codec that encrypts and decrypts by the settings. Raises `ConfigurationError`."""
     keys = [key.get_secret_value() for key in settings.encryption_keys]
     try:
         return Encryption(keys, on=settings.encryption, revoked=settings.revoked_keys)

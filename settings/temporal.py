@@ -13,7 +13,7 @@ from settings.addresses import THIS_MACHINE
 
 
 async def connect(encryption: Encryption | None = None, *, lazy: bool = False) -> Client:
-    """A client for the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
+    """Connect to the Temporal server that `TEMPORAL_*` names (default `localhost:7233`)."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
     is_here = urlsplit(f"//{options.get('target_host')}").hostname in THIS_MACHINE

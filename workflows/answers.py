@@ -1,4 +1,4 @@
-"""What counts as an answer to each type of question: pure, and total whatever an answer holds.
+"""Checks of the answer to each type of question: pure, and total whatever an answer holds.
 
 A complaint names the field at fault and says what to do. What `normal` makes of an answer has a
 complaint exactly where the answer itself had one.
@@ -20,10 +20,10 @@ MAX_TEXT = 10_000
 """Characters in one text field."""
 
 MAX_NUMBER = 2**53 - 1
-"""Beyond it JSON's numbers are no longer exact, and have no canonical form."""
+"""Largest number, beyond which JSON's are no longer exact, and have no canonical form."""
 
 MAX_DELAY = timedelta(days=3653)
-"""How far ahead an action may be scheduled: ten years."""
+"""Longest time ahead for which an action may be scheduled: ten years."""
 
 MAX_FILES = 10
 DEFAULT_FILES = 5
@@ -44,7 +44,7 @@ Check = Callable[[ResponseType, dict[str, Any], datetime], Sentence | None]
 
 
 def complaint(type: ResponseType, data: Data, received_at: datetime) -> Sentence | None:
-    """Why these data are no answer to this type, or None. For the choice `approve`."""
+    """Return why these data are no answer to this type, or None. For the choice `approve`."""
     known = CHECKS.get(type.type)
     if known is None:
         text = N_("This version does not know it and takes no answer to it; deny it.")
@@ -56,7 +56,7 @@ def complaint(type: ResponseType, data: Data, received_at: datetime) -> Sentence
 
 
 def normal(type: ResponseType, data: Data) -> Data:
-    """The one form in which an answer is signed. What is no answer stays as it is."""
+    """Bring an answer into the one form in which it is signed. What is no answer stays as it is."""
     match type.type:
         case "approve_deny" | "confirm":
             return data or None
@@ -72,17 +72,17 @@ def normal(type: ResponseType, data: Data) -> Data:
 
 
 def execute_at(type: ResponseType, data: Data) -> datetime | None:
-    """The moment (UTC) for which this answer schedules the action; None for now."""
+    """Return the moment (UTC) for which this answer schedules the action; None for now."""
     return _moment((data or {}).get("execute_at")) if type.type == "schedule" else None
 
 
 def most_files(type: ResponseType) -> int:
-    """How many files a `file_upload` takes."""
+    """Return how many files a `file_upload` takes."""
     return min(type.max_files or DEFAULT_FILES, MAX_FILES)
 
 
 def accepts(accept: Iterable[str] | None, type: str, name: str) -> bool:
-    """Whether a file of this media type and name is asked for; without `accept` every file is.
+    """Return whether a file of this type and name is asked for; without `accept` every file is.
 
     An entry is a media type (`image/*`, `application/pdf`) or an ending of the name (`.pdf`).
     """
@@ -215,7 +215,7 @@ def _normal_schedule(data: Data) -> Data:
 
 
 def _normal_files(data: Data) -> Data:
-    """Fields that a file does not have are left out."""
+    """Leave out the fields that a file does not have."""
     entries: object = (data or {}).get("uploaded_files")
     if not data or not isinstance(entries, list):
         return data
@@ -228,7 +228,7 @@ def _normal_file(entry: object) -> object:
 
 
 def _moment(value: object) -> datetime | None:
-    """The instant that an RFC 3339 time names, in UTC."""
+    """Return the instant that an RFC 3339 time names, in UTC."""
     if not isinstance(value, str) or not RFC_3339.fullmatch(value):
         return None
     try:
@@ -238,7 +238,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _is_whole(text: str) -> bool:
-    """Without lone surrogates, which have no canonical form."""
+    """Return whether the text has no lone surrogates, for which there is no canonical form."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -255,5 +255,4 @@ CHECKS: dict[str, tuple[tuple[str, ...] | None, Check]] = {
     "schedule": (("execute_at",), _schedule),
     "file_upload": (("uploaded_files",), _files),
 }
-"""For each type the names that its data may have (None: those of its fields), and what is asked of
-them."""
+"""Names that the data of each type may have (None: those of its fields), and the check of them."""

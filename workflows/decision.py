@@ -226,7 +226,8 @@ class DecisionWorkflow:
             self._orders.append(news.type)
 
     def _news(self, outcome: Outcome) -> list[SendNotificationInput]:
-        """Who is told, and how: the others that it is settled, whoever answered that it counts."""
+        """Return the messages about the outcome: to the others that it is settled, to whoever
+        answered that it counts."""
         others = [
             self._message("settled", approver, channel, outcome)
             for approver, channel in self._asking
@@ -261,7 +262,7 @@ class DecisionWorkflow:
     def _start_sending(
         self, sending: SendNotificationInput, until: timedelta
     ) -> workflow.ActivityHandle[RawValue]:
-        """The result is nobody's business here: whoever ends an activity by hand may give any."""
+        """Start sending. Nobody reads the result: whoever ends an activity by hand may give any."""
         left = self._state.rules.expires_at - workflow.now()
         about = f"{sending.message} to {sending.approver} by {sending.channel}"
         return workflow.start_activity(
@@ -290,7 +291,7 @@ class Alarm:
         return self._timer is not None and self._timer.done()
 
     def rings_by(self, moment: datetime) -> bool:
-        """Whether it is still to ring, and not after this."""
+        """Return whether it is still to ring, and not after this."""
         return self._moment is not None and self._moment <= moment and not self.rang
 
     def set(self, moment: datetime, summary: str) -> None:
@@ -307,7 +308,7 @@ class Alarm:
 
 
 async def _is_cancelled(handle: workflow.ActivityHandle[RawValue]) -> bool:
-    """Of an activity that is over."""
+    """Return whether an activity that is over was cancelled."""
     [ended] = await asyncio.gather(handle, return_exceptions=True)
     return isinstance(ended, ActivityError) and isinstance(ended.cause, CancelledError)
 
@@ -319,5 +320,5 @@ async def _attempted(handle: workflow.ActivityHandle[RawValue]) -> None:
 
 
 def _reason(error: ActivityError) -> str:
-    """What made the last attempt fail, in the words that the history has."""
+    """Return why the last attempt failed, in the words that the history has."""
     return error.cause.message if isinstance(error.cause, FailureError) else str(error)

@@ -1,4 +1,4 @@
-"""What can happen to a decision."""
+"""Events that can happen to a decision."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class OperatorDecided:
 
 @dataclass(frozen=True, slots=True)
 class CallbackNews:
-    """What is told of the callback while it is tried. `type` is `callback.failed`, and what an
-    operator orders: `callback.retried` or `callback.given_up`."""
+    """News of the callback while it is tried. `type` is `callback.failed`, or an operator's order:
+    `callback.retried` or `callback.given_up`."""
 
     at: datetime
     type: str

@@ -1,4 +1,4 @@
-"""What can become of a decision: the one transition function, pure.
+"""The life of a decision: the one transition function, pure.
 
 `apply(state, event) -> state` knows nothing of Temporal, clocks or I/O. The workflow adds time,
 order and activities; the API reads a decision by folding its history through the same function; the
@@ -44,7 +44,7 @@ from workflows.state import BOUNDS, PERSONS, Asked, Entry, Rules, State, Step, r
 from workflows.statements import Response
 
 RULES_VERSION = BOUNDS
-"""Part of every decision's input. A change to these rules is a new number and an `if`.
+"""The version of these rules, in every decision's input. A change is a new number and an `if`.
 
 1  the first rules
 2  one person in every spelling; a step that names nobody new is no escalation (`PERSONS`)
@@ -52,11 +52,11 @@ RULES_VERSION = BOUNDS
 """
 
 GRACE = timedelta(seconds=2)
-"""How long after `expires_at` the workflow acts on it: an answer that the API stamped in time may
-still be on its way, and it counts."""
+"""Time after `expires_at` at which the workflow acts on it: an answer that the API stamped in time
+may still be on its way, and it counts."""
 
 MAX_REFUSALS = 100
-"""How many refusals one decision records; further ones are counted and not told."""
+"""Refusals that one decision records; further ones are counted and not told."""
 
 
 class UnknownRulesError(Exception):
@@ -64,7 +64,7 @@ class UnknownRulesError(Exception):
 
 
 def begin(input: DecisionInput) -> State:
-    """A new decision, whose first approvers are asked. Raises `UnknownRulesError`."""
+    """Return a new decision, whose first approvers are asked. Raises `UnknownRulesError`."""
     if not 1 <= input.rules_version <= RULES_VERSION:
         raise UnknownRulesError(
             f"This decision follows version {input.rules_version} of the rules; this release knows"
@@ -75,7 +75,7 @@ def begin(input: DecisionInput) -> State:
 
 
 def apply(state: State, event: Event) -> State:
-    """The decision after this event. Total: it refuses, and never raises."""
+    """Return the decision after this event. Total: it refuses, and never raises."""
     match event:
         case TimePassed():
             return _advance(state, event.at)
@@ -96,7 +96,7 @@ def apply(state: State, event: Event) -> State:
 
 
 def next_deadline(state: State) -> datetime | None:
-    """When time alone changes this decision next; None once it is final."""
+    """Return when time alone changes this decision next; None once it is final."""
     if state.outcome:
         return None
     step, reminder = _next_step(state), _next_reminder(state)
@@ -124,8 +124,8 @@ def _advance(state: State, now: datetime) -> State:
 
 
 def _remind(state: State, now: datetime, again: Sequence[str]) -> State:
-    """Those who were asked last, when it is their time, and whom a step has named again: once,
-    however many reminders an outage has swallowed."""
+    """Remind those who were asked last, when it is their time, and those whom a step has named
+    again: once, however many reminders an outage has swallowed."""
     whom = list(again)
     while (due := _next_reminder(state)) and now >= due:
         state = replace(state, reminded=state.reminded + 1)
@@ -137,7 +137,7 @@ def _remind(state: State, now: datetime, again: Sequence[str]) -> State:
 
 
 def _number_of_reminder(state: State, approver: str) -> int:
-    """Tells one reminder of somebody from their others."""
+    """Return the number that tells one reminder of somebody from their others."""
     if state.rules.version < PERSONS:
         return state.reminded
     reminded = [entry for entry in state.log if entry.type == "approver.reminded"]
@@ -145,7 +145,7 @@ def _number_of_reminder(state: State, approver: str) -> int:
 
 
 def _next_reminder(state: State) -> datetime | None:
-    """None where nobody is to be reminded any more."""
+    """Return when the next reminder is due; None if nobody is to be reminded any more."""
     rules = state.rules.reminders
     if rules is None or state.level_at is None or state.reminded >= rules.most:
         return None
@@ -157,7 +157,7 @@ def _next_reminder(state: State) -> datetime | None:
 
 
 def _asked_last(state: State) -> list[Asked]:
-    """Who is asked at this level and may answer: those before had their reminders."""
+    """Return those who are asked at this level and may answer: those before had their reminders."""
     return [a for a in state.asked if a.level == state.level and state.may_answer(a.approver)]
 
 
@@ -187,7 +187,7 @@ def _respond(state: State, event: Responded) -> State:
 
 
 def execute_at(rules: Rules, response: Response) -> datetime | None:
-    """The moment from which a scheduled action is permitted."""
+    """Return the moment from which a scheduled action is permitted."""
     if response.choice != Choice.APPROVE or "data" in response.stored:
         return None
     return answers.execute_at(rules.response_type, response.data)
@@ -204,7 +204,7 @@ def _status(rules: Rules, response: Response) -> Status:
 
 
 def _change(state: State, event: Extended | Attached | CodeRequested | FailureReported) -> State:
-    """What the service says about the question, and not in answer to it."""
+    """Apply what the service says about the question, and not in answer to it."""
     match event:
         case Extended():
             return _extend(state, event)
@@ -262,7 +262,7 @@ def _report(state: State, event: FailureReported) -> State:
 def _miss(
     state: State, at: datetime, approver: str, channel: str, reason: str, **more: str
 ) -> State:
-    """A question does not reach this approver by this channel."""
+    """Note that a question missed this approver by this channel, and reach them otherwise."""
     state = replace(state, unreached=(*state.unreached, (approver, channel)))
     details = {"approver": approver, "channel": channel, "reason": reason, **more}
     state = _log(state, "delivery.failed", at, details)
@@ -270,7 +270,7 @@ def _miss(
 
 
 def _reach_otherwise(state: State, approver: str, at: datetime) -> State:
-    """By their next channel, or else somebody else; neither waits for its time.
+    """Use their next channel, or else ask somebody else; neither waits for its time.
 
     Not where another of their channels works: one message in sight is enough, and so it makes no
     difference whether a failure or the next channel's time is heard of first.
@@ -312,7 +312,8 @@ def _decide_as_operator(state: State, event: OperatorDecided) -> State:
 
 
 def _note(state: State, event: CallbackNews) -> State:
-    """Anybody who reaches Temporal can send these, so they are bounded as refusals are."""
+    """Note news of the callback. Anybody who reaches Temporal can send these, so they are bounded
+    as refusals are."""
     if state.outcome is None or state.refusals >= MAX_REFUSALS:
         return state
     state = replace(state, refusals=state.refusals + 1)
@@ -330,7 +331,7 @@ def _replace_approver(state: State, approver: str, at: datetime, reason: str) ->
 
 
 def _asks_nobody(state: State, step: int) -> bool:
-    """Whether it names none but those who were asked: by time, it reminds them."""
+    """Return whether a step names none but those who were asked: by time, it reminds them."""
     return state.rules.version >= PERSONS and not state.new_in(step)
 
 

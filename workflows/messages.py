@@ -1,4 +1,4 @@
-"""What travels to, from and around `DecisionWorkflow`: one object in, one object out.
+"""The data that travel to, from and around `DecisionWorkflow`: one object in, one object out.
 
 All of it is tolerant (`handover.models.Wire`), because a recorded history has to be readable by
 every later version.
@@ -45,8 +45,8 @@ URGENCY_ATTRIBUTE = "HandoverUrgency"
 AGENT_ATTRIBUTE = "HandoverAgent"
 APPROVER_ATTRIBUTE = "HandoverApprover"
 EXPIRES_AT_ATTRIBUTE = "HandoverExpiresAt"
-"""As it was at the start; an extension does not move it. By this and nothing else an inbox is put
-in order before its histories are read."""
+"""The attribute with the deadline as it was at the start; an extension does not move it. By this
+and nothing else an inbox is put in order before its histories are read."""
 
 HELD_BACK = "HeldBack"
 """Error type of an attempt that came too early for its reader. Temporal's retry is the timer."""
@@ -59,7 +59,7 @@ GAVE_UP = "CallbackGone"
 
 
 class Reminders(Wire):
-    """When those are reminded who were asked last and have not answered: in minutes from then."""
+    """The reminders of those who were asked last and have not answered: in minutes from then."""
 
     after_minutes: float
     every_minutes: float
@@ -67,7 +67,7 @@ class Reminders(Wire):
 
 
 class DecisionInput(Wire):
-    """What the workflow is started with.
+    """The input with which the workflow is started.
 
     `seal` is the API's signature over all the rest. It is what lets the API tell a decision that it
     started from one that somebody started straight through Temporal.
@@ -79,7 +79,7 @@ class DecisionInput(Wire):
     """The API key that asked: `agent` is its name."""
     request: DecisionRequest
     request_digest: str
-    """Of the whole request, also of what `stored` names."""
+    """The digest of the whole request, also of what `stored` names."""
     stored: dict[str, str] = Field(default_factory=dict[str, str])
     """Parts of the request that are too large for a history (see `stored.py`)."""
     attachments: list[Attachment] = Field(default_factory=list[Attachment])
@@ -88,24 +88,24 @@ class DecisionInput(Wire):
     expires_at: AwareDatetime
     rules_version: int
     keyring: dict[str, str]
-    """Who may sign responses: key id to Ed25519 public key (base64)."""
+    """The keys that may sign responses: key id to Ed25519 public key (base64)."""
     receipts: bool = True
     step_up: bool = False
-    """An approver's answer counts only with a code that was mailed to them."""
+    """True if an approver's answer counts only with a code that was mailed to them."""
     reminders: Reminders | None = None
     routes: dict[str, list[ChannelStep]] = Field(default_factory=dict[str, list[ChannelStep]])
-    """By what those are asked who have set it themselves; the others as the request says."""
+    """The channels of those who have set them themselves; others are asked as the request says."""
     operator: str | None = None
-    """Who is told by e-mail when an approver cannot be reached."""
+    """The e-mail address that is told when an approver cannot be reached."""
     idempotency_key: str | None = None
-    """With which the agent asked."""
+    """The key with which the agent asked."""
     indexed: bool = True
-    """Whether the server knows our search attributes; an unknown one would fail the workflow."""
+    """True if the server knows our search attributes; an unknown one would fail the workflow."""
     seal: Signature | None = None
 
 
 class Outcome(Wire):
-    """What a decision ended with; the workflow's result. A person's response carries its proof."""
+    """The end of a decision; the workflow's result. A person's response carries its proof."""
 
     status: Status
     origin: Origin
@@ -120,13 +120,13 @@ class SendNotificationInput(Wire):
 
     decision_id: str
     message: str
-    """Its template: `decision-request`, `reminder`, `escalation`, `settled`, `receipt` or `code`;
+    """The template: `decision-request`, `reminder`, `escalation`, `settled`, `receipt` or `code`;
     those of `TO_THE_OPERATOR` go to the operator, who is the `approver` then."""
     approver: str
     channel: str
     outcome: Outcome | None = None
     number: int = 0
-    """Tells several of one kind to one person apart."""
+    """The number that tells several of one kind to one person apart."""
     code_id: str | None = None
 
 
@@ -136,7 +136,7 @@ class NotificationSent(Wire):
 
 
 class DeliverCallbackInput(Wire):
-    """Tell the agent's own URL the outcome of this decision."""
+    """One callback: the agent's own URL is told the outcome of this decision."""
 
     decision_id: str
 
@@ -147,17 +147,17 @@ class CallbackDelivered(Wire):
 
 
 class CallbackFailed(Wire):
-    """What the activity tells its workflow of an attempt that failed, for operators to read."""
+    """News from the activity to its workflow of an attempt that failed, for operators to read."""
 
     attempt: int
     reason: str
     next_at: AwareDatetime | None = None
-    """None when there is no further attempt."""
+    """The time of the next attempt; None if there is no further one."""
 
 
 class OperatorDecision(Wire):
-    """What an operator may decide past the API, straight in Temporal: `deny` or `cancel`. Who it
-    was and why has to be said; it cannot be proven, so it can never be an approval."""
+    """An operator's decision past the API, straight in Temporal: `deny` or `cancel`. Who it was and
+    why has to be said; it cannot be proven, so it can never be an approval."""
 
     decision: str
     name: str = Field(min_length=1, max_length=200)

@@ -1,4 +1,4 @@
-"""Why something would not count: asked by the API before it signs, and by the rules again."""
+"""Reasons why something would not count: for the API before it signs, and for the rules again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MAX_ATTACHMENTS = 5
 """Files that an agent may show with one decision."""
 
 MAX_TIMEOUT = timedelta(minutes=525_600)
-"""How long a decision may take from its creation, extensions included."""
+"""Longest time of a decision from its creation, extensions included."""
 
 MAX_CODES = 10
-"""Sent to one approver of one decision. With five tries each, one guess in 20,000 gets through."""
+"""Codes for one approver of a decision. With five tries each, one guess in 20,000 gets through."""
 
 NOT_ME = "not_me"
 
@@ -36,19 +36,19 @@ NEEDS_CODE = Sentence(N_("This answer counts only with the code that was mailed.
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why something does not count: a stable word, and a sentence for people."""
+    """The reason why something does not count: a stable word, and a sentence for people."""
 
     reason: str
     sentence: Sentence
 
     @property
     def message(self) -> str:
-        """In English, as it stands in the record."""
+        """The sentence in English, as it stands in the record."""
         return str(self.sentence)
 
 
 def objection(state: State, response: Response) -> Objection | None:
-    """Why this response would not count now, or None."""
+    """Return why this response would not count now, or None."""
     if state.outcome:
         return settled(state)
     if response.origin == Origin.HUMAN and not state.may_answer(response.approver):
@@ -66,7 +66,7 @@ def objection(state: State, response: Response) -> Objection | None:
 
 
 def objection_to_extension(state: State, extension: Extension) -> Objection | None:
-    """Why the deadline would not move, or None."""
+    """Return why the deadline would not move, or None."""
     if state.outcome:
         return settled(state)
     if extension.received_at > state.rules.expires_at:
@@ -82,7 +82,7 @@ def objection_to_extension(state: State, extension: Extension) -> Objection | No
 
 
 def objection_to_addition(state: State) -> Objection | None:
-    """Why no further file would be shown, or None."""
+    """Return why no further file would be shown, or None."""
     if state.outcome:
         return settled(state)
     if len(state.attachments) >= MAX_ATTACHMENTS:
@@ -92,7 +92,7 @@ def objection_to_addition(state: State) -> Objection | None:
 
 
 def objection_to_code(state: State, request: CodeRequest) -> Objection | None:
-    """Why no code would be sent, or None."""
+    """Return why no code would be sent, or None."""
     if state.outcome:
         return settled(state)
     if not state.may_answer(request.approver):
@@ -104,7 +104,7 @@ def objection_to_code(state: State, request: CodeRequest) -> Objection | None:
 
 
 def objection_to_failure(state: State, failed: FailedDelivery) -> Objection | None:
-    """Why it would change nothing that this message did not arrive, or None."""
+    """Return why it would change nothing that this message did not arrive, or None."""
     if state.outcome:
         return settled(state)
     was_asked = (failed.approver, failed.channel) in state.used

@@ -1,4 +1,4 @@
-"""How the workflow runs its activities, and what operators read about them."""
+"""Options by which the workflow runs its activities, and texts about them for operators."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ EXPIRES_AT_KEY = SearchAttributeKey.for_datetime(EXPIRES_AT_ATTRIBUTE)
 SEARCH_ATTRIBUTES = (STATUS_KEY, URGENCY_KEY, AGENT_KEY, APPROVER_KEY, EXPIRES_AT_KEY)
 
 ATTEMPT_TIMEOUT = timedelta(seconds=30)
-"""For one attempt at one message, and how soon a killed worker's is taken up again. Each transport
-has a shorter limit of its own."""
+"""Time for one attempt at one message, after which a killed worker's is taken up again. Each
+transport has a shorter limit of its own."""
 
 CLOSING_TIMEOUT = timedelta(hours=24)
-"""How long messages about a settled decision are tried."""
+"""Time for which messages about a settled decision are tried."""
 
 CANCELLING = timedelta(minutes=1)
-"""How long a message is waited for that is to end: an attempt under way is over by then. Where an
-operator has paused it nobody says so, and none of its timeouts fires."""
+"""Time for which a message that is to end is waited for: an attempt under way is over by then. If
+an operator has paused it nobody says so, and none of its timeouts fires."""
 
 CALLBACK_TIMEOUT = timedelta(days=5)
-"""Longer than the schedule of Standard Webhooks, after which the activity itself gives up."""
+"""Time for the callback, longer than the schedule of Standard Webhooks, after which the activity
+itself gives up."""
 
 RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -59,33 +60,34 @@ RETRIES = RetryPolicy(
 )
 
 PRIORITIES: Mapping[str, int] = {each: number for number, each in enumerate(BY_URGENCY, start=1)}
-"""Of messages that wait in one queue, where the server knows priorities: the lowest goes first."""
+"""Priorities of messages in one queue, if the server knows them: the lowest goes first."""
 
 HASTE = timedelta(minutes=5)
-"""A question that has less than this left goes before others of its urgency."""
+"""Time left below which a question goes before others of its urgency."""
 
 FAIRNESS_KEY_BYTES = 64
-"""The server refuses longer ones."""
+"""Bytes of a fairness key; the server refuses longer ones."""
 
 DETAILS_CONTEXT = 2000
 """Characters of the context that operators are shown beside a decision."""
 
 SUMMARY_BYTES = 200
-"""What Temporal's UI shows of a summary; the server refuses more than 400."""
+"""Bytes of a summary that Temporal's UI shows; the server refuses more than 400."""
 
 
 def final_status(outcome: Outcome) -> Sequence[SearchAttributeUpdate[Any]]:
-    """The one change of search attributes in a decision's life."""
+    """Return the one change of search attributes in a decision's life."""
     return [STATUS_KEY.value_set(outcome.status)]
 
 
 def channel_queue(task_queue: str, channel: str) -> str:
-    """The task queue of this channel's messages, beside that of the decisions."""
+    """Return the task queue of this channel's messages, beside that of the decisions."""
     return f"{task_queue}-{channel}"
 
 
 def priority(input: DecisionInput, message: str, left: timedelta) -> Priority:
-    """Which messages go first where many wait: the urgent ones, and of these each agent's in turn.
+    """Return the priority of a message if many wait: the urgent ones go first, and of these each
+    agent's in turn.
 
     `left` is the time until the decision expires: a question that has little of it is more urgent
     than its agent said. Somebody sits in front of a page and waits for a code.
@@ -98,19 +100,19 @@ def priority(input: DecisionInput, message: str, left: timedelta) -> Priority:
 
 
 def urgency_key(urgency: str, left: timedelta) -> int:
-    """The priority of a question that has so much time left."""
+    """Return the priority of a question that has so much time left."""
     key = PRIORITIES.get(urgency, PRIORITIES[Urgency.MEDIUM])
     return max(key - (left < HASTE), PRIORITIES[Urgency.CRITICAL])
 
 
 def fairness_key(agent: str) -> str:
-    """The agent's name, or a digest of one that is too long for a key."""
+    """Return the agent's name, or a digest of one that is too long for a key."""
     name = agent.encode()
     return agent if len(name) <= FAIRNESS_KEY_BYTES else hashlib.sha256(name).hexdigest()
 
 
 def static_details(input: DecisionInput, request: DecisionRequest) -> str:
-    """What is asked, for the Temporal UI: the agent's words as a literal block of Markdown.
+    """Describe the question for the Temporal UI: the agent's words as a literal block of Markdown.
 
     `request` is the whole one, also with what `input` leaves to the store.
     """
@@ -123,7 +125,7 @@ def static_details(input: DecisionInput, request: DecisionRequest) -> str:
 
 
 def summary(text: str) -> str:
-    """One line that fits into a summary."""
+    """Return one line that fits into a summary."""
     line = " ".join(text.split())
     if len(line.encode()) <= SUMMARY_BYTES:
         return line
@@ -131,7 +133,7 @@ def summary(text: str) -> str:
 
 
 def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNotificationInput]:
-    """The messages that follow from what the record has since, besides asking and telling."""
+    """Yield the messages that follow from what the record has since, besides asking and telling."""
     failures = sum(entry.type == "delivery.failed" for entry in state.log[:since])
     used_up = sum(map(_is_last_code, state.log[:since]))
     for entry in state.log[since:]:
@@ -161,7 +163,7 @@ def errands(state: State, since: int, input: DecisionInput) -> Iterator[SendNoti
 
 
 def _is_last_code(entry: Entry) -> bool:
-    """Whether this person is sent no further code."""
+    """Return whether this person is sent no further code."""
     return entry.type == "code.requested" and entry.details["number"] == MAX_CODES
 
 
@@ -174,12 +176,12 @@ def _sending(
 
 
 def timer_summary(state: State, deadline: datetime) -> str:
-    """What the timer for this deadline is for: it may run on for a while after the end."""
+    """Describe the timer for this deadline: it may run on for a while after the end."""
     return summary(f"while pending: {what_comes(state, deadline)}")
 
 
 def what_comes(state: State, deadline: datetime) -> str:
-    """What happens when this deadline passes."""
+    """Describe what happens when this deadline passes."""
     for step in state.later_steps[:1]:
         if deadline == state.rules.steps[step].at:
             new = state.new_in(step)
@@ -194,7 +196,7 @@ def what_comes(state: State, deadline: datetime) -> str:
 
 
 def current_details(state: State) -> str:
-    """What the decision waits for, in words, for the Temporal UI."""
+    """Describe in words, for the Temporal UI, what the decision waits for."""
     if state.outcome:
         by = f" by {state.outcome.by}" if state.outcome.by else ""
         return f"**{state.outcome.status.capitalize()}**{by} ({state.outcome.origin})"
@@ -208,7 +210,7 @@ def current_details(state: State) -> str:
 
 
 def callback_details(state: State, url: str) -> str:
-    """What the closing phase waits for, while the agent's callback fails."""
+    """Describe what the closing phase waits for, while the agent's callback fails."""
     news = [entry for entry in state.log if entry.type == "callback.failed"]
     if not news:
         return current_details(state)

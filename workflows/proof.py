@@ -1,4 +1,4 @@
-"""Who said it: the statements that the API signs, and how the rest of the service verifies them.
+"""Proofs of who said it: statements that the API signs, and how the service verifies them.
 
 Nothing here can sign. What a statement is, and the one about an answer, stand in `handover.proof`,
 with which agents and auditors verify without the service.
@@ -46,38 +46,38 @@ class UnprovenError(Exception):
 
 
 def key_id(public_key: str) -> str:
-    """The short name of a public key (base64): the first 16 hex digits of its SHA-256."""
+    """Return the short name of a public key (base64): the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(base64.b64decode(public_key)).hexdigest()[:16]
 
 
 def keyring(public_keys: Iterable[str]) -> dict[str, str]:
-    """Public keys (base64) by their names."""
+    """Return public keys (base64) by their names."""
     return {key_id(key): key for key in public_keys}
 
 
 def believed(claimed: Keyring, ours: Keyring) -> dict[str, str]:
-    """The keys of one ring that are in the other too."""
+    """Return the keys of one ring that are in the other too."""
     return {name: key for name, key in claimed.items() if ours.get(name) == key}
 
 
 def seal_statement(sealed: Mapping[str, Any]) -> bytes:
-    """The whole input, as it stands in the history, but for the seal itself."""
+    """Return the bytes of the whole input, as it stands in the history, but for the seal itself."""
     return statement("input", {name: part for name, part in sealed.items() if name != "seal"})
 
 
 def proof_of(response: SignedResponse) -> Proof:
-    """What lets others verify this answer, who have the decision but not its history."""
+    """Return what lets others verify this answer, who have the decision but not its history."""
     signed = response.model_dump(include=set(Proof.model_fields))
     return Proof.model_validate(signed | {"data_digest": response.data_digest})
 
 
 def verified(signed: Signed, keyring: Keyring) -> bool:
-    """Whether a key of this ring signed what it says."""
+    """Return whether a key of this ring signed what it says."""
     return holds(signed.to_sign(), signed.signature, keyring)
 
 
 def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
-    """Whether a key of this ring signed the statement."""
+    """Return whether a key of this ring signed the statement."""
     # The library imports its exceptions when it first raises one. Inside the sandbox that would
     # load it a second time, which its native part answers by aborting the process.
     with workflow.unsafe.imports_passed_through():
@@ -87,7 +87,7 @@ def holds(statement: bytes, signature: Signature, keyring: Keyring) -> bool:
 def sealed_input(
     payloads: Sequence[Payload], keyring: Keyring, revoked: Collection[str] = ()
 ) -> DecisionInput:
-    """The input of a decision, from the arguments in the history's first event.
+    """Read the input of a decision from the arguments in the history's first event.
 
     Verified over the recorded JSON and not over the parsed object, so that a later version with
     more fields still verifies it. Raises `UnprovenError`, and `UnknownKeyError` for a seal of a key
@@ -109,7 +109,7 @@ def sealed_input(
 
 
 def claimed_input(payloads: Sequence[Payload]) -> DecisionInput | None:
-    """What a workflow says that it was started with, proven or not; None for no decision."""
+    """Read the input that a workflow claims, proven or not; None for no decision."""
     try:
         return DecisionInput.model_validate_json(payloads[0].data)
     except (ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""By which channels those who are asked are told, and which of them come later."""
+"""The channels by which those who are asked are told, and which of them come later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Use:
 
 
 def unused(state: State) -> list[Use]:
-    """The channels by which those who may answer were not asked yet, in order of time."""
+    """Return the channels by which those who may answer were not asked yet, in order of time."""
     uses = [
         Use(asked.at + timedelta(minutes=step.after_minutes), asked.approver, step.channel)
         for asked in state.asked

@@ -1,4 +1,4 @@
-"""What the rules say to people: in English, and in parts for who tells it in another language."""
+"""Sentences of the rules for people, in English, and in parts for other languages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Marked(str):
 
 
 def N_(text: str) -> Marked:  # noqa: N802 - gettext's own name for it
-    """Marks a text that is translated where it is shown, and not here."""
+    """Mark a text that is translated where it is shown, and not here."""
     return Marked(text)
 
 
@@ -30,7 +30,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`str()` of it is English, for the API and for the record.
+    """A sentence whose `str()` is English, for the API and for the record.
 
     `text` is that English with named places, as gettext's catalogs have it. What stands in them is
     a text, a count (an integer), a number (a float), a list of texts, `AnyOf` several, or another
@@ -48,7 +48,7 @@ class Sentence:
 
     @property
     def clause(self) -> str:
-        """In English, as the end of a sentence that somebody else has begun."""
+        """The sentence in English, as the end of one that somebody else has begun."""
         is_abbreviation = self.text[1:2].isupper()
         return self._filled(self.text if is_abbreviation else self.text[:1].lower() + self.text[1:])
 

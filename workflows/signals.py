@@ -1,4 +1,4 @@
-"""From what a signal carries to what it means: the same reading for the workflow and the API.
+"""The meaning of a signal, read from what it carries in the same way by the workflow and the API.
 
 A signal may carry anything: its sender need not be our API. Whatever it is becomes an event, and
 nothing raises.
@@ -68,7 +68,7 @@ class Listener:
 
 
 def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: datetime) -> Event:
-    """The event that this signal is to this run, heard at `at`."""
+    """Return the event that this signal is to this run, heard at `at`."""
     if name in ORDERS:
         return CallbackNews(at, ORDERS[name])
     read = READERS.get(name)
@@ -83,7 +83,8 @@ def interpret(name: str, payloads: Sequence[Payload], listener: Listener, at: da
 def _statement(
     kind: type[S], meaning: Callable[[datetime, S], Event]
 ) -> Callable[[Any, Listener, datetime], Event]:
-    """Reads a statement of this kind: its meaning, where it is the service's word to this run."""
+    """Return a reader of statements of this kind: their meaning, if it is the service's word to
+    this run."""
 
     def read(content: Any, listener: Listener, at: datetime) -> Event:
         signed = kind.model_validate(content)
@@ -126,7 +127,7 @@ READERS = {
     CALLBACK_FAILED: _callback_failed,
 }
 ORDERS = {RETRY_CALLBACK: "callback.retried", GIVE_UP_CALLBACK: "callback.given_up"}
-"""What an operator orders with a word and no argument."""
+"""Orders that an operator gives with a word and no argument."""
 
 
 def _only_json(payloads: Sequence[Payload]) -> Any:

@@ -1,4 +1,4 @@
-"""Where a decision stands, and the rules that its request fixed for the whole of its life."""
+"""The state of a decision, and the rules that its request fixed for the whole of its life."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a decision's request fixes for the whole of its life. `steps` is in order of time, and
-    has each person in one spelling."""
+    """The rules that a decision's request fixes for the whole of its life. `steps` is in order of
+    time, and has each person in one spelling."""
 
     version: int
     steps: tuple[Step, ...]
@@ -50,7 +50,7 @@ class Rules:
     )
 
     def route_of(self, approver: str) -> tuple[ChannelStep, ...]:
-        """By which channels this approver is asked, and when."""
+        """Return the channels by which this approver is asked, and when."""
         return self.routes.get(approver, self.route)
 
 
@@ -83,17 +83,17 @@ class State:
     step: int = -1
     """The last step whose turn came: the level, or a later one that names nobody new."""
     level_at: datetime | None = None
-    """Since when those of this level are asked."""
+    """The moment since which those of this level are asked."""
     reminded: int = 0
-    """How often it was time to remind them."""
+    """The number of times that they were to be reminded."""
     codes: tuple[tuple[str, str], ...] = ()
-    """Who was sent which code."""
+    """Approvers, and the ids of codes that were sent to them."""
     used: tuple[tuple[str, str], ...] = ()
-    """Who is asked by which channel."""
+    """Approvers, and the channels by which they are asked."""
     unreached: tuple[tuple[str, str], ...] = ()
-    """Whom a question did not reach by which channel."""
+    """Approvers, and the channels by which a question did not reach them."""
     reported: tuple[tuple[str, str, str], ...] = ()
-    """Whose message, by which channel and of which kind, was reported not to have arrived."""
+    """Messages reported not to have arrived: approver, channel and kind of each."""
     outcome: Outcome | None = None
     refusals: int = 0
     log: tuple[Entry, ...] = ()
@@ -108,11 +108,11 @@ class State:
         return shown_digest(self.rules.request_digest, self.attachments)
 
     def may_answer(self, approver: str) -> bool:
-        """Whether this approver was asked and has not said that they are the wrong person."""
+        """Return whether this approver was asked and did not say that they are the wrong person."""
         return approver not in self.declined and any(a.approver == approver for a in self.asked)
 
     def known_as(self, person: str) -> str:
-        """How this decision spells this person, who may come in another spelling."""
+        """Return how this decision spells this person, who may come in another spelling."""
         asked = [each.approver for each in self.asked]
         if person in asked:
             return person
@@ -120,41 +120,41 @@ class State:
         return next((each for each in same if self.may_answer(each)), [*same, person][0])
 
     def new_in(self, step: int) -> list[str]:
-        """Whom this step names and none before it has asked."""
+        """Return those whom this step names and none before it has asked."""
         known = {each.approver for each in self.asked}
         named = dict.fromkeys(self.rules.steps[step].approvers)
         return [each for each in named if each not in known]
 
     @property
     def later_steps(self) -> range:
-        """Those whose turn is still to come."""
+        """The steps whose turn is still to come."""
         return range(self.step + 1, len(self.rules.steps))
 
     def can_be_reached(self, approver: str) -> bool:
-        """Whether there is a channel by which no question to this approver is known to be lost."""
+        """Return whether there is a channel by which no question to them is known to be lost."""
         route = self.rules.route_of(approver)
         return any((approver, step.channel) not in self.unreached for step in route)
 
     def working_channels(self, approver: str) -> list[str]:
-        """Those by which this approver is asked, without those that failed."""
+        """Return the channels by which this approver is asked, without those that failed."""
         used = [channel for who, channel in self.used if who == approver]
         return [channel for channel in used if (approver, channel) not in self.unreached]
 
     @property
     def awaited(self) -> list[str]:
-        """Who may answer and, as far as is known, was reached."""
+        """The approvers who may answer and, as far as is known, were reached."""
         asked = (a.approver for a in self.asked)
         return [each for each in asked if self.may_answer(each) and self.can_be_reached(each)]
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether it is pending with nobody who was reached, and nobody who will be asked yet."""
+        """True if it is pending with nobody who was reached, and nobody who will be asked yet."""
         is_last = not any(map(self.new_in, self.later_steps))
         return self.outcome is None and is_last and not self.awaited
 
 
 def shown_digest_of(input: DecisionInput) -> str:
-    """`State.shown_digest` of a decision whose files are those of `input`."""
+    """Return `State.shown_digest` of a decision whose files are those of `input`."""
     return shown_digest(input.request_digest, tuple(input.attachments))
 
 
@@ -186,7 +186,7 @@ def rules_of(input: DecisionInput) -> Rules:
 
 
 def _spelling(steps: Iterable[Step]) -> Callable[[str], str]:
-    """From any spelling of a person to that in which they are named first.
+    """Return a function from any spelling of a person to that in which they are named first.
 
     The API has read these addresses when it took them, and whatever its tables of letters come to
     be, what they have made of a domain they leave as it is: so a replay compares as the first time.

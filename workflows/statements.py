@@ -1,4 +1,4 @@
-"""What the API says, and signs, about one run of one decision.
+"""The statements that the API makes, and signs, about one run of one decision.
 
 A kind of statement is a purpose, under which it is signed, and its fields; its signed twin is what
 travels, by a signal of its own or into the store. What is signed is the same for all of them.
@@ -26,19 +26,19 @@ class Statement(Wire):
     """One statement, not signed yet."""
 
     purpose: ClassVar[str]
-    """What the signature is for: none of one kind holds for another."""
+    """The purpose of the signature: one of one kind does not hold for another."""
     decision_id: str
     run_id: str
     """The run of the workflow. Without it, what was said in one run could be said again in another
     that somebody started under the same id."""
     request_digest: str
-    """Of the decision's request. A response has `State.shown_digest`: that of all that
+    """The digest of the decision's request. A response has `State.shown_digest`: that of all that
     was shown."""
     received_at: AwareDatetime
-    """When the API had it. This instant alone decides whether a response was in time."""
+    """The time when the API had it. This instant alone decides whether a response was in time."""
 
     def to_sign(self) -> bytes:
-        """The bytes that are signed."""
+        """Return the bytes that are signed."""
         return said.statement(self.purpose, self._content())
 
     def _content(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Signed(Statement):
 
 
 class Response(Statement):
-    """What an approver sent. `choice` is `approve`, `deny`, `modify` or `not_me`.
+    """An approver's answer. `choice` is `approve`, `deny`, `modify` or `not_me`.
 
     With the origin `operator` it is the word of a key that may resolve, and `approver` its name.
     """
@@ -68,19 +68,19 @@ class Response(Statement):
     notes: str | None = None
     data: dict[str, Any] | None = None
     stored: dict[str, str] = Field(default_factory=dict[str, str])
-    """`notes` or `data` where they are too large for a history (see `stored.py`)."""
+    """Parts, `notes` or `data`, that are too large for a history (see `stored.py`)."""
     origin: Origin = Origin.HUMAN
     step_up: str | None = None
-    """Names the code that came with it."""
+    """The name of the code that came with it."""
 
     @property
     def data_digest(self) -> str:
-        """Of what it brings: so a proof stays checkable where that was erased."""
+        """The digest of what it brings: so a proof stays checkable after that was erased."""
         return said.data_digest(self.notes, self.data, self.stored)
 
     def to_sign(self) -> bytes:
-        """As agents and auditors verify it. Raises `ValueError` for an origin that is nobody who
-        answers."""
+        """Return the bytes as agents and auditors verify them. Raises `ValueError` for an origin
+        that is nobody who answers."""
         return said.response_statement(self, self.data_digest)
 
 
@@ -186,7 +186,7 @@ class Report(Statement):
     result: str | None = None
 
     def _content(self) -> dict[str, Any]:
-        """With the result as a digest: so it stays checkable where that was erased."""
+        """Return the fields, the result as a digest: that stays checkable after it was erased."""
         content = super()._content()
         return content | {"result_digest": said.digest(content.pop("result"))}
 

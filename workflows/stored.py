@@ -1,4 +1,4 @@
-"""What is too large for a history: set aside when it is written, put back when it is read.
+"""Parts too large for a history: set aside when it is written, put back when it is read.
 
 A part is named in `stored` by the SHA-256 (hex) of its canonical JSON, under which the store keeps
 it. What is signed names it so as well, so nobody can exchange it.
@@ -35,15 +35,15 @@ class MissingContentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """`stored`: digests by name. `bodies`: canonical JSON by digest."""
+    """Parts that were set aside. `stored`: digests by name. `bodies`: canonical JSON by digest."""
 
     stored: dict[str, str]
     bodies: dict[str, str]
 
 
 def set_aside(parts: Mapping[str, Any]) -> SetAside:
-    """Those of these parts that are too large. Raises `ValueError` for one that could not be read
-    back: nothing may be asked or answered with it."""
+    """Set aside those of these parts that are too large. Raises `ValueError` for one that could not
+    be read back: nothing may be asked or answered with it."""
     stored: dict[str, str] = {}
     bodies: dict[str, str] = {}
     for name, part in parts.items():
@@ -57,13 +57,13 @@ def set_aside(parts: Mapping[str, Any]) -> SetAside:
 
 
 def whole_request(input: DecisionInput, bodies: Mapping[str, str]) -> DecisionRequest:
-    """The request as the agent sent it. Raises `MissingContentError`, and `ValueError` for a part
-    that is no JSON."""
+    """Return the request as the agent sent it. Raises `MissingContentError`, and `ValueError` for a
+    part that is no JSON."""
     return input.request.model_copy(update=_put_back(input.stored, bodies))
 
 
 def whole_response(response: R, bodies: Mapping[str, str]) -> R:
-    """The response as it was given. Raises `MissingContentError`."""
+    """Return the response as it was given. Raises `MissingContentError`."""
     return response.model_copy(update=_put_back(response.stored, bodies))
 
 
@@ -75,5 +75,5 @@ def _put_back(stored: Mapping[str, str], bodies: Mapping[str, str]) -> dict[str,
 
 
 def _read(body: str) -> Any:
-    """Canonical JSON writes a large float as an integer, which would have no canonical form."""
+    """Read canonical JSON, which writes a large float as an integer that has no canonical form."""
     return json.loads(body, parse_int=integer)

@@ -19,7 +19,7 @@ ID = re.compile(r"[0-9a-f]{16}")
 
 
 class UnknownKeyError(Exception):
-    """Neither known nor revoked here. `key_id` is its id; what to do is in the text."""
+    """The key is neither known nor revoked here. `key_id` is its id; what to do is in the text."""
 
     def __init__(self, key_id: str, *, what: str, setting: str) -> None:
         self.key_id = key_id
@@ -39,7 +39,7 @@ class UnknownKeyError(Exception):
 
 
 def encrypted_with(payloads: Iterable[Payload]) -> UnknownKeyError | None:
-    """Which key it takes to read them, where that is not known here."""
+    """Return an error that names the key it takes to read them, if that is not known here."""
     marks = (payload.metadata.get(MARK) for payload in payloads)
     found = next((mark.decode() for mark in marks if mark), None)
     return UnknownKeyError.of_encryption(found) if found else None

@@ -1,4 +1,4 @@
-"""Whom a key may have asked."""
+"""Checks of the approvers whom a request names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.keys import ApiKey
 
 
 def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
-    """Raises `Forbidden`, naming each field with somebody whom this key may not ask."""
+    """Raise `Forbidden`, naming each field with somebody whom this key may not ask."""
     refused = [
         {"field": field, "message": f"this key may not ask {address}."}
         for field, address in named(request)
@@ -26,7 +26,7 @@ def check_approvers(key: ApiKey, request: DecisionRequest) -> None:
 
 
 def check_places(local_domains: Collection[str], named: Iterable[tuple[str, str]]) -> None:
-    """Raises `Invalid`, naming each field with an address, or an `@domain`, of a network of one's
+    """Raise `Invalid`, naming each field with an address, or an `@domain`, of a network of one's
     own that is none of `local_domains`."""
     refused = [
         {
@@ -42,13 +42,13 @@ def check_places(local_domains: Collection[str], named: Iterable[tuple[str, str]
 
 
 def is_allowed_place(local_domains: Collection[str], text: str) -> bool:
-    """Whether mail may be sent to this address, or to those of an `@domain`."""
+    """Return whether mail may be sent to this address, or to those of an `@domain`."""
     address = Address.parse(f"x{text}" if text.startswith("@") else text)
     return not address.is_local or address.is_within(local_domains)
 
 
 def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
-    """Raises `Invalid` where somebody is to be asked in Slack, for which settings are `lacking`."""
+    """Raise `Invalid` if somebody is to be asked in Slack, for which settings are `lacking`."""
     if lacking and Channel.SLACK in _names(request.channels):
         raise invalid(
             "channel",
@@ -58,7 +58,7 @@ def check_slack(lacking: Sequence[str], request: DecisionRequest) -> None:
 
 
 async def check_webhooks(approvers: Approvers, request: DecisionRequest) -> None:
-    """Raises `Invalid` where somebody is to be asked by a webhook and none is set for them."""
+    """Raise `Invalid` if somebody is to be asked by a webhook and none is set for them."""
     if Channel.WEBHOOK not in _names(request.channels):
         return
     if lacking := await approvers.without_webhook(addresses_of(request)):
@@ -70,7 +70,7 @@ async def check_webhooks(approvers: Approvers, request: DecisionRequest) -> None
 
 
 def addresses_of(request: DecisionRequest) -> list[str]:
-    """Everybody who may be asked, each once and as they are spelled first."""
+    """Return everybody who may be asked, each once and as they are spelled first."""
     people: dict[str, str] = {}
     for _, address in named(request):
         people.setdefault(one_form(address), address)
@@ -78,7 +78,7 @@ def addresses_of(request: DecisionRequest) -> list[str]:
 
 
 def named(request: DecisionRequest) -> Iterator[tuple[str, str]]:
-    """Each address of a request, with the field that has it."""
+    """Yield each address of a request, with the field that has it."""
     given = request.approver
     if isinstance(given, str):
         yield "approver", given

@@ -1,4 +1,4 @@
-"""How far messages are behind, and who has to wait for that before they ask more.
+"""The lag of messages, and the refusal of those who ask more meanwhile.
 
 A question passes the task queue of the decisions, where a worker begins it, and that of the channel
 by which it is asked. Temporal says how long the oldest has waited in each, by urgency. Whoever asks
@@ -30,7 +30,7 @@ FRESH = 1.0
 """Seconds for which what Temporal said is taken for true."""
 
 PATIENCE = 0.5
-"""Seconds for it to say so. Nobody is refused because that is not known."""
+"""Seconds that Temporal has to say so. Nobody is refused because that is not known."""
 
 LONGEST_PAUSE = 30
 """Seconds after which whoever was refused may ask again, at most."""
@@ -41,20 +41,21 @@ QUEUES = (DECISIONS, *Channel)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What waits in one task queue: how many, and for how many seconds the oldest; by priority."""
+    """Messages waiting in one task queue, by priority: how many, and the oldest's seconds."""
 
     waiting: Mapping[int, int] = field(default_factory=dict[int, int])
     seconds: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def lag(self, priority: int) -> float:
-        """For how long the oldest waits that a message of this priority does not pass."""
+        """Return the seconds that the oldest waits of what a message of this priority does not
+        pass."""
         return max((age for each, age in self.seconds.items() if each <= priority), default=0.0)
 
 
 class Backlog:
-    """`most` are the seconds that the oldest message may wait, 0 for any: messages are behind
-    beyond them. At the end of a burst the last one has waited for some times as long, by how much
-    faster it was asked than told."""
+    """Holds agents back while messages are behind: while the oldest has waited for `most` seconds;
+    0 for any time. At the end of a burst the last one has waited for some times as long, by how
+    much faster it was asked than told."""
 
     def __init__(self, client: Client, task_queue: str, most: float) -> None:
         self._client = client
@@ -86,7 +87,7 @@ class Backlog:
         self._asked_at[agent] = now
 
     async def channels(self) -> dict[str, tuple[int, float]]:
-        """Of each channel, how many messages wait, and for how many seconds the oldest."""
+        """Return for each channel how many messages wait, and for how many seconds the oldest."""
         readings = await self._read()
         return {
             channel: (
@@ -107,7 +108,7 @@ class Backlog:
         return begun + max(told, default=0.0)
 
     async def _read(self) -> Mapping[str, Reading]:
-        """What was last said, asked for anew where that is not fresh: once for all who ask."""
+        """Return what Temporal last said, asked anew if that is not fresh: once for all who ask."""
         if time.monotonic() - self._read_at > FRESH:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._ask())
@@ -142,7 +143,7 @@ class Backlog:
 
 
 def reading_of(stats: Mapping[int, TaskQueueStats]) -> Reading:
-    """What waits, by priority. What is counted as waiting and has no age does not wait."""
+    """Read what waits, by priority. An entry that is counted and has no age does not wait."""
     waiting = {
         key: each.approximate_backlog_count
         for key, each in stats.items()

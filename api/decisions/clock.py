@@ -1,4 +1,4 @@
-"""Whether this machine's clock agrees with Temporal's, which acts on the deadlines that it stamps.
+"""Compares this machine's clock with Temporal's, which acts on the deadlines that it stamps.
 
 No call to Temporal asks for the time. But the server keeps when a task queue was polled last, by
 its own clock, so this polls one that nobody else knows, and looks when that was. From there on the
@@ -30,22 +30,22 @@ from api.problems.temporal import asking_temporal
 log = logging.getLogger(__name__)
 
 TOLERANCE = timedelta(seconds=30)
-"""Clocks that differ by more are refused: a decision of a minute would lose half of its time."""
+"""Difference of clocks up to which they are accepted: beyond it, a decision of a minute would lose
+half of its time."""
 
 LOOK_AGAIN = 60.0
 TRY_AGAIN = 1.0
 """Seconds between two comparisons; while none has come off they grow from one to the other."""
 
 POLL = timedelta(seconds=20)
-"""How long the server may hold the poll, which is called away before: it complains of a shorter
-time."""
+"""Longest time for a poll, which is called away before: the server complains of a shorter one."""
 
 BREATH = 0.02
 """Seconds between two looks for the poll."""
 
 
 class ClockDiffers(NeedsOperator):
-    """Nothing is stamped with a time that Temporal takes for another."""
+    """The clocks differ, and nothing is stamped with a time that Temporal takes for another."""
 
     def __init__(self, ahead: timedelta) -> None:
         way = "ahead of" if ahead > timedelta() else "behind"
@@ -85,17 +85,18 @@ class Clock:
 
     @property
     def ahead(self) -> timedelta | None:
-        """By how much this machine's clock is ahead of Temporal's; None while nobody knows."""
+        """The lead of this machine's clock over Temporal's; None while nobody knows."""
         return now() - self.temporal if self.temporal else None
 
     async def now(self) -> datetime:
-        """This moment, to be signed or sealed. Raises `ClockDiffers`."""
+        """Return this moment, to be signed or sealed. Raises `ClockDiffers`."""
         moment = now()
         await self.check()
         return moment
 
     async def check(self) -> None:
-        """Raises `ClockDiffers`. Where Temporal does not tell, no clock is blamed."""
+        """Raise `ClockDiffers` if the clocks differ by more than `TOLERANCE`. If Temporal does not
+        tell, no clock is blamed."""
         if not self._tried or self._differs():
             await self.compare()  # it may have been set right since
         if self._differs():
@@ -116,7 +117,7 @@ class Clock:
         await asyncio.shield(self._comparing)
 
     async def _compare(self) -> None:
-        """Where Temporal does not tell, what was known stays."""
+        """Measure the difference. If Temporal does not tell, the earlier measurement stays."""
         identity = secrets.token_hex(8)
         polling = asyncio.create_task(self._poll(identity))
         begun = monotonic()
@@ -143,7 +144,7 @@ class Clock:
             await self._client.workflow_service.poll_workflow_task_queue(request, timeout=POLL)
 
     async def _polled(self, identity: str) -> datetime:
-        """When the server had the poll of this name."""
+        """Return when the server had the poll of this name."""
         request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
             task_queue=self._queue,
@@ -162,5 +163,5 @@ def now() -> datetime:
 
 
 def _told(difference: timedelta) -> str:
-    """`1:02:03`, without the parts of a second."""
+    """Return the difference as `1:02:03`, without the parts of a second."""
     return str(timedelta(seconds=round(difference.total_seconds())))

@@ -50,15 +50,16 @@ class Decisions:
         self._executions = executions
 
     async def read(self, decision_id: str) -> Reading:
-        """The decision as its history tells it now. Raises `NotFound`."""
+        """Return the decision as its history tells it now. Raises `NotFound`."""
         return await self.complete(await self._waiting.look(decision_id))
 
     async def read_live(self, decision_id: str) -> Live:
-        """The same for a decision that this service sealed. Raises `NotFound` for any other."""
+        """Read a decision that this service sealed. Raises `NotFound` for any other."""
         return _live(await self.read(decision_id))
 
     async def glance(self, decision_id: str) -> Live:
-        """The decision for a page: what a wait in this process already knows, or else `read_live`.
+        """Return the decision for a page: what a wait in this process already knows, or else
+        `read_live`.
 
         It may be some milliseconds old. That is as good: a page is older when its button is
         pressed, and the workflow judges what comes of it. Raises `NotFound`.
@@ -67,7 +68,7 @@ class Decisions:
         return _live(await self.complete(reading) if reading else await self.read(decision_id))
 
     async def read_for(self, key: ApiKey, decision_id: str, wait: float = 0) -> Reading:
-        """A decision that this key may see, settled if it settles within `wait` seconds.
+        """Return a decision that this key may see, settled if it settles within `wait` seconds.
 
         An agent sees its own, a key that may resolve or audit sees all. Raises `NotFound`, also for
         what is not theirs: it is not there.
@@ -90,22 +91,22 @@ class Decisions:
         return await self._with_delays(reading)
 
     async def delivered(self, decision_id: str) -> set[str]:
-        """The messages of this decision that arrived, by their provider's ids: as far as anybody
-        tells us, and no look is taken where nobody does."""
+        """Return the provider's ids of the decision's messages that arrived; none if nobody
+        tells."""
         if not self._is_told_of_mails:
             return set()
         told = await self._store.delivery_events.of(decision_id)
         return {each.provider_message_id for each in told if each.event == "delivered"}
 
     async def read_own(self, agent: ApiKey, decision_id: str) -> Reading:
-        """A decision that this agent asked for, and may change. Raises `NotFound`."""
+        """Return a decision that this agent asked for, and may change. Raises `NotFound`."""
         reading = await self.read(decision_id)
         if reading.agent != agent.name:
             raise NotFound("There is no such decision.")
         return reading
 
     async def complete(self, reading: R) -> R:
-        """The reading with what the store keeps of the decision.
+        """Add to the reading what the store keeps of the decision.
 
         Raises `Unavailable` where that is not there, and `Unreadable`: nobody is to decide, or act,
         on half of a request.
@@ -123,7 +124,7 @@ class Decisions:
         return replace(reading, execution=execution)
 
     async def _with_delays(self, reading: Reading) -> Reading:
-        """The reading with why messages are late. Where Temporal does not tell, nothing is said."""
+        """Add to the reading why messages are late. If Temporal does not tell, nothing is said."""
         if isinstance(reading, Live) and is_overdue(reading, datetime.now(UTC)):
             with suppress(NotFound, Unavailable, RPCError):
                 return replace(reading, delays=await delays_of(self._client, reading))

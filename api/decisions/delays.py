@@ -1,4 +1,4 @@
-"""Why messages that are under way have not gone out.
+"""The reasons why messages that are under way have not gone out.
 
 Temporal keeps no event of an attempt that is followed by another: it tells of what is pending.
 """
@@ -21,14 +21,14 @@ from histories.reading import Delay, Live
 from workflows.messages import HELD_BACK, SEND_NOTIFICATION
 
 PUNCTUAL = timedelta(seconds=10)
-"""Within which a message goes out where all is well."""
+"""Time within which a message goes out if all is well."""
 
 PAUSED = (State.PENDING_ACTIVITY_STATE_PAUSED, State.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED)
 
 
 def is_overdue(reading: Live, now: datetime) -> bool:
-    """Whether it is time to ask why a message of this decision is still under way, or why there is
-    none."""
+    """Return whether it is time to ask why a message of this decision is still under way, or why
+    there is none."""
     if reading.closed or now - reading.input.created_at < PUNCTUAL:
         return False
     results = [each.result for each in reading.notifications]
@@ -36,7 +36,7 @@ def is_overdue(reading: Live, now: datetime) -> bool:
 
 
 async def delays_of(client: Client, reading: Live) -> dict[str, Delay]:
-    """By the id of the activity. Raises `NotFound` and `Unavailable`."""
+    """Return the delays by the id of the activity. Raises `NotFound` and `Unavailable`."""
     request = DescribeWorkflowExecutionRequest(
         namespace=client.namespace,
         execution=WorkflowExecution(workflow_id=reading.decision_id, run_id=reading.run_id),
@@ -53,7 +53,7 @@ async def delays_of(client: Client, reading: Live) -> dict[str, Delay]:
 
 
 async def delay_of(pending: PendingActivityInfo, codec: PayloadCodec | None) -> Delay | None:
-    """None where nothing keeps it, as far as is known."""
+    """Return what delays a message; None if nothing does, as far as is known."""
     if pending.state in PAUSED:
         return Delay("An operator has paused it in Temporal.")
     if pending.HasField("last_failure"):

@@ -28,11 +28,11 @@ CODES = {
     "wrong_code": "invalid_answer",
     "too_long": "not_longer",
 }
-"""Of objections whose reason is not a code by itself."""
+"""Codes of the objections whose reason is not a code by itself."""
 
 
 def refusal(why: Objection, field: str) -> Conflict | Invalid:
-    """An objection as an answer: 409 where the decision is over or another, 422 naming `field`."""
+    """Return the objection's error: 409 if the decision is over or another, 422 naming `field`."""
     code = CODES.get(why.reason, why.reason)
     if code in ("already_settled", "late", "changed", "too_many_codes"):
         return Conflict(why.message, code=code, sentence=why.sentence)
@@ -42,15 +42,15 @@ def refusal(why: Objection, field: str) -> Conflict | Invalid:
 
 
 def pending(reading: Reading, reader: ApiKey | None = None) -> Live:
-    """The decision, where it is not over. Raises `Conflict`, with the outcome, where it is."""
+    """Return the decision if it is not over. Raises `Conflict`, with the outcome, if it is."""
     if isinstance(reading, Void) or reading.settled:
         raise already_settled(reading, reader)
     return reading
 
 
 def decision_of(reading: Reading) -> Decision:
-    """What a reading says, as an answer. Raises `NotFound` where it is no decision of ours, and
-    `Unreadable`."""
+    """Return the decision that a reading tells of. Raises `NotFound` if it is no decision of ours,
+    and `Unreadable`."""
     try:
         with readable(reading.decision_id):
             return read_decision(reading, datetime.now(UTC))
@@ -61,8 +61,8 @@ def decision_of(reading: Reading) -> Decision:
 def as_document(
     reading: Reading, reader: ApiKey | None = None, delivered: Collection[str] = ()
 ) -> dict[str, Any]:
-    """A decision as JSON, for whoever has this key. Raises `NotFound` where it is no decision of
-    ours.
+    """Return a decision as JSON, for whoever has this key. Raises `NotFound` if it is no decision
+    of ours.
 
     `delivered` are the messages of which their provider told that they arrived, by its ids.
     """
@@ -78,12 +78,12 @@ def as_document(
 
 
 def attached(reading: Reading) -> list[Attachment]:
-    """The files that are shown with it."""
+    """Return the files that are shown with it."""
     return list(reading.state.attachments) if isinstance(reading, Live) else []
 
 
 def already_settled(reading: Reading, reader: ApiKey | None = None) -> Conflict:
-    """What is over stays what it is: 409, with the outcome."""
+    """Refuse to change a decision that is over: 409, with the outcome."""
     decision = as_document(reading, reader)
     return Conflict(
         f"The decision is already {decision['status']}.", code="already_settled", decision=decision

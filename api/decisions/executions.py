@@ -1,4 +1,4 @@
-"""Who runs what was permitted: claimed once, reported by whoever claimed it.
+"""Runs of what was permitted: each is claimed once, and reported by whoever claimed it.
 
 The store decides who comes first, and is believed in nothing else: a claim and a report count with
 the signature of this service alone.
@@ -25,7 +25,7 @@ from workflows.statements import Claim, Report, SignedClaim, SignedReport
 log = logging.getLogger(__name__)
 
 SAME = {"decision_id", "number", "run_id", "request_digest", "agent", "claim_id", "worker"}
-"""What a claim and its row name alike."""
+"""Fields that a claim and its row name alike."""
 PERMITTING = (Status.APPROVED, Status.MODIFIED, Status.SCHEDULED)
 FORGED = (
     "The store says that the action of this decision was claimed, and this service has not signed"
@@ -45,7 +45,7 @@ class Run:
         return self.report is not None and self.report.status == ExecutionStatus.NOT_RUN
 
     def was_given_back(self, at: datetime) -> bool:
-        """By this time."""
+        """Return whether the run had been given back by this time."""
         return self.is_given_back and self.report is not None and self.report.received_at <= at
 
     @property
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All of a decision that this service has signed, in their order; `is_whole` unless the store
+    """All runs of a decision that this service has signed, in order; `is_whole` unless the store
     has others too."""
 
     signed: Sequence[Run]
@@ -72,7 +72,7 @@ class Runs:
 
     @property
     def current(self) -> Execution | None:
-        """The one that keeps all others from claiming."""
+        """The execution that keeps all others from claiming."""
         last = self.signed[-1] if self.signed else None
         return last.execution if last and not last.is_given_back else None
 
@@ -88,7 +88,7 @@ class Executions:
         self._clock = clock
 
     async def of(self, reading: Reading) -> Runs:
-        """Those of this decision. None is looked for where nothing was permitted."""
+        """Return the runs of this decision. None is looked for if nothing was permitted."""
         is_permitting = isinstance(reading, Live) and reading.state.status in PERMITTING
         may_have_run = reading.annulled or is_permitting
         rows = await self._store.of(reading.decision_id) if may_have_run else []
@@ -102,8 +102,8 @@ class Executions:
     async def claim(
         self, reading: Live, agent: str, claim_id: str, worker: str | None, instead_of: str | None
     ) -> tuple[Execution, bool]:
-        """The execution that this decision has from now on, and whether it is this new claim, which
-        takes the place of the one that it names.
+        """Return the execution that this decision has from now on, and whether it is this new
+        claim, which takes the place of the one that it names.
 
         Raises `NeedsOperator`.
         """
@@ -120,8 +120,8 @@ class Executions:
     async def report(
         self, reading: Reading, claim_id: str, status: str, result: str | None
     ) -> Run | None:
-        """The run of this claim with its report, which is the first that came; None where there is
-        no such claim. Raises `NeedsOperator`."""
+        """Return the run of this claim with its report, which is the first that came; None if there
+        is no such claim. Raises `NeedsOperator`."""
         run = _of_claim(await self._whole(reading), claim_id)
         if run is None or run.report:
             return run
@@ -138,7 +138,7 @@ class Executions:
         return runs
 
     def _run(self, claim_row: ClaimRow, report_row: ReportRow | None) -> tuple[Run | None, bool]:
-        """What is signed of a row, and whether that is all of it."""
+        """Return the signed part of a row, and whether that is all of it."""
         with suppress(ValueError):  # of a row that is no claim at all
             claim = _signed_claim(claim_row)
             if proof.verified(claim, self._signer.keyring):
@@ -156,14 +156,15 @@ class Executions:
 
 
 def _gives_way(execution: Execution, named: str | None, claim_id: str) -> bool:
-    """Whether it is the one that a further claim names, which may take its place."""
+    """Return whether it is the one that a further claim names, which may take its place."""
     if execution.status not in (ExecutionStatus.CLAIMED, ExecutionStatus.FAILED):
         return False
     return execution.claim_id == named != claim_id
 
 
 def _of_claim(runs: Runs, claim_id: str) -> Run | None:
-    """The newest, where one that was given back was claimed again under the same name."""
+    """Return the newest run of this claim, as one that was given back may be claimed again under
+    the same name."""
     return next((run for run in reversed(runs.signed) if run.claim.claim_id == claim_id), None)
 
 

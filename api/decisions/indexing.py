@@ -33,14 +33,14 @@ class Indexing:
         self._look_after = 0.0
 
     async def available(self) -> bool:
-        """Whether decisions may carry search attributes. Raises `Unavailable`."""
+        """Return whether decisions may carry search attributes. Raises `Unavailable`."""
         if not self._known and time.monotonic() >= self._look_after:
             self._known = await self._registered() or await self._register()
             self._look_after = time.monotonic() + LOOK_AGAIN
         return self._known
 
     def forget(self) -> None:
-        """The server refused them after all: do without for a while."""
+        """Do without them for a while: the server refused them after all."""
         self._known = False
         self._look_after = time.monotonic() + LOOK_AGAIN
 

@@ -42,13 +42,13 @@ CONCURRENCY = 8
 """Histories that one list reads at the same time."""
 
 PLAIN = re.compile(r"[\w @.+-]*")
-"""What every one of Temporal's index stores compares as it is written: quotes end the text, and at
-its ends the server strips them; `?` becomes a parameter of PostgreSQL's; SQLite and PostgreSQL find
-no backslash and no double quote, which the server doubles and escapes for MySQL."""
+"""Characters that every one of Temporal's index stores compares as they are written: quotes end the
+text, and at its ends the server strips them; `?` becomes a parameter of PostgreSQL's; SQLite and
+PostgreSQL find no backslash and no double quote, which the server doubles and escapes for MySQL."""
 
 ENDED_BY_OPERATORS = "'Terminated', 'Failed', 'Canceled', 'TimedOut'"
 NOT_A_PLACE = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN)
-"""What index stores make of a token that another one has given out."""
+"""Answers of index stores to a token that another one has given out."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -58,7 +58,7 @@ class ListsUnavailable(ApiError):  # noqa: N818 - named as HTTP names them
 
 
 class Filters(Strict):
-    """What a list shows; all that are given have to hold."""
+    """The filters of a list. All that are given have to hold."""
 
     status: Status | None = None
     approver: Address | None = Field(default=None, description="Asked at once or by an escalation.")
@@ -73,7 +73,7 @@ class Filters(Strict):
     )
 
     def query(self, encryption: Encryption) -> str:
-        """For Temporal's index: true for everything that fits, and perhaps for more."""
+        """Return a query for the index: true for everything that fits, and perhaps for more."""
         return " AND ".join(self._conditions(encryption))
 
     def _conditions(self, encryption: Encryption) -> Iterator[str]:
@@ -98,7 +98,7 @@ class Filters(Strict):
             yield f"StartTime >= '{earliest.isoformat()}'"
 
     def fit(self, reading: Live, decision: Decision) -> bool:
-        """Whether all of them hold of a decision of ours."""
+        """Return whether all filters hold of a decision of ours."""
         steps = reading.state.rules.steps
         approvers = {one_form(each) for step in steps for each in step.approvers}
         return (
@@ -166,7 +166,7 @@ class Listed:
 
 
 class Listing:
-    """`look` reads the history of one decision."""
+    """Lists decisions. `look` reads the history of one."""
 
     def __init__(
         self, client: Client, encryption: Encryption, look: Callable[[str], Awaitable[Reading]]
@@ -177,7 +177,7 @@ class Listing:
         self._gate = asyncio.Semaphore(CONCURRENCY)
 
     async def page(self, filters: Filters, limit: int, token: bytes) -> Listed:
-        """At most `limit` decisions.
+        """Return a page of at most `limit` decisions.
 
         Raises `Invalid` for a token that Temporal does not take, `Unavailable` also where it limits
         how often it is asked, and `ListsUnavailable`.
@@ -196,7 +196,7 @@ class Listing:
     async def _that_can_be_read(
         self, decision_id: str, filters: Filters, run_id: str
     ) -> DecisionSummary | Unreadable | None:
-        """One that cannot is in the log, and keeps nobody from the others."""
+        """Read one. If it cannot be read, that is in the log, and keeps nobody from the others."""
         try:
             return await self.entry(decision_id, filters, run_id)
         except Unreadable as error:
@@ -205,7 +205,7 @@ class Listing:
     async def entry(
         self, decision_id: str, filters: Filters, run_id: str | None = None
     ) -> DecisionSummary | None:
-        """One decision, where all filters hold of it and, if it is told, this is its run.
+        """Return one decision if all filters hold of it and, if it is told, this is its run.
 
         Raises `Unavailable` and `Unreadable`.
         """
@@ -225,7 +225,7 @@ class Listing:
 async def find(
     client: Client, query: str, limit: int, token: bytes = b""
 ) -> ListWorkflowExecutionsResponse:
-    """What the index says. Raises as `Listing.page` does."""
+    """Ask the index. Raises as `Listing.page` does."""
     request = ListWorkflowExecutionsRequest(
         namespace=client.namespace, query=query, page_size=limit, next_page_token=token
     )
@@ -237,14 +237,14 @@ async def find(
 
 
 def is_ours(reading: Reading, run_id: str) -> TypeGuard[Live]:
-    """Whether this run is a decision that we made. Further runs of its id are not listed again."""
+    """Return whether this run is a decision that we made. Further runs of its id are left out."""
     is_sealed = isinstance(reading, Live) and reading.input.id == reading.decision_id
     return is_sealed and reading.run_id == run_id
 
 
 def index_names(encryption: Encryption, approver: str) -> list[str]:
-    """All that the index may have been told of this person: in the one form of their address, and
-    of decisions that began before there was one, as they were spelled."""
+    """Return all that the index may have been told of this person: in the one form of their
+    address, and as they were spelled, of decisions that began before there was one."""
     spellings = dict.fromkeys([one_form(approver), approver])
     return [name for each in spellings for name in encryption.names(each)]
 
@@ -255,7 +255,7 @@ def _summary(reading: Live, decision: Decision) -> DecisionSummary:
 
 
 def _plain(text: str) -> str:
-    """What it begins with that the index compares as it is written."""
+    """Return the beginning of the text, as far as the index compares it as it is written."""
     begins = PLAIN.match(text)
     return begins.group() if begins else ""
 

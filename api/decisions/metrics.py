@@ -81,7 +81,7 @@ class Metrics:
         )
 
     async def render(self) -> bytes:
-        """The page that Prometheus reads. What cannot be reached keeps its last value."""
+        """Render the page for Prometheus. Values that cannot be fetched stay as they were."""
         await self._count_decisions()
         for channel, (count, seconds) in (await self._backlog.channels()).items():
             self._waiting.labels(channel).set(count)

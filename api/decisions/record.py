@@ -35,8 +35,8 @@ ARRIVALS = {
 def record_of(
     reading: Reading, refused: Iterable[RefusedResponse], told: Iterable[DeliveryReport], runs: Runs
 ) -> list[AuditEntry]:
-    """`refused` are the attempts of which the workflow did not hear, `told` is what the provider
-    of the mails has told of them, `runs` are those of what was permitted."""
+    """Return the record. `refused` are the attempts of which the workflow did not hear, `told` is
+    what the provider of the mails has told of them, `runs` are those of what was permitted."""
     beside = [
         *(_attempt(each) for each in refused),
         *(_arrival(each) for each in told),
@@ -48,7 +48,7 @@ def record_of(
 
 
 def changes(before: object, after: object) -> list[dict[str, Any]]:
-    """What a person changed, as a JSON Patch (RFC 6902)."""
+    """Return the changes that a person made, as a JSON Patch (RFC 6902)."""
     return jsonpatch.make_patch(before, after).patch
 
 
@@ -65,7 +65,8 @@ def _arrival(told: DeliveryReport) -> AuditEntry:
 
 
 def _of_runs(runs: Iterable[Run]) -> Iterator[AuditEntry]:
-    """A claim that took the place of another is told apart: the action may have run before."""
+    """Yield the entries of these runs. A claim that took the place of another is told apart: the
+    action may have run before."""
     before: Run | None = None
     for run in runs:
         at = run.claim.received_at
@@ -83,12 +84,12 @@ def _end_of(run: Run) -> Iterator[AuditEntry]:
 
 
 def _unproven() -> AuditEntry:
-    """When somebody wrote that into the store is not known: it is seen as the record is read."""
+    """Return the entry for what is forged, as of now: nobody knows when it was written."""
     return AuditEntry(None, "execution.unproven", datetime.now(UTC), {"message": FORGED})
 
 
 def _whole(reading: Reading, entry: AuditEntry) -> AuditEntry:
-    """The entry of the outcome, with the notes and data that the history leaves to the store."""
+    """Return the entry; that of the outcome gets the notes and data that the store keeps."""
     if isinstance(reading, Void) or not reading.response:
         return entry
     if entry.type not in (f"decision.{status}" for status in Status):

@@ -1,4 +1,4 @@
-"""How often people are reminded where the agent leaves that open."""
+"""Reminders that suit a decision if the agent leaves them open."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SUITABLE = {
     Urgency.MEDIUM: Reminders(after_minutes=60, every_minutes=1440, most=2),
     Urgency.LOW: Reminders(after_minutes=1440, every_minutes=1440, most=1),
 }
-"""By urgency, and the first one when half of the time is over at the latest."""
+"""Reminders by urgency; the first one comes when half of the time is over at the latest."""
 
 SOONEST = 1.0
-"""Minutes. Who is given less time than twice this is not reminded unless the agent says so."""
+"""Minutes. Somebody who is given less than twice this is not reminded unless the agent says so."""
 
 
 def reminders_of(request: DecisionRequest) -> Reminders | None:
-    """What this request asks for, or what suits it. None for no reminder."""
+    """Return the reminders that this request asks for, or that suit it; None for no reminder."""
     suitable = SUITABLE[Urgency(request.urgency)]
     after, every, most = (
         request.remind_after_minutes,

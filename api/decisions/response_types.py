@@ -1,4 +1,4 @@
-"""What may be asked of an approver: the strict counterparts of `handover.models.ResponseType`.
+"""Questions to an approver: the strict counterparts of `handover.models.ResponseType`.
 
 What counts as an answer to each stands in `workflows.answers`.
 """
@@ -33,14 +33,14 @@ def _canonical(type: str) -> str:
 
 
 def _distinct(choices: list[str]) -> list[str]:
-    """Also to the eye, which does not see how many spaces there are."""
+    """Refuse choices that are alike, also to the eye: it does not see the number of spaces."""
     if len({" ".join(choice.split()) for choice in choices}) < len(choices):
         raise ValueError("a choice is there twice; name each once")
     return choices
 
 
 def _one_line(choice: str) -> str:
-    """A form sends line breaks back as other ones."""
+    """Refuse a choice of several lines: a form sends line breaks back as other ones."""
     if not choice.strip() or any(character < " " for character in choice):
         raise ValueError("a choice is one line, without control characters, and not blank")
     return choice
@@ -86,7 +86,7 @@ class Choose(_Strict):
 
 
 class NewTextField(_Strict):
-    """`name` is the key of its value in `response_data`."""
+    """A field for text. `name` is the key of its value in `response_data`."""
 
     name: FieldName
     label: Short | None = None
@@ -132,7 +132,7 @@ class NumberInput(_Strict):
 
 
 class Schedule(_Strict):
-    """When the action may be done."""
+    """The time at which the action may be done."""
 
     type: Literal["schedule"]
     label: Label | None = None
@@ -188,8 +188,8 @@ MODELS: dict[str, type[_Strict]] = {
 
 
 def _read(value: Any) -> Any:
-    """Read it as the model of its type. The union alone would put the type into the names of the
-    fields at fault: `response_type.choose.choices`."""
+    """Read a type as its model. The union alone would put the type into the names of the fields at
+    fault: `response_type.choose.choices`."""
     if isinstance(value, _Strict):
         return value
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""By which channels each approver of a new decision is asked."""
+"""The channels by which each approver of a new decision is asked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Routes = dict[str, list[ChannelStep]]
 async def routes_of(
     approvers: Approvers, request: DecisionRequest, lacking_for_slack: Sequence[str]
 ) -> Routes:
-    """Of those who have set it for this urgency, unless the agent named a channel itself.
+    """Return the channels of those who have set them for this urgency, unless the agent named a
+    channel itself.
 
     What they have set and is not to be had any more is left out: then the rest of it holds.
     """
@@ -42,7 +43,7 @@ async def routes_of(
 
 
 def channels_at_once(request: DecisionRequest, routes: Routes) -> set[str]:
-    """By what those are asked at once who are asked first."""
+    """Return the channels by which those are asked at once who are asked first."""
     steps = [step for who in request.approvers for step in routes.get(who, request.channels)]
     return {step.channel for step in steps if not step.after_minutes}
 
@@ -58,7 +59,7 @@ async def _steps(approvers: Approvers, request: DecisionRequest) -> dict[str, li
 
 
 def _from_now(steps: Sequence[Use]) -> list[ChannelStep]:
-    """The first of them at once, whatever came before it."""
+    """Move the steps forward, so that the first is at once, whatever came before it."""
     waited = min(step["after_minutes"] for step in steps)
     return [
         ChannelStep(channel=step["channel"], after_minutes=step["after_minutes"] - waited)

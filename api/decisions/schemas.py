@@ -1,4 +1,4 @@
-"""What the service accepts: the strict counterparts of `handover.models`, and its own answers.
+"""Requests to the service, as strict counterparts of `handover.models`, and its own answers.
 
 Limits stand here and nowhere deeper: the workflow takes the tolerant types, so that tightening a
 limit never touches a decision that is under way.
@@ -35,7 +35,7 @@ from links import Codes
 from workflows.objections import MAX_ACTION, MAX_ATTACHMENTS, NOT_ME
 
 FORM = "[A-Za-z0-9_-]{16,40}"
-"""How a form is named that asks for codes."""
+"""The form of a name under which a page's form asks for codes."""
 
 MAX_PAYLOAD = 256 * 1024
 MAX_DATA = MAX_PAYLOAD + 1024
@@ -74,14 +74,14 @@ def _distinct_people(approvers: list[str]) -> list[str]:
 
 
 def _address(text: str) -> str:
-    """A mail address, as people are shown it."""
+    """Check a mail address, as people are shown it."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError("an e-mail address is a string")  # noqa: TRY004 - pydantic wants ValueError
     return addresses.Address.parse(text).shown
 
 
 def allowed_approver(text: str) -> str:
-    """An address, or `@` and a domain that could follow one."""
+    """Check an address, or `@` and a domain that could follow one."""
     if isinstance(text, str) and text.startswith("@"):  # pyright: ignore[reportUnnecessaryIsInstance]
         return _address(f"x{text}").removeprefix("x")
     return _address(text)
@@ -105,7 +105,7 @@ def _in_utc(time: datetime) -> datetime:
 
 
 def _clean(text: str) -> str:
-    """PostgreSQL takes no NUL in a text."""
+    """Replace each NUL, which PostgreSQL takes in no text."""
     return text.replace("\x00", "\ufffd")
 
 
@@ -136,7 +136,7 @@ def _name_or_step(value: Any) -> str:
 
 
 def _in_turn(steps: list[Channel | NewChannelStep]) -> list[Channel | NewChannelStep]:
-    """Each channel once, and one at once: else nobody is asked for a while."""
+    """Refuse a channel that is named twice, and an order in which nobody is asked at once."""
     whole = [NewChannelStep(channel=each) if isinstance(each, str) else each for each in steps]
     _distinct([step.channel for step in whole])
     if all(step.after_minutes > 0 for step in whole):
@@ -268,7 +268,7 @@ class NewDecision(Strict):
                 )
 
     def _check_options(self) -> None:
-        """Where a value is asked for, only `approve` brings it."""
+        """Have `approve` among the options if a value is asked for: `approve` alone brings it."""
         if isinstance(self.response_type, ApproveDeny):
             return
         if "options" not in self.model_fields_set:
@@ -279,7 +279,7 @@ class NewDecision(Strict):
             )
 
     def to_request(self) -> DecisionRequest:
-        """The channel is set there only where the agent named one (`model_fields_set`)."""
+        """Return the request. It has a channel only if the agent named one (`model_fields_set`)."""
         told = self.model_dump(mode="json")
         if self.channel is None:
             del told["channel"]
@@ -382,7 +382,8 @@ class NewResponse(Strict):
 
 
 class AuditLine(BaseModel):
-    """`event_id` is the number of the history's event; None for what the store keeps."""
+    """One line of the record. `event_id` is the number of the history's event; None for what the
+    store keeps."""
 
     event_id: int | None
     type: str

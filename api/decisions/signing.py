@@ -18,8 +18,8 @@ S = TypeVar("S", bound=Signed)
 
 
 class NoKeyError(Exception):
-    """None of the signing keys is one that a decision knows. `known` are the ids of those it does:
-    the service signed with them when the decision was made."""
+    """The decision knows none of the signing keys. `known` are the ids of those it does know: the
+    service signed with them when the decision was made."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self.known = sorted(known)
@@ -44,8 +44,8 @@ class Signer:
         self.keyring = proof.keyring([*public, *verify_keys])
 
     def known_to(self, keyring: proof.Keyring) -> Signer:
-        """Signs with the newest key that is in this ring: for a decision that was made before the
-        newest of all was there. Raises `NoKeyError`."""
+        """Return a signer with the newest key that is in this ring: for a decision that was made
+        before the newest of all was there. Raises `NoKeyError`."""
         known = proof.believed(keyring, self.keyring)
         signer = copy(self)
         try:
@@ -59,7 +59,7 @@ class Signer:
         return input.model_copy(update={"seal": self._sign(proof.seal_statement(recorded))})
 
     def sign(self, statement: Statement, kind: type[S]) -> S:
-        """The statement as its signed `kind`."""
+        """Sign the statement as its signed `kind`."""
         signature = self._sign(statement.to_sign())
         return kind(**statement.model_dump(), signature=signature)
 

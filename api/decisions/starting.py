@@ -53,7 +53,7 @@ from workflows.stored import set_aside
 log = logging.getLogger(__name__)
 
 INDEXED_BYTES = 2_000
-"""What is told of approvers to the index; Temporal refuses more than 2,048 in one attribute."""
+"""Bytes of approvers that the index is told; Temporal refuses more than 2,048 in one attribute."""
 
 
 class Starting:
@@ -97,7 +97,7 @@ class Starting:
             await self._indexing.available()
 
     async def create(self, agent: ApiKey, request: DecisionRequest, key: str | None) -> str:
-        """Start a decision, or find the one that this idempotency key started; its id.
+        """Start a decision, or find the one that this idempotency key started; return its id.
 
         Raises `Invalid` for a key that came with another request, and for an attachment that is not
         this agent's; `Forbidden` for an approver whom the agent's key may not ask; `TooMany` beyond
@@ -215,7 +215,7 @@ class Starting:
 
 
 def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSearchAttributes:
-    """What the index is told of a decision: no codec encrypts this."""
+    """Return what the index is told of a decision: no codec encrypts this."""
     steps = rules_of(input).steps
     approvers = dict.fromkeys(one_form(each) for step in steps for each in step.approvers)
     return TypedSearchAttributes(
@@ -232,19 +232,19 @@ def search_attributes(input: DecisionInput, encryption: Encryption) -> TypedSear
 
 
 def _that_fit(approvers: Iterable[str]) -> list[str]:
-    """As many as the server takes in one search attribute: 2 KB of JSON."""
+    """Return as many approvers as the server takes in one search attribute: 2 KB of JSON."""
     ends = accumulate(len(json.dumps(approver)) + 2 for approver in approvers)
     return [approver for approver, end in zip(approvers, ends, strict=True) if end < INDEXED_BYTES]
 
 
 def id_for(agent: str, key: str) -> str:
-    """The same key of the same agent names the same decision, also in a race of two processes."""
+    """Return the decision's id: always the same for one key of one agent, also in a race."""
     return "dec_" + hashlib.sha256(f"{agent}\0{key}".encode()).hexdigest()[:26]
 
 
 def _fingerprint(request: DecisionRequest) -> str:
-    """The same for every spelling of a request. What was kept before there was one spelling is the
-    digest of the request as it was written, which still counts."""
+    """Digest a request, the same for every spelling of it. A digest that was kept before there was
+    one spelling is that of the request as it was written, which still counts."""
     return proof.request_digest(request.in_one_spelling())
 
 

@@ -1,4 +1,4 @@
-"""What the service says to a decision that is under way: signed statements, sent as signals."""
+"""Signed statements that the service sends as signals to a decision that is under way."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class Telling:
         self._decisions = decisions
 
     async def respond(self, reading: Live, response: Response) -> Live:
-        """Signal an answer that has no objection; the decision once the workflow has heard it.
+        """Signal an answer that has no objection, and return the decision once the workflow has
+        heard it.
 
         Where it hears it later than `CLICK_LIMIT`, the decision as it stands; where that cannot be
         read, `reading`. Raises `NotFound` when the workflow ended in between, `Conflict` when what
@@ -92,7 +93,7 @@ class Telling:
         return await self._tell(signed, reading, "action")
 
     async def withdraw(self, reading: Live, agent: ApiKey, notes: str | None) -> Reading:
-        """The agent takes its question back."""
+        """Take the question back for the agent."""
         withdrawal = Withdrawal(**await self._about(reading), agent=agent.name, notes=notes)
         signed = self._signer_for(reading).sign(withdrawal, SignedWithdrawal)
         try:
@@ -152,7 +153,7 @@ class Telling:
                 await self._signal(signed)
 
     def _signer_for(self, reading: Live) -> Signer:
-        """Signs so that this decision believes it. Raises `NeedsOperator` where no key can."""
+        """Return a signer that this decision believes. Raises `NeedsOperator` if no key can."""
         try:
             return self._signer.known_to(reading.input.keyring)
         except NoKeyError as error:
@@ -160,7 +161,7 @@ class Telling:
             raise NeedsOperator(str(error)) from error
 
     async def _about(self, reading: Live) -> dict[str, Any]:
-        """What every statement has. Raises `ClockDiffers`."""
+        """Return the fields that every statement has. Raises `ClockDiffers`."""
         return {
             "decision_id": reading.input.id,
             "run_id": reading.run_id,
@@ -169,8 +170,8 @@ class Telling:
         }
 
     async def _tell(self, signed: Signed, known: Live, field: str) -> Live:
-        """Signal it. Raises `Conflict` or `Invalid` where the workflow refuses what looked right
-        from here, because something else came before it."""
+        """Signal a statement. Raises `Conflict` or `Invalid` if the workflow refuses what looked
+        right from here, because something else came before it."""
         signature = signed.signature.value
 
         def is_heard(now: Reading) -> bool:
@@ -185,8 +186,8 @@ class Telling:
         return reading
 
     async def _signal(self, signed: Signed) -> None:
-        """Have it in the history. Raises `NotFound` where the workflow is over, `Unavailable` where
-        it was not taken, and `Unconfirmed` where nobody knows."""
+        """Have a statement in the history. Raises `NotFound` if the workflow is over, `Unavailable`
+        if it was not taken, and `Unconfirmed` if nobody knows."""
         try:
             async with telling_temporal():
                 handle = self._client.get_workflow_handle(signed.decision_id)
@@ -198,7 +199,7 @@ class Telling:
                 raise
 
     async def _is_in_history(self, signed: Signed) -> bool:
-        """Raises `Unconfirmed` where nobody can look."""
+        """Return whether it is in the history. Raises `Unconfirmed` if nobody can look."""
         try:
             async with asyncio.timeout(CLICK_LIMIT):
                 return await self._waiting.has(signed.decision_id, signed.signature.value)
@@ -208,7 +209,7 @@ class Telling:
             raise Unconfirmed(UNCONFIRMED) from error
 
     async def _heard(self, known: Live, done: Callable[[Reading], bool]) -> Live:
-        """The decision once it is `done`, or as it stands when the time is over.
+        """Return the decision once it is `done`, or as it stands when the time is over.
 
         What was signalled is in the history, and nothing takes that back: where the decision cannot
         be read any more, it is what was `known` of it.

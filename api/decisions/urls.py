@@ -7,7 +7,7 @@ from outgoing import GuardedClient, OutgoingError
 
 
 async def check_url(outgoing: GuardedClient, url: str, field: str) -> None:
-    """Early, for whoever mistyped it; it is checked again when it counts. Raises `Invalid`."""
+    """Check a URL early, for whoever mistyped it; sending checks it again. Raises `Invalid`."""
     try:
         await outgoing.check(url)
     except OutgoingError as error:

@@ -36,8 +36,8 @@ to see that their answer is recorded. Temporal's own limit is 1,200, that of `HA
 
 SPREAD = 0.25
 MOST_SPREAD = 10.0
-"""Of a long wait, what it may be shorter than was asked, and how many seconds at most: waits that
-began together would end, and begin again, together."""
+"""Part of a long wait by which it may be shorter than was asked, and the seconds at most: waits
+that began together would end, and begin again, together."""
 LONG = 10.0
 """Seconds from which on a wait is a long one."""
 
@@ -76,7 +76,7 @@ class Watch:
     ) -> None:
         self.decision_id = decision_id
         self.reading: Reading | None = None
-        """None until its first events are there."""
+        """The decision as it stands; None until its first events are there."""
         self.waiters = 0
         self._client = client
         self._histories = histories
@@ -89,7 +89,7 @@ class Watch:
 
     @property
     def is_over(self) -> bool:
-        """Whether it follows nothing any more: the history ended, or could not be read."""
+        """True if it follows nothing any more: the history ended, or could not be read."""
         return self._task.done()
 
     async def until(self, done: Callable[[Reading], bool]) -> Reading:
@@ -126,8 +126,8 @@ class Watch:
             self._news.exception()  # nobody may be waiting any more
 
     async def _poll(self, token: bytes, seconds: float) -> bytes:
-        """Take what is new, or nothing after so many seconds; where to go on, or nothing at the end
-        of the history."""
+        """Take what is new, or nothing after so many seconds. Returns where to go on, or nothing at
+        the end of the history."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._client.namespace,
             execution=WorkflowExecution(workflow_id=self.decision_id),
@@ -173,7 +173,7 @@ class Waiting:
 
     @property
     def waiting(self) -> int:
-        """How many requests are held right now."""
+        """The number of requests that are held right now."""
         return len(self._held)
 
     async def until(
@@ -184,8 +184,8 @@ class Waiting:
         *,
         reserve: bool = False,
     ) -> Reading | None:
-        """The decision as soon as it is `done`; None when the time is over, of a long one some part
-        of it, when this process stops or when the caller's task was released.
+        """Return the decision as soon as it is `done`; None when the time is over, of a long one
+        some part of it, when this process stops or when the caller's task was released.
 
         `reserve` is for those who wait for their own answer to be heard: `RESERVE` polls beyond the
         bound are theirs. Raises `NotFound`, `Unavailable` and `Unreadable`.
@@ -207,13 +207,13 @@ class Waiting:
         return None
 
     async def pause(self, seconds: float) -> None:
-        """As a wait for a decision that nobody answers."""
+        """Pause like a wait for a decision that nobody answers."""
         async with self._holding(seconds):
             await asyncio.Future()
 
     @asynccontextmanager
     async def _holding(self, seconds: float) -> AsyncGenerator[None]:
-        """Ends its block when the time is over, when this process stops or when the caller's task
+        """End the block when the time is over, when this process stops or when the caller's task
         was released."""
         waiter = asyncio.current_task()
         ended = self._closed or waiter in self._released
@@ -228,7 +228,7 @@ class Waiting:
             del self._held[hold]
 
     async def look(self, decision_id: str) -> Reading:
-        """The decision as its history tells it now, without what the store keeps of it.
+        """Return the decision as its history tells it now, without what the store keeps of it.
 
         Raises `NotFound`, `Unavailable` and `Unreadable`.
         """
@@ -242,7 +242,7 @@ class Waiting:
         return reading
 
     async def has(self, decision_id: str, signature: str) -> bool:
-        """Whether a signal with this signature is in the history, heard or not.
+        """Return whether a signal with this signature is in the history, heard or not.
 
         Raises `NotFound` and `Unavailable`.
         """
@@ -255,7 +255,7 @@ class Waiting:
         return False
 
     def glance(self, decision_id: str) -> Reading | None:
-        """The decision as somebody's wait for it knows it, some milliseconds old; else None."""
+        """Return the decision as somebody's wait knows it, some milliseconds old; else None."""
         watch = self._watches.get(decision_id)
         return watch.reading if watch and not watch.is_over else None
 
@@ -294,7 +294,7 @@ class Waiting:
                     watch.stop_later(lambda: self._drop(watch))
 
     def _make_room(self) -> None:
-        """By what is followed for nobody."""
+        """Stop following a decision that nobody waits for."""
         for watch in [each for each in self._watches.values() if each.waiters == 0]:
             self._drop(watch)
 
@@ -305,7 +305,7 @@ class Waiting:
 
 
 def _together(seconds: float) -> float:
-    """So many, or a little more: until a moment at which others end too."""
+    """Return so many seconds, or a little more: until a moment at which others end too."""
     return seconds + -(asyncio.get_running_loop().time() + seconds) % TOGETHER
 
 
