@@ -184,8 +184,11 @@ async def test_a_poll_that_fails_is_told_and_forgotten(serving: Serving) -> None
     assert serving.read == {"dec_1": 2}
 
 
-async def test_a_thousand_that_come_together_are_read_in_turn(serving: Serving) -> None:
+async def test_a_thousand_that_come_together_are_read_in_turn(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And a person's own answer stands behind none of them."""
+    monkeypatch.setattr(waiting, "LINGER", 0.3)
     serving.slow.clear()
     waits = serving.waiting(most=1000)
     many = [asyncio.create_task(waits.until(f"dec_{n}", 5, never)) for n in range(100)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def handover(monkeypatch: pytest.MonkeyPatch) -> FakeHandover:
-    """Provide a Handover service in memory, which clients that the code under test makes without
+    """A Handover service in memory, which clients that the code under test makes without
     arguments use. See `handover.testing`."""
     from .testing import FakeHandover
 
