@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     link_rate_limit: int = Field(default=60, ge=0)
     """Answers a minute with one link, which may be opened ten times as often, because mail scanners
     open it too; 0 for any number."""
-    max_lag: float = Field(default=2, ge=0)
+    max_lag: float = Field(default=1, ge=0)
     """Seconds that the oldest message may wait before agents that ask more are held back (429); 0
     for any time."""
 
